@@ -1,0 +1,97 @@
+"""Integer probabilities of the group and of every token, as shipped with a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.errors import ModelError
+
+Counts = npt.NDArray[np.integer[Any]]
+
+TOTAL = 1 << 16  # every row of frequencies sums to this
+MOST_TOKENS = (1 << 15) - 1  # what the token count of the format can say
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """groups: frequencies [G]; levels: for each level, frequencies [G, T_l, K_l].
+
+    Raises ModelError unless every frequency is at least 1 and every row sums to 2^16.
+    """
+
+    groups: Counts
+    levels: tuple[Counts, ...]
+
+    def __post_init__(self) -> None:
+        _check("groups", self.groups, 1)
+        for number, level in enumerate(self.levels):
+            _check(f"level {number}", level, 3)
+            if len(level) != len(self.groups):
+                raise ModelError(
+                    f"level {number} has {len(level)} groups, the model {len(self.groups)}"
+                )
+        if not 1 <= self.tokens <= MOST_TOKENS:
+            raise ModelError(f"a model has 1 to {MOST_TOKENS} tokens, not {self.tokens}")
+
+    @cached_property
+    def level_sizes(self) -> tuple[int, ...]:
+        """Number of tokens in every level."""
+        return tuple(level.shape[1] for level in self.levels)
+
+    @cached_property
+    def tokens(self) -> int:
+        """Number of tokens in all levels."""
+        return sum(self.level_sizes)
+
+    def rows(self, group: int, count: int) -> Iterator[tuple[int, Counts]]:
+        """For each level among the first `count` tokens: its first token, frequencies [n, K]."""
+        start = 0
+        for level in self.levels:
+            if start >= count:
+                return
+            yield start, level[group, : count - start]
+            start += level.shape[1]
+
+    def cost_bits(self, group: int, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Ideal code length of each of the first n tokens, indices [n] -> bits [n]."""
+        used = [
+            row[np.arange(len(row)), indices[start : start + len(row)]]
+            for start, row in self.rows(group, len(indices))
+        ]
+        return np.log2(TOTAL / np.concatenate(used).astype(np.float64))
+
+    def group_bits(self, group: int) -> float:
+        """Ideal code length of the group id."""
+        return float(np.log2(TOTAL / float(self.groups[group])))
+
+    @classmethod
+    def from_counts(cls, groups: Counts, levels: Sequence[Counts]) -> Tables:
+        """Tables near raw counts, group [G] and levels [G, T_l, K_l]; no frequency is zero.
+
+        Half a count is added everywhere; rounding is by largest remainder, ties to the lowest
+        symbol.
+        """
+        return cls(_normalise(groups), tuple(_normalise(level) for level in levels))
+
+
+def _normalise(counts: Counts) -> npt.NDArray[np.uint32]:
+    raw = counts.astype(np.float64) + 0.5
+    free = TOTAL - raw.shape[-1]  # one for every symbol is given away before
+    share = raw / raw.sum(-1, keepdims=True) * free
+    whole = np.floor(share)
+    missing = (free - whole.sum(-1)).astype(np.int64)
+    rank = np.argsort(np.argsort(whole - share, axis=-1, kind="stable"), axis=-1)
+    return (1 + whole + (rank < missing[..., None])).astype(np.uint32)
+
+
+def _check(name: str, counts: Counts, dimensions: int) -> None:
+    if counts.ndim != dimensions or counts.size == 0 or counts.dtype.kind not in "iu":
+        raise ModelError(f"frequencies of {name} are {counts.dtype} {counts.shape}")
+    if counts.min() < 1 or (counts.sum(-1, dtype=np.int64) != TOTAL).any():
+        raise ModelError(f"frequencies of {name} must be at least 1 and sum to {TOTAL}")

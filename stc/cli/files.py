@@ -1,0 +1,131 @@
+"""Reading and writing for the command line: `-`, many inputs, and files that appear whole."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from stc.errors import StcError
+
+# No .stc file is longer than this; a larger input is refused before it is read whole.
+MOST_BYTES = 1 << 16
+
+
+def add_paths(parser: argparse.ArgumentParser, what: str) -> None:
+    """The arguments every verb that writes files has."""
+    parser.add_argument("inputs", nargs="+", metavar="IN", help=f"{what}, or - for stdin")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="file to write, - for stdout, or a folder for many inputs",
+    )
+
+
+def read_all(name: str, limit: int | None = None) -> bytes:
+    """The bytes of a file or of stdin; at most limit + 1 of them, so that too many show."""
+    size = -1 if limit is None else limit + 1
+    if name == "-":
+        return sys.stdin.buffer.read(size)
+    with open(name, "rb") as file:
+        return file.read(size)
+
+
+def write_whole(name: str, data: bytes) -> None:
+    """Write a file so that it is there complete or not at all; `-` is stdout."""
+    if name == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    path = Path(os.path.realpath(name))  # replace what a link points to, not the link
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)  # a device or a pipe cannot be renamed over
+        return
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(partial, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            partial.unlink()
+        raise
+
+
+def pair_up(inputs: list[str], output: str, suffix: str) -> list[tuple[str, str]]:
+    """Each input with the path it is written to. Raises StcError when two would meet."""
+    folder = Path(output)
+    if not folder.is_dir() and not output.endswith(("/", os.sep)):
+        if len(inputs) > 1:
+            raise StcError(f"{len(inputs)} inputs need a folder: give -o {output}/")
+        return [(inputs[0], output)]
+    if "-" in inputs:
+        raise StcError("stdin has no name to give the file in a folder: give -o FILE")
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = [(name, str(folder / f"{Path(name).stem}{suffix}")) for name in inputs]
+    seen: dict[str, str] = {}
+    for name, target in pairs:
+        if target in seen:
+            raise StcError(f"{seen[target]} and {name} would both be written to {target}")
+        seen[target] = name
+    return pairs
+
+
+def same_file(first: str, second: str) -> bool:
+    """Whether two names are one file."""
+    return "-" not in (first, second) and os.path.realpath(first) == os.path.realpath(second)
+
+
+def for_each(
+    pairs: list[tuple[str, str]],
+    work: Callable[[str, str], str],
+    options: argparse.Namespace,
+) -> int:
+    """Run work(input, output) for every pair; one failure does not stop the rest.
+
+    Prints the line that work returns, to stderr if stdout carries data. Returns the exit code of
+    the first failure, or 0.
+    """
+    code = 0
+    for name, target in _progress(pairs, options):
+        try:
+            if same_file(name, target):
+                raise StcError(f"{name} is both input and output")
+            line = work(name, target)
+        except (StcError, OSError) as error:
+            if len(pairs) == 1:
+                raise
+            _say(f"stc: error: {name}: {error}", sys.stderr)
+            code = code or getattr(error, "exit_code", 1)
+            continue
+        if not options.quiet:
+            _say(line, sys.stderr if target == "-" else sys.stdout)
+    return code
+
+
+def _progress(
+    pairs: list[tuple[str, str]], options: argparse.Namespace
+) -> Iterator[tuple[str, str]]:
+    if len(pairs) == 1 or options.quiet:
+        yield from pairs
+        return
+    from tqdm import tqdm
+
+    yield from tqdm(pairs, desc=options.verb, unit="face", disable=None)
+
+
+def _say(line: str, stream: object) -> None:
+    if "tqdm" in sys.modules:
+        from tqdm import tqdm
+
+        tqdm.write(line, file=stream)
+    else:
+        print(line, file=stream)  # type: ignore[call-overload]

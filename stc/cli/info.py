@@ -1,0 +1,61 @@
+"""`stc info`: what is inside a .stc file."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from typing import Any
+
+from stc.cli.files import MOST_BYTES, read_all
+from stc.codec.info import FileInfo, info
+from stc.errors import CorruptError
+
+
+def add_parser(verbs: Any) -> argparse.ArgumentParser:
+    """Add the verb to argparse's subparsers."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "info",
+        help="what a .stc file holds",
+        description="Print the version, the model, the sizes and the bits per level of a file.",
+        epilog="example:\n  stc info face.stc --json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("inputs", nargs="+", metavar="FILE", help=".stc file, or - for stdin")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what each file says of itself."""
+    for name in options.inputs:
+        data = read_all(name, MOST_BYTES)
+        if len(data) > MOST_BYTES:
+            raise CorruptError(f"{name} is over {MOST_BYTES} bytes: no .stc file is so long")
+        found = info(data)
+        if options.json:
+            print(json.dumps({"file": name, **dataclasses.asdict(found)}))
+        elif not options.quiet:
+            print(describe(name, found))
+    return 0
+
+
+def describe(name: str, found: FileInfo) -> str:
+    """A few lines for people."""
+    if found.model is None:
+        model = f"{found.fingerprint}, which is not installed"
+    else:
+        model = f"{found.model} ({found.fingerprint})"
+    lines = [
+        f"{name}",
+        f"  format      version {found.version}",
+        f"  model       {model}",
+        f"  size        {found.size} bytes, {found.overhead} of them header and checksum",
+        f"  tokens      {found.tokens}",
+        f"  bpp         {found.bpp128:.4f} at 128 px, {found.bpp256:.4f} at 256 px",
+    ]
+    if found.bits_per_level is not None:
+        levels = ", ".join(f"{bits:.1f}" for bits in found.bits_per_level)
+        lines += [f"  group       {found.group}", f"  bits/level  {levels}"]
+    return "\n".join(lines)

@@ -1,0 +1,186 @@
+"""The codec: canvas -> components -> tokens -> bytes, and back to a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stc import bitstream
+from stc.codec.canvas import CANVAS
+from stc.codec.export import from_arrays
+from stc.codec.model_file import ModelFile, find_model, open_model
+from stc.errors import WrongModelError
+from stc.imaging import Align, Choice, Source, frame
+
+DEFAULT_BYTES = 192
+
+Canvas = npt.NDArray[np.uint8]  # [128, 128, 3]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How like the source a decoded face is."""
+
+    psnr: float  # dB over the whole canvas
+    identity: float  # share of what a recogniser attends to that survived, at most 1
+
+
+class Codec:
+    """One model, loaded once, for any number of faces.
+
+    model: the name of a shipped model or the path of a weights file; the default model if None.
+    Raises ModelMissingError or WrongModelError.
+    """
+
+    def __init__(self, model: str | Path | None = None) -> None:
+        self.model = open_model(model)
+        self._load()
+
+    @classmethod
+    def from_file(cls, model: ModelFile) -> Codec:
+        codec = cls.__new__(cls)
+        codec.model = model
+        codec._load()
+        return codec
+
+    def _load(self) -> None:
+        self.tables = self.model.tables
+        self.tokenizer, self.decoder = from_arrays(self.model.read())
+
+    def encode(
+        self,
+        image: Source,
+        *,
+        max_bytes: int | None = None,
+        level: int | None = None,
+        align: Align = "auto",
+        face: Choice = "only",
+        bare: bool = False,
+    ) -> bytes:
+        """A picture with a face -> the bytes of a .stc file.
+
+        max_bytes: the result is never larger; 192 if neither it nor level is given.
+        level: stop after so many levels (1 is the smallest), whatever it costs.
+        Raises ImageError, FaceError, BudgetError; ValueError for arguments that do not fit.
+        """
+        canvas = frame(image, align=align, face=face)
+        return self.encode_canvases(canvas[None], max_bytes=max_bytes, level=level, bare=bare)[0]
+
+    @torch.inference_mode()
+    def encode_canvases(
+        self,
+        canvases: npt.NDArray[np.uint8],
+        *,
+        max_bytes: int | None = None,
+        level: int | None = None,
+        bare: bool = False,
+    ) -> list[bytes]:
+        """Aligned faces, uint8 [B, 128, 128, 3] -> the bytes of B files; see `encode`."""
+        limit, most = self._budget(max_bytes, level)
+        groups, indices = self.tokenizer.encode(self.tokenizer.analyse(_to_tensor(canvases)))
+        short, files = bytes.fromhex(self.model.fingerprint)[:2], []
+        for group, tokens in zip(groups.tolist(), indices.numpy()[:, :most], strict=True):
+            if limit is not None:
+                fit = bitstream.longest_prefix(self.tables, group, tokens, limit, bare=bare)
+                tokens = tokens[:fit]
+            files.append(bitstream.pack(short, self.tables, group, tokens, bare=bare))
+        return files
+
+    def decode(self, data: bytes, *, size: int = CANVAS, bare: bool = False) -> Image.Image:
+        """The bytes of a .stc file -> RGB picture of size x size pixels.
+
+        Raises FormatError, WrongModelError.
+        """
+        if size < 1:
+            raise ValueError(f"size must be at least 1 pixel, not {size}")
+        picture = Image.fromarray(self.decode_canvases([data], bare=bare)[0])
+        if size != CANVAS:
+            picture = picture.resize((size, size), Image.Resampling.LANCZOS)
+        return picture
+
+    @torch.inference_mode()
+    def decode_canvases(
+        self, files: Sequence[bytes], *, bare: bool = False
+    ) -> npt.NDArray[np.uint8]:
+        """The bytes of B files -> faces, uint8 [B, 128, 128, 3]; see `decode`."""
+        tokens = [self._unpack(data, bare) for data in files]
+        longest = max((len(indices) for _, indices in tokens), default=0)
+        padded = np.zeros((len(tokens), longest), np.int64)
+        for row, (_, indices) in enumerate(tokens):
+            padded[row, : len(indices)] = indices
+        return self.render(
+            torch.tensor([group for group, _ in tokens], dtype=torch.long),
+            torch.from_numpy(padded),
+            torch.tensor([len(indices) for _, indices in tokens], dtype=torch.long),
+        )
+
+    @torch.inference_mode()
+    def render(self, groups: Tensor, indices: Tensor, counts: Tensor) -> npt.NDArray[np.uint8]:
+        """Groups [B], indices [B, n] and tokens used of each [B] -> uint8 [B, 128, 128, 3]."""
+        components = self.tokenizer.dequantise(indices, groups, counts)
+        spent = counts / self.tokenizer.tokens
+        rgb = self.decoder(self.tokenizer.planes(components), spent)
+        pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8)
+        return pixels.permute(0, 2, 3, 1).contiguous().numpy()  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def likeness(self, source: Canvas, decoded: Canvas) -> Likeness:
+        """Compare two canvases, uint8 [128, 128, 3], by pixels and in the recogniser's metric.
+
+        The first level's latents are the directions that move a recogniser most, so the energy
+        of their error says how much of the identity is gone, without shipping a recogniser.
+        """
+        pair = _to_tensor(np.stack([source, decoded]))
+        error = (pair[0] - pair[1]).square().mean().item()
+        first = self.tokenizer.levels[0]
+        latents = self.tokenizer.analyse(pair)[:, : first.components] @ first.analysis
+        lost = (latents[0] - latents[1]).square().sum() / latents[0].square().sum()
+        psnr = float("inf") if error == 0 else -10 * float(np.log10(error))
+        return Likeness(psnr, max(0.0, 1 - lost.item()))
+
+    def _budget(self, max_bytes: int | None, level: int | None) -> tuple[int | None, int]:
+        """-> byte limit or None, and the largest number of tokens."""
+        sizes = self.tokenizer.level_sizes
+        if level is None:
+            return (DEFAULT_BYTES if max_bytes is None else max_bytes), sum(sizes)
+        if max_bytes is not None:
+            raise ValueError("give max_bytes or level, not both")
+        if not 1 <= level <= len(sizes):
+            raise ValueError(f"level must be 1 to {len(sizes)}, not {level}")
+        return None, sum(sizes[:level])
+
+    def _unpack(self, data: bytes, bare: bool) -> tuple[int, npt.NDArray[np.int64]]:
+        if not bare:
+            needed = bitstream.parse_header(data).fingerprint
+            if not self.model.fingerprint.startswith(needed.hex()):
+                raise WrongModelError(
+                    f"the file needs model {needed.hex()}, this is {self.model.name} "
+                    f"({self.model.fingerprint[:4]})"
+                )
+        return bitstream.unpack(data, self.tables, bare=bare)
+
+
+@lru_cache(maxsize=4)
+def load_codec(model: str | Path | None = None) -> Codec:
+    """A codec kept for the next call: the model named, or the default."""
+    return Codec(model)
+
+
+@lru_cache(maxsize=4)
+def codec_for(short: bytes) -> Codec:
+    """The codec of the shipped model that a file names by two bytes. Raises WrongModelError."""
+    return Codec.from_file(find_model(short))
+
+
+def _to_tensor(canvases: npt.NDArray[np.uint8]) -> Tensor:
+    if canvases.ndim != 4 or canvases.shape[1:] != (CANVAS, CANVAS, 3):
+        raise ValueError(f"canvases must be [B, {CANVAS}, {CANVAS}, 3], not {canvases.shape}")
+    return torch.from_numpy(np.ascontiguousarray(canvases)).permute(0, 3, 1, 2).float() / 255

@@ -1,0 +1,104 @@
+"""Tokeniser, decoder and tables <-> the arrays of a model file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from stc.bitstream import Tables
+from stc.codec.decoder import Decoder
+from stc.codec.model_file import from_int8, read_config, to_int8
+from stc.codec.tokenizer import Level, LevelTokenizer
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def to_arrays(
+    tokenizer: LevelTokenizer, decoder: Decoder, tables: Tables
+) -> tuple[dict[str, Any], Arrays]:
+    """Configuration and arrays, ready for `save_model`."""
+    arrays: Arrays = {"mean": tokenizer.mean.numpy().astype(np.float16)}
+    arrays["basis"], arrays["basis.scale"] = to_int8(tokenizer.basis.numpy())
+    arrays["group_counts"] = tables.groups
+    shapes = []
+    for number, level in enumerate(tokenizer.levels):
+        shapes.append([level.components, level.tokens, level.bits.shape[2], level.dimensions])
+        for name, array in _level_arrays(level).items():
+            arrays[f"levels.{number}.{name}"] = array
+        arrays[f"levels.{number}.counts"] = tables.levels[number]
+    for name, value in decoder.state_dict().items():
+        arrays[f"decoder.{name}"] = value.numpy().astype(np.float16)
+    config = {"groups": tokenizer.groups, "levels": shapes, "widths": list(decoder.widths)}
+    return config, arrays
+
+
+def from_arrays(arrays: Arrays) -> tuple[LevelTokenizer, Decoder]:
+    """The modules of a model file, in evaluation mode and frozen."""
+    config = read_config(arrays)
+    basis = torch.from_numpy(from_int8(arrays["basis"], arrays["basis.scale"]))
+    shapes = [tuple(shape) for shape in config["levels"]]
+    tokenizer = LevelTokenizer(basis.shape[1], config["groups"], shapes)
+    tokenizer.basis.copy_(basis)
+    tokenizer.mean.copy_(torch.from_numpy(arrays["mean"].astype(np.float32)))
+    for number, level in enumerate(tokenizer.levels):
+        prefix = f"levels.{number}."
+        own = {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}
+        _load_level(level, own)
+    decoder = Decoder(tuple(config["widths"]))
+    state = {k[8:]: v for k, v in arrays.items() if k.startswith("decoder.")}
+    decoder.load_state_dict({k: torch.from_numpy(v.astype(np.float32)) for k, v in state.items()})
+    return tokenizer.eval().requires_grad_(False), decoder.eval().requires_grad_(False)
+
+
+def _used(level: Level) -> tuple[Tensor, Tensor]:
+    """Columns of the padded latents that some codeword uses, and how many each token has."""
+    used = (level.codebooks.weight != 0).any(2).any(0)  # [T, D]
+    return used.flatten().nonzero()[:, 0], used.sum(1)
+
+
+def _level_arrays(level: Level) -> Arrays:
+    columns, widths = _used(level)
+    codebooks = level.codebooks.weight.transpose(1, 2).flatten(2)[..., columns]  # [G, K, used]
+    arrays: Arrays = {
+        "widths": widths.numpy().astype(np.uint8),
+        "price": level.price.numpy().astype(np.float32),
+    }
+    arrays["codebooks"], arrays["codebooks.scale"] = to_int8(codebooks.numpy())
+    analysis = level.analysis[:, columns]
+    picked = analysis.argmax(0)
+    one_hot = torch.nn.functional.one_hot(picked, level.components).T.float()
+    if torch.equal(analysis, one_hot):  # a level in the metric of pixels: no rotation to store
+        arrays["axes"] = picked.numpy().astype(np.uint16)
+    else:
+        arrays["analysis"], arrays["analysis.scale"] = to_int8(analysis.numpy())
+        synthesis = level.synthesis[columns].T.contiguous()
+        arrays["synthesis"], arrays["synthesis.scale"] = to_int8(synthesis.numpy())
+    return arrays
+
+
+def _load_level(level: Level, arrays: Arrays) -> None:
+    widths = torch.from_numpy(arrays["widths"].astype(np.int64))
+    columns = (torch.arange(level.dimensions) < widths[:, None]).flatten().nonzero()[:, 0]
+    if "axes" in arrays:
+        axes = torch.from_numpy(arrays["axes"].astype(np.int64))
+        level.analysis[axes, columns] = 1
+        level.synthesis[columns, axes] = 1
+    else:
+        analysis = from_int8(arrays["analysis"], arrays["analysis.scale"])
+        synthesis = from_int8(arrays["synthesis"], arrays["synthesis.scale"])
+        level.analysis[:, columns] = torch.from_numpy(analysis)
+        level.synthesis[columns] = torch.from_numpy(synthesis).T
+    packed = torch.from_numpy(from_int8(arrays["codebooks"], arrays["codebooks.scale"]))
+    groups, codewords, _ = packed.shape
+    padded = torch.zeros(groups, codewords, level.tokens * level.dimensions)
+    padded[..., columns] = packed
+    level.codebooks.weight.copy_(
+        padded.unflatten(2, (level.tokens, level.dimensions)).transpose(1, 2)
+    )
+    counts = torch.from_numpy(arrays["counts"].astype(np.float32))
+    level.bits.copy_(torch.log2(counts.sum(2, keepdim=True) / counts))
+    level.price.copy_(torch.from_numpy(arrays["price"]))

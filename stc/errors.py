@@ -1,0 +1,93 @@
+"""Every error that STC raises on purpose.
+
+    StcError
+    ├── FormatError              the bytes are not a usable .stc file
+    │   ├── BadMagicError        not an .stc file at all
+    │   ├── UnsupportedVersionError
+    │   ├── TruncatedError       the file ends early
+    │   └── CorruptError         checksum, count or payload contradict each other
+    ├── FaceError                the picture does not show one usable face
+    │   ├── NoFaceError
+    │   ├── SeveralFacesError
+    │   └── FaceTooSmallError
+    ├── BudgetError              the byte limit is smaller than the smallest file
+    ├── ModelError
+    │   ├── ModelMissingError    no weights where they were looked for
+    │   └── WrongModelError      the weights at hand are not the ones the file names
+    └── ImageError               not a picture, or one that cannot be read safely
+
+Messages hold the numbers and say what to do next. `exit_code` is what the command line
+returns; 2 is argparse's own code for a command that was typed wrongly.
+"""
+
+
+class StcError(Exception):
+    """Base of all errors raised by STC."""
+
+    exit_code = 1
+
+
+class FaceError(StcError):
+    """The picture does not show exactly one usable face."""
+
+    exit_code = 3
+
+
+class NoFaceError(FaceError):
+    """No face was found."""
+
+
+class SeveralFacesError(FaceError):
+    """More than one face could be meant."""
+
+
+class FaceTooSmallError(FaceError):
+    """The face has too few pixels to be worth coding."""
+
+
+class FormatError(StcError):
+    """The bytes are not a usable .stc file."""
+
+    exit_code = 4
+
+
+class BadMagicError(FormatError):
+    """The data does not begin like an .stc file."""
+
+
+class UnsupportedVersionError(FormatError):
+    """The data was written by a format version that this release does not read."""
+
+
+class TruncatedError(FormatError):
+    """The data ends before the header or the payload is complete."""
+
+
+class CorruptError(FormatError):
+    """The data contradicts itself: a checksum, a count or a coded symbol is wrong."""
+
+
+class BudgetError(StcError):
+    """The face cannot be coded in so few bytes."""
+
+    exit_code = 5
+
+
+class ModelError(StcError):
+    """The model that is needed is not the model at hand."""
+
+    exit_code = 6
+
+
+class ModelMissingError(ModelError):
+    """No weights were found for the model that is needed."""
+
+
+class WrongModelError(ModelError):
+    """The weights do not match the fingerprint that the file, or their own metadata, names."""
+
+
+class ImageError(StcError):
+    """The input is not a picture that can be read."""
+
+    exit_code = 7

@@ -1,0 +1,1 @@
+"""What survives the codec: verification after compression, by recognisers, on named data."""

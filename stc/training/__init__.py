@@ -1,0 +1,1 @@
+"""Builds the shipped weights; see `python -m stc.training --help`."""

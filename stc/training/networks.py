@@ -1,0 +1,141 @@
+"""Frozen networks that judge a reconstruction while training: a recogniser and LPIPS.
+
+Neither is part of the package: the files are named on the command line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's usual name
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+# The ArcFace 112 px crop is this square of the canvas.
+CROP = slice(12, 116)
+
+
+class _OnnxChain(nn.Module):
+    """The few ONNX operators of a MobileFaceNet, run as torch operations with gradients."""
+
+    def __init__(self, path: Path) -> None:
+        import onnx
+        from onnx import numpy_helper
+
+        super().__init__()
+        graph = onnx.load(path).graph
+        attribute = onnx.helper.get_attribute_value
+        self.nodes = [
+            (n.op_type, list(n.input), n.output[0], {a.name: attribute(a) for a in n.attribute})
+            for n in graph.node
+        ]
+        self.constants: dict[str, str] = {}
+        for tensor in graph.initializer:
+            name = f"constant_{len(self.constants)}"
+            self.register_buffer(name, torch.tensor(numpy_helper.to_array(tensor).copy()))
+            self.constants[tensor.name] = name
+        self.input = next(v.name for v in graph.input if v.name not in self.constants)
+        self.output = graph.output[0].name
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = {self.input: x}
+        for operator, inputs, output, attributes in self.nodes:
+            a = [
+                values[k] if k in values else getattr(self, self.constants[k]) for k in inputs if k
+            ]
+            values[output] = _apply(operator, a, attributes)
+        return values[self.output]
+
+
+def _apply(operator: str, a: list[Tensor], attributes: dict[str, Any]) -> Tensor:
+    if operator == "Conv":
+        return F.conv2d(
+            a[0],
+            a[1],
+            a[2] if len(a) > 2 else None,
+            attributes.get("strides", 1),
+            attributes.get("pads", [0, 0])[:2],
+            attributes.get("dilations", 1),
+            attributes.get("group", 1),
+        )
+    if operator == "PRelu":
+        return F.prelu(a[0], a[1].reshape(-1))
+    if operator == "Relu":
+        return F.relu(a[0])
+    if operator == "Add":
+        return a[0] + a[1]
+    if operator == "BatchNormalization":
+        epsilon = attributes.get("epsilon", 1e-5)
+        return F.batch_norm(a[0], a[3], a[4], a[1], a[2], False, 0, epsilon)
+    if operator in ("Reshape", "Flatten"):
+        return a[0].flatten(1)
+    if operator == "Gemm":
+        return F.linear(a[0], a[1] if attributes.get("transB") else a[1].T, a[2])
+    if operator == "GlobalAveragePool":
+        return a[0].mean((2, 3), keepdim=True)
+    raise ValueError(f"ONNX operator {operator} is not one that this loader runs")
+
+
+class Recogniser(nn.Module):
+    """Canvas RGB in [-1, 1] [B, 3, 128, 128] -> unit embeddings [B, 512]."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.net = _OnnxChain(path).eval().requires_grad_(False)
+
+    def forward(self, canvas: Tensor) -> Tensor:
+        crop = F.interpolate(
+            canvas[:, :, CROP, CROP], size=112, mode="bilinear", align_corners=False
+        )
+        return F.normalize(self.net(crop.flip(1) * (127.5 / 128)).float())
+
+
+class Lpips(nn.Module):
+    """LPIPS v0.1 on AlexNet features (Zhang et al. 2018)."""
+
+    lin: list[Tensor]
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 64, 11, 4, 2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(64, 192, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(192, 384, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(384, 256, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(256, 256, 3, padding=1),
+            nn.ReLU(),
+        )
+        weights = {k: v.float() for k, v in load_file(path).items()}
+        self.features.load_state_dict(
+            {k[9:]: v for k, v in weights.items() if k.startswith("features.")}
+        )
+        self.lin = [weights[f"lin{i}"].view(1, -1, 1, 1) for i in range(5)]
+        self.mean = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
+        self.std = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+        self.requires_grad_(False)
+
+    def maps(self, rgb: Tensor) -> list[Tensor]:
+        """RGB in [-1, 1] [B, 3, H, W] -> five maps of unit feature vectors."""
+        x, maps = (rgb - self.mean) / self.std, []
+        for i, layer in enumerate(self.features):
+            x = layer(x)
+            if i in (1, 4, 7, 9, 11):
+                maps.append(x * torch.rsqrt(x.square().sum(1, keepdim=True) + 1e-10))
+        return maps
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Two batches [B, 3, H, W] in [-1, 1] -> distance [B]."""
+        with torch.no_grad():
+            target = self.maps(b)
+        pairs = zip(self.maps(a), target, self.lin, strict=True)
+        return torch.stack(
+            [((p - q).square() * w).sum(1).float().mean((1, 2)) for p, q, w in pairs]
+        ).sum(0)
