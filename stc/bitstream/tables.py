@@ -87,7 +87,10 @@ def _normalise(counts: Counts) -> npt.NDArray[np.uint32]:
     whole = np.floor(share)
     missing = (free - whole.sum(-1)).astype(np.int64)
     rank = np.argsort(np.argsort(whole - share, axis=-1, kind="stable"), axis=-1)
-    return (1 + whole + (rank < missing[..., None])).astype(np.uint32)
+    frequencies: npt.NDArray[np.uint32] = (1 + whole + (rank < missing[..., None])).astype(
+        np.uint32
+    )
+    return frequencies
 
 
 def _check(name: str, counts: Counts, dimensions: int) -> None:

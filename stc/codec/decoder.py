@@ -7,11 +7,22 @@ reconstruction at every scale, and is told how many tokens were spent on it.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
 from stc.codec.canvas import split_planes, to_rgb
+
+_Layer = TypeVar("_Layer", bound=nn.Module)
+
+
+def zero(layer: _Layer) -> _Layer:
+    """The same layer, starting as zero: what it adds to is passed on unchanged at first."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
 
 
 class Modulated(nn.Module):
@@ -20,11 +31,8 @@ class Modulated(nn.Module):
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        self.condition = nn.Linear(condition, 2 * channels)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.condition.weight)
-        nn.init.zeros_(self.condition.bias)
+        self.second = zero(nn.Conv2d(channels, channels, 3, padding=1))
+        self.condition = zero(nn.Linear(condition, 2 * channels))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         scale, shift = self.condition(condition)[..., None, None].chunk(2, 1)
@@ -47,7 +55,7 @@ class Mixer(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        places = x.flatten(2).transpose(1, 2)  # [B, H * W, C]
+        places: Tensor = x.flatten(2).transpose(1, 2)  # [B, H * W, C]
         places = places + self.places(self.norm_places(places).transpose(1, 2)).transpose(1, 2)
         places = places + self.channels(self.norm_channels(places))
         return places.transpose(1, 2).reshape(x.shape)
@@ -74,14 +82,11 @@ class Decoder(nn.Module):
         self.up64 = nn.Conv2d(w32, 4 * w64, 1)
         self.enter64 = nn.Conv2d(1, w64, 3, padding=1)
         self.blocks64 = nn.ModuleList(Modulated(w64, condition) for _ in range(1))
-        self.leave = nn.Conv2d(w64, 3 * 4, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        self.leave = zero(nn.Conv2d(w64, 3 * 4, 3, padding=1))
 
     def forward(self, planes: Tensor, spent: Tensor) -> Tensor:
-        luma, chroma = split_planes(planes - 0.5)
-        chroma = (chroma + 0.5) * 4  # planes hold chroma around 0, and small
-        luma = luma * 2
+        luma, chroma = split_planes(planes)
+        luma, chroma = 2 * luma - 1, 4 * chroma  # to about [-1, 1]
         spent = spent[:, None]
         condition = self.embed(torch.cat([spent, spent.sqrt(), torch.ones_like(spent)], 1))
         x16 = self.enter16(torch.cat([F.pixel_unshuffle(luma, 4), F.pixel_unshuffle(chroma, 2)], 1))

@@ -65,7 +65,7 @@ def _level_arrays(level: Level) -> Arrays:
     codebooks = level.codebooks.weight.transpose(1, 2).flatten(2)[..., columns]  # [G, K, used]
     arrays: Arrays = {
         "widths": widths.numpy().astype(np.uint8),
-        "price": level.price.numpy().astype(np.float32),
+        "price": level.price.numpy().astype(np.float32).reshape(1),
     }
     arrays["codebooks"], arrays["codebooks.scale"] = to_int8(codebooks.numpy())
     analysis = level.analysis[:, columns]
@@ -101,4 +101,4 @@ def _load_level(level: Level, arrays: Arrays) -> None:
     )
     counts = torch.from_numpy(arrays["counts"].astype(np.float32))
     level.bits.copy_(torch.log2(counts.sum(2, keepdim=True) / counts))
-    level.price.copy_(torch.from_numpy(arrays["price"]))
+    level.price.fill_(float(arrays["price"][0]))

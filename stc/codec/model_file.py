@@ -41,7 +41,7 @@ class ModelFile:
 
         with safe_open(self.path, framework="numpy") as file:
             names = set(file.keys())
-            levels = []
+            levels: list[npt.NDArray[Any]] = []
             while (name := f"levels.{len(levels)}.counts") in names:
                 levels.append(file.get_tensor(name))
             return Tables(file.get_tensor("group_counts"), tuple(levels))

@@ -68,6 +68,7 @@ class LevelTokenizer(nn.Module):
 
     mean: Tensor  # [6144]
     basis: Tensor  # [6144, Z], orthonormal in weighted planes
+    weight: Tensor  # [6144]
 
     def __init__(
         self, components: int, groups: int, shapes: list[tuple[int, int, int, int]]

@@ -1,0 +1,161 @@
+"""`frame`: which face is meant, and when a picture is a canvas already."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stc.errors import FaceTooSmallError, ImageError, NoFaceError, SeveralFacesError
+from stc.imaging import CANVAS, find_faces, frame
+from stc.imaging.alignment import TEMPLATE, displacement
+
+
+@pytest.fixture(scope="module")
+def canvas(portrait):
+    return frame(portrait, align="always")
+
+
+def side_by_side(*images: Image.Image) -> Image.Image:
+    scene = Image.new("RGB", (sum(image.width for image in images), 320), (90, 110, 100))
+    left = 0
+    for image in images:
+        scene.paste(image, (left, 0))
+        left += image.width
+    return scene
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """The same face on the same spot, give or take the detector's pixel; background left out."""
+    faces = [pixels[50:105, 40:88].astype(int) for pixels in (one, other)]
+    return bool(np.abs(faces[0] - faces[1]).mean() < 10)
+
+
+def off_template(pixels: np.ndarray) -> float:
+    (face,) = find_faces(Image.fromarray(pixels))
+    return displacement(face.landmarks)
+
+
+def test_photo_is_aligned(portrait, canvas):
+    assert (canvas.shape, canvas.dtype) == ((CANVAS, CANVAS, 3), np.uint8)
+    assert off_template(canvas) < 2
+    assert np.array_equal(frame(portrait), canvas)
+
+
+@pytest.mark.parametrize("degrees", [-35, -15, 10, 25, 40])
+def test_rotated_photo_gets_level_eyes(degrees, portrait):
+    turned = portrait.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(120, 120, 120))
+    pixels = frame(turned)
+    (face,) = find_faces(Image.fromarray(pixels))
+    assert displacement(face.landmarks) < 3
+    left, right = face.landmarks[:2]
+    assert abs(left[1] - right[1]) < 4
+    assert np.linalg.norm((left + right) / 2 - TEMPLATE[:2].mean(0)) < 4
+
+
+def test_exif_rotation_is_applied(portrait):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    portrait.transpose(Image.Transpose.ROTATE_90).save(file, "PNG", exif=exif)
+    assert np.array_equal(frame(file.getvalue()), frame(portrait))
+
+
+@pytest.mark.parametrize("scale", [3, 10])
+def test_large_photo(scale, portrait):
+    large = portrait.resize((320 * scale, 320 * scale), Image.Resampling.BICUBIC)
+    assert off_template(frame(large)) < 2
+
+
+def test_canvas_is_left_alone(canvas):
+    assert np.array_equal(frame(canvas), canvas)
+
+
+def test_larger_canvas_is_only_resized(canvas):
+    large = Image.fromarray(canvas).resize((512, 512), Image.Resampling.LANCZOS)
+    expected = large.resize((CANVAS, CANVAS), Image.Resampling.LANCZOS)
+    assert np.abs(frame(large).astype(int) - np.asarray(expected)).max() <= 2
+
+
+def test_faces_beside_the_one_on_the_canvas_do_not_matter(canvas):
+    wide = Image.fromarray(canvas).resize((512, 512), Image.Resampling.BICUBIC)
+    stranger = wide.crop((150, 170, 430, 490)).resize((112, 128))
+    wide.paste(stranger, (0, 384))
+    assert len(find_faces(wide)) == 2
+    assert np.abs(frame(wide)[:90].astype(int) - canvas[:90]).mean() < 4
+
+
+def test_always_moves_even_a_canvas(canvas):
+    shifted = np.roll(canvas, 2, 1)
+    assert np.array_equal(frame(shifted), shifted)
+    assert not np.array_equal(frame(shifted, align="always"), shifted)
+
+
+def test_never_takes_the_middle_square():
+    wide = np.zeros((256, 512, 3), np.uint8)
+    wide[:, 128:384] = (10, 200, 30)
+    assert (frame(wide, align="never") == (10, 200, 30)).all()
+
+
+def test_never_leaves_pixels_alone():
+    noise = np.random.default_rng(0).integers(0, 256, (CANVAS, CANVAS, 3), np.uint8)
+    assert np.array_equal(frame(noise, align="never"), noise)
+
+
+def test_no_face():
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    with pytest.raises(NoFaceError, match=r"300 x 200 pixels.*--align never"):
+        frame(noise)
+
+
+def test_several_faces(portrait):
+    with pytest.raises(SeveralFacesError, match=r"2 faces found: \d+ px wide at.*--face largest"):
+        frame(side_by_side(portrait, portrait))
+
+
+def test_largest_of_several(portrait, canvas):
+    crowd = side_by_side(portrait.resize((250, 250)), portrait)
+    assert alike(frame(crowd, face="largest"), canvas)
+
+
+def test_most_central_of_equals(portrait):
+    mirrored = portrait.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    crowd = side_by_side(portrait, mirrored, portrait)
+    expected = frame(mirrored)
+    assert alike(frame(crowd, face="largest"), expected)
+    assert not alike(frame(crowd, face="largest"), frame(portrait))
+
+
+def test_small_background_faces_are_no_rivals(portrait, canvas):
+    crowd = side_by_side(portrait, portrait.resize((140, 140)))
+    assert len(find_faces(crowd)) == 2
+    assert alike(frame(crowd), canvas)
+
+
+@pytest.mark.parametrize("side", [60, 110])
+def test_too_small(side, portrait):
+    small = portrait.resize((side, side), Image.Resampling.LANCZOS)
+    with pytest.raises(FaceTooSmallError, match=r"is \d\d pixels wide.*40"):
+        frame(small)
+
+
+def test_50_megapixels(portrait):
+    photo = Image.new("RGB", (8660, 5774), (90, 110, 100))
+    photo.paste(portrait.resize((3200, 3200)), (2500, 1000))
+    assert off_template(frame(photo)) < 3
+
+
+def test_deterministic(portrait):
+    assert np.array_equal(frame(portrait), frame(portrait))
+
+
+def test_wrong_arguments(portrait):
+    with pytest.raises(ValueError, match="sometimes"):
+        frame(portrait, align="sometimes")
+    with pytest.raises(ValueError, match="smallest"):
+        frame(portrait, face="smallest")
+
+
+def test_broken_picture():
+    with pytest.raises(ImageError):
+        frame(b"no picture")

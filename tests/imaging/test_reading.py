@@ -1,0 +1,203 @@
+"""`load_image`: every mode, every way of being broken."""
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stc.imaging
+from stc.errors import ImageError
+from stc.imaging import load_image
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def ramp(dtype: str, top: float) -> np.ndarray:
+    return np.tile(np.linspace(0, top, 256), (4, 1)).astype(dtype)
+
+
+EIGHT_BITS = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
+
+
+def test_public_names():
+    functions = ["align", "find_faces", "frame", "load_image"]
+    assert stc.imaging.__all__ == ["CANVAS", "Align", "Choice", "Face", "Source", *functions]
+    assert all(hasattr(stc.imaging, name) for name in stc.imaging.__all__)
+
+
+@pytest.mark.parametrize(
+    "mode",
+    ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV"],
+)
+def test_every_mode_becomes_rgb(mode):
+    paths = {"La": "LA", "PA": "P", "RGBa": "RGBA"}
+    image = Image.new("RGB", (6, 4), (200, 30, 40))
+    if mode == "LAB":
+        image = Image.new("LAB", (6, 4), (100, 128, 128))
+    else:
+        image = image.convert(paths.get(mode, mode)).convert(mode)
+    loaded = load_image(image)
+    assert (loaded.mode, loaded.size) == ("RGB", (6, 4))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_file_kinds(kind, portrait):
+    loaded = load_image(saved(portrait, kind))
+    assert (loaded.mode, loaded.size) == ("RGB", portrait.size)
+
+
+def test_every_kind_of_source(portrait, tmp_path: Path):
+    data = saved(portrait, "PNG")
+    (tmp_path / "face.png").write_bytes(data)
+    pixels = np.asarray(portrait)
+    path = tmp_path / "face.png"
+    for source in (path, str(path), data, io.BytesIO(data), portrait, pixels):
+        assert np.array_equal(np.asarray(load_image(source)), pixels)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation(orientation):
+    upright = Image.fromarray(np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10)
+    stored = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turned = upright if stored is None else upright.transpose(stored)
+    loaded = load_image(saved(turned, "PNG", exif=exif))
+    assert np.array_equal(np.asarray(loaded), np.asarray(upright))
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2"])
+def test_16_bits_are_scaled_not_clipped(dtype):
+    mode = "I;16" if dtype == "<u2" else "I;16B"
+    image = Image.frombytes(mode, (256, 4), ramp(dtype, 65535).tobytes())
+    assert np.array_equal(np.asarray(load_image(image))[..., 0], EIGHT_BITS)
+
+
+def test_16_bit_file():
+    data = saved(Image.fromarray(ramp("<u2", 65535)), "PNG")
+    assert np.array_equal(np.asarray(load_image(data))[..., 1], EIGHT_BITS)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "top"),
+    [("int32", 255), ("int32", 65535), ("float32", 1), ("float32", 255), ("float32", 1e6)],
+)
+def test_wide_greys(dtype, top):
+    image = Image.fromarray(ramp(dtype, top))
+    difference = np.asarray(load_image(image))[..., 0].astype(int) - EIGHT_BITS
+    assert abs(difference).max() <= 1
+
+
+def test_not_a_number_is_black():
+    image = Image.fromarray(np.array([[np.nan, 1.0]], np.float32))
+    assert np.asarray(load_image(image))[0, :, 0].tolist() == [0, 255]
+
+
+def test_cmyk_file_keeps_its_colour():
+    red = saved(Image.new("RGB", (8, 8), (255, 0, 0)).convert("CMYK"), "JPEG")
+    assert np.allclose(np.asarray(load_image(red)), (255, 0, 0), atol=8)
+
+
+def test_transparency_becomes_white():
+    image = Image.new("RGBA", (2, 1), (10, 20, 30, 0))
+    image.putpixel((1, 0), (10, 20, 30, 255))
+    assert np.asarray(load_image(image))[0].tolist() == [[255, 255, 255], [10, 20, 30]]
+
+
+def test_transparent_palette_becomes_white():
+    image = Image.new("P", (2, 1), 1)
+    image.putpalette([0, 0, 0, 9, 9, 9])
+    assert np.asarray(load_image(saved(image, "PNG", transparency=1))).min() == 255
+
+
+def test_first_frame_of_an_animation():
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert np.asarray(load_image(data))[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_truncated(kind, part, portrait):
+    data = saved(portrait, kind)
+    with pytest.raises(ImageError):
+        load_image(data[: int(len(data) * part)])
+
+
+@pytest.mark.parametrize("data", [b"", b"STC", b"<svg/>", bytes(1000)])
+def test_not_a_picture(data):
+    with pytest.raises(ImageError, match="not a picture"):
+        load_image(data)
+
+
+def test_flipped_bytes_raise_nothing_else(portrait):
+    rng = np.random.default_rng(0)
+    for kind in ("PNG", "JPEG", "GIF", "TIFF", "WEBP"):
+        whole = np.frombuffer(saved(portrait.resize((32, 32)), kind), np.uint8)
+        for _ in range(40):
+            broken = whole.copy()
+            broken[rng.integers(0, len(broken), 4)] = rng.integers(0, 256, 4)
+            try:
+                loaded = load_image(broken.tobytes())
+            except ImageError:
+                continue
+            assert loaded.mode == "RGB"
+
+
+@pytest.mark.parametrize("side", [13_400, 40_000])
+def test_decompression_bomb(side):
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    with pytest.raises(ImageError, match="safely"):
+        load_image(bomb)
+
+
+def test_large_photo_gives_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_image(saved(Image.new("L", (10_000, 9_000)), "PNG")).size == (10_000, 9_000)
+
+
+def test_no_pixels():
+    with pytest.raises(ImageError, match="no pixels"):
+        load_image(np.zeros((0, 5, 3), np.uint8))
+    with pytest.raises(ImageError, match="no pixels"):
+        load_image(Image.new("RGB", (0, 5)))
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (1, 4, 4, 3)])
+def test_arrays_of_another_shape(shape):
+    with pytest.raises(ValueError, match=r"uint8 \[H, W, 3\]"):
+        load_image(np.zeros(shape, np.uint8))
+
+
+def test_arrays_of_another_type():
+    with pytest.raises(ValueError, match="float64"):
+        load_image(np.zeros((4, 4, 3)))
+
+
+def test_missing_file():
+    with pytest.raises(FileNotFoundError):
+        load_image("no such file.png")
