@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stc.cli.files import MOST_BYTES, add_paths, for_each, pair_up, read_all, write_whole
-from stc.errors import CorruptError, ImageError
+from stc.errors import ImageError
 
 EPILOG = """\
 The format of the picture follows from the name of OUT; - and folders get PNG.
@@ -56,8 +56,6 @@ def run(options: argparse.Namespace) -> int:
 
     def work(name: str, target: str) -> str:
         data = read_all(name, MOST_BYTES)
-        if len(data) > MOST_BYTES:
-            raise CorruptError(f"{name} is over {MOST_BYTES} bytes: no .stc file is so long")
         form = picture_format(target)
 
         from stc.api import decode

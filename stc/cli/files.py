@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stc.errors import StcError
 
-# No .stc file is longer than this; a larger input is refused before it is read whole.
+# No .stc file is so long. Of a larger input only so much is read, and its checksum will not match.
 MOST_BYTES = 1 << 16
 
 
@@ -29,8 +29,8 @@ def add_paths(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def read_all(name: str, limit: int | None = None) -> bytes:
-    """The bytes of a file or of stdin; at most limit + 1 of them, so that too many show."""
-    size = -1 if limit is None else limit + 1
+    """The bytes of a file or of stdin, the first `limit` of them if that is given."""
+    size = -1 if limit is None else limit
     if name == "-":
         return sys.stdin.buffer.read(size)
     with open(name, "rb") as file:

@@ -62,4 +62,4 @@ class Onnx:
         rgb = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 127.5 - 1
         with torch.inference_mode():
             parts = [self._network(part) for part in rgb.split(64)]
-        return torch.cat(parts).numpy()  # type: ignore[no-any-return]
+        return torch.cat(parts).numpy()

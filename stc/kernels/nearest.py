@@ -34,47 +34,37 @@ def search(
     latents = latents.float()
     _check(latents, codebooks, penalty)
     if isinstance(groups, Tensor):
-        parts = (
-            [
-                _one_group(
-                    latents[i : i + 1], codebooks[g], None if penalty is None else penalty[g]
-                )
-                for i, g in enumerate(groups.tolist())
-            ]
-            if len(codebooks) > 1
-            else [_one_group(latents, codebooks[0], _first(penalty))]
-        )
-        indices, costs = (torch.cat(p) for p in zip(*parts, strict=True))
+        indices = torch.zeros(latents.shape[:2], dtype=torch.long)
+        costs = torch.zeros(latents.shape[:2])
+        for group in groups.unique().tolist():
+            rows = groups == group
+            indices[rows], costs[rows] = _one_group(latents[rows], codebooks, penalty, group)
         return Nearest(groups, indices, costs)
-    found = [
-        _one_group(latents, codebooks[g], None if penalty is None else penalty[g])
-        for g in range(len(codebooks))
-    ]
-    indices = torch.stack([i for i, _ in found], 1)  # [B, G, T]
-    costs = torch.stack([c for _, c in found], 1)
+    every = [_one_group(latents, codebooks, penalty, g) for g in range(len(codebooks))]
+    indices = torch.stack([found for found, _ in every], 1)  # [B, G, T]
+    costs = torch.stack([cost for _, cost in every], 1)
     best = costs.sum(2).argmin(1)
     if groups == "all":
         return Nearest(best, indices, costs)
-    rows = torch.arange(len(latents))
-    return Nearest(best, indices[rows, best], costs[rows, best])
+    faces = torch.arange(len(latents))
+    return Nearest(best, indices[faces, best], costs[faces, best])
 
 
-def _first(penalty: Tensor | None) -> Tensor | None:
-    return None if penalty is None else penalty[0]
-
-
-def _one_group(latents: Tensor, codebook: Tensor, penalty: Tensor | None) -> tuple[Tensor, Tensor]:
-    """[B, T, D] against [T, K, D] -> indices and costs [B, T]."""
+def _one_group(
+    latents: Tensor, codebooks: Tensor, penalty: Tensor | None, group: int
+) -> tuple[Tensor, Tensor]:
+    """[B, T, D] against group g of [G, T, K, D] -> indices and costs [B, T]."""
     # Centred per token: the expanded square loses its digits when the mean is large.
-    centre = codebook.mean(1, keepdim=True)  # [T, 1, D]
-    code = codebook - centre
+    centre = codebooks[group].mean(1, keepdim=True)  # [T, 1, D]
+    codewords = codebooks[group] - centre
     z = latents.transpose(0, 1) - centre  # [T, B, D]
-    bias = code.square().sum(2) if penalty is None else code.square().sum(2) + penalty
-    indices = torch.baddbmm(bias[:, None], z, code.transpose(1, 2), alpha=-2).argmin(2)  # [T, B]
-    winners = code.gather(1, indices[..., None].expand(-1, -1, code.shape[2]))
+    price = 0 if penalty is None else penalty[group]  # [T, K]
+    bias = codewords.square().sum(2) + price
+    indices = torch.baddbmm(bias[:, None], z, codewords.transpose(1, 2), alpha=-2).argmin(2)
+    winners = codewords.gather(1, indices[..., None].expand(-1, -1, z.shape[2]))  # [T, B, D]
     costs = (z - winners).square().sum(2)
     if penalty is not None:
-        costs = costs + penalty.gather(1, indices)
+        costs = costs + penalty[group].gather(1, indices)
     return indices.T, costs.T
 
 

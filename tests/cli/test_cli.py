@@ -1,0 +1,174 @@
+"""The command as people run it: real processes, real files."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import stc
+
+ASTRONAUT = Path("tests/assets/astronaut.png")
+
+
+def run(*arguments, stdin=b"", code=0):
+    """Run `stc` and return its stdout and stderr."""
+    command = [sys.executable, "-W", "error::UserWarning", "-m", "stc.cli.main"]
+    result = subprocess.run(
+        [*command, *map(str, arguments)], input=stdin, capture_output=True, timeout=120
+    )
+    assert result.returncode == code, result.stderr.decode()
+    return result.stdout, result.stderr.decode()
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory):
+    """The astronaut in 192 bytes, and what `stc encode` said."""
+    path = tmp_path_factory.mktemp("cli") / "face.stc"
+    said, _ = run("encode", ASTRONAUT, "-o", path)
+    return path, said.decode()
+
+
+def test_encode_says_how_large_and_how_like(encoded):
+    path, said = encoded
+    data = path.read_bytes()
+    assert len(data) <= 192
+    assert said.startswith(f"{path}: {len(data)} bytes, ")
+    for word in ("bits per pixel", "dB", "identity"):
+        assert word in said
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_decode_of_a_file_made_by_another_process(encoded, tmp_path):
+    path, _ = encoded
+    out = tmp_path / "out.jpg"
+    said, _ = run("decode", path, "-o", out, "--size", 200)
+    assert b"200x200" in said
+    with Image.open(out) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (200, 200))
+    assert stc.decode(path.read_bytes()).size == (128, 128)
+
+
+def test_pipes():
+    data, said = run("encode", "-", "-o", "-", "--max-bytes", 64, stdin=ASTRONAUT.read_bytes())
+    assert len(data) <= 64
+    assert "bytes" in said
+    picture, _ = run("decode", "-", "-o", "-", stdin=data)
+    assert Image.open(io.BytesIO(picture)).format == "PNG"
+
+
+def test_info(encoded):
+    path, _ = encoded
+    text, _ = run("info", path)
+    for word in ("version 1", "stc-face-1", "tokens", "bits/level", "at 256 px"):
+        assert word in text.decode()
+    one, _ = run("info", "--json", path)
+    found = json.loads(one)
+    size = path.stat().st_size
+    assert found["size"] == size
+    assert found["bpp256"] == size * 8 / 256**2
+    assert found["bits_per_level"][0] > 100
+
+
+def test_many_inputs_into_a_folder(tmp_path):
+    (tmp_path / "b.png").write_bytes(ASTRONAUT.read_bytes())
+    Image.new("RGB", (200, 200), "green").save(tmp_path / "empty.png")
+    out = tmp_path / "out"
+    said, errors = run(
+        "encode", ASTRONAUT, tmp_path / "empty.png", tmp_path / "b.png", "-o", f"{out}/", code=3
+    )
+    assert sorted(p.name for p in out.iterdir()) == ["astronaut.stc", "b.stc"]
+    assert (out / "b.stc").read_bytes() == (out / "astronaut.stc").read_bytes()
+    assert said.count(b"bytes") == 2
+    assert "empty.png: no face found" in errors
+
+
+def test_nothing_is_overwritten_by_a_failure(tmp_path):
+    out = tmp_path / "face.stc"
+    out.write_bytes(b"precious")
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(ASTRONAUT.read_bytes()[:5000])
+    run("encode", cut, "-o", out, code=7)
+    run("encode", ASTRONAUT, "-o", out, "--max-bytes", 3, code=5)
+    assert out.read_bytes() == b"precious"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.png", "face.stc"]
+
+
+def test_two_faces_need_a_choice(tmp_path):
+    with Image.open(ASTRONAUT) as one:
+        both = Image.new("RGB", (640, 320))
+        both.paste(one, (0, 0))
+        both.paste(one, (320, 0))
+    both.save(tmp_path / "both.png")
+    out = tmp_path / "face.stc"
+    _, said = run("encode", tmp_path / "both.png", "-o", out, code=3)
+    assert "2 faces found" in said
+    assert "--face largest" in said
+    assert not out.exists()
+    run("encode", tmp_path / "both.png", "-o", out, "--face", "largest", "-q")
+    assert out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["decode", ASTRONAUT, "-o", "x.png"], 4, "not a .stc file"),
+        (["info", ASTRONAUT], 4, "not a .stc file"),
+        (["encode", "nowhere.png", "-o", "x.stc"], 1, "nowhere.png: No such file"),
+        (["encode", ASTRONAUT, ASTRONAUT, "-o", "x.stc"], 1, "need a folder"),
+        (["encode", ASTRONAUT, "-o", ASTRONAUT, "--align", "never"], 1, "both input and output"),
+        (["encode", ASTRONAUT, "-o", "x.stc", "--model", "none"], 6, "no model"),
+        (["encode", ASTRONAUT], 2, "--output"),
+        (["encode", ASTRONAUT, "-o", "x", "--level", "1", "--max-bytes", "9"], 2, "not allowed"),
+        (["decode", "x", "-o", "y.png", "--size", "0"], 2, "1 to 4096"),
+        ([], 2, "VERB"),
+    ],
+)
+def test_errors_are_one_line_and_a_code(arguments, code, message):
+    _, said = run(*arguments, code=code)
+    assert message in said
+    assert "Traceback" not in said
+    if code != 2:
+        assert said.count("\n") == 1
+
+
+def test_a_reader_that_leaves_is_no_error(encoded):
+    path, _ = encoded
+    command = f"{sys.executable} -m stc.cli.main info {path} {path} | head -c 5"
+    result = subprocess.run(command, shell=True, capture_output=True)  # noqa: S602
+    assert b"Traceback" not in result.stderr
+    assert b"Exception ignored" not in result.stderr
+
+
+def test_help_and_info_need_no_torch(encoded):
+    path, _ = encoded
+    for arguments in (["--help"], ["--version"], ["info", str(path)], ["encode", "--help"]):
+        code = (
+            "import sys; from stc.cli.main import main\n"
+            f"try: main({arguments!r})\n"
+            "except SystemExit: pass\n"
+            "assert 'torch' not in sys.modules and 'onnxruntime' not in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_link_and_a_device_stay_what_they_are(encoded, tmp_path):
+    path, _ = encoded
+    target, link = tmp_path / "target.png", tmp_path / "link.png"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    run("decode", path, "-o", link)
+    assert link.is_symlink()
+    with Image.open(target) as picture:
+        assert picture.size == (128, 128)
+    assert oct(target.stat().st_mode & 0o777) == oct(0o666 & ~_umask())
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
