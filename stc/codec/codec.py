@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,8 @@ from stc.errors import WrongModelError
 from stc.imaging import Align, Choice, Source, frame
 
 DEFAULT_BYTES = 192
+
+_log = logging.getLogger(__name__)
 
 Canvas = npt.NDArray[np.uint8]  # [128, 128, 3]
 
@@ -52,6 +55,7 @@ class Codec:
         return codec
 
     def _load(self) -> None:
+        _log.debug("model %s, %s", self.model.name, self.model.path)
         self.tables = self.model.tables
         self.tokenizer, self.decoder = from_arrays(self.model.read())
 
@@ -116,16 +120,14 @@ class Codec:
         padded = np.zeros((len(tokens), longest), np.int64)
         for row, (_, indices) in enumerate(tokens):
             padded[row, : len(indices)] = indices
-        return self.render(
-            torch.tensor([group for group, _ in tokens], dtype=torch.long),
-            torch.from_numpy(padded),
-            torch.tensor([len(indices) for _, indices in tokens], dtype=torch.long),
-        )
+        counts = torch.tensor([len(indices) for _, indices in tokens], dtype=torch.long)
+        groups = torch.tensor([group for group, _ in tokens], dtype=torch.long)
+        components = self.tokenizer.dequantise(torch.from_numpy(padded), groups, counts)
+        return self.render(components, counts)
 
     @torch.inference_mode()
-    def render(self, groups: Tensor, indices: Tensor, counts: Tensor) -> npt.NDArray[np.uint8]:
-        """Groups [B], indices [B, n] and tokens used of each [B] -> uint8 [B, 128, 128, 3]."""
-        components = self.tokenizer.dequantise(indices, groups, counts)
+    def render(self, components: Tensor, counts: Tensor) -> npt.NDArray[np.uint8]:
+        """Components [B, Z] and the tokens spent on each [B] -> uint8 [B, 128, 128, 3]."""
         spent = counts / self.tokenizer.tokens
         rgb = self.decoder(self.tokenizer.planes(components), spent)
         pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8)

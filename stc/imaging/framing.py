@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Literal
 
@@ -14,6 +15,8 @@ from stc.imaging.alignment import CANVAS, displacement
 from stc.imaging.alignment import align as warp
 from stc.imaging.detection import Face, find_faces
 from stc.imaging.reading import Source, load_image
+
+_log = logging.getLogger(__name__)
 
 Align = Literal["auto", "always", "never"]
 Choice = Literal["only", "largest"]
@@ -50,7 +53,13 @@ def frame(image: Source, align: Align = "auto", face: Choice = "only") -> npt.ND
     if align == "never":
         return _resized(picture)
     faces = find_faces(picture)
+    for found in faces:
+        _log.debug(
+            "found a face %.0f px wide at (%.0f, %.0f), score %.2f",
+            *(found.width, *found.centre, found.score),
+        )
     if align == "auto" and any(_on_canvas(found, picture.size) for found in faces):
+        _log.debug("the picture is a canvas already")
         return _resized(picture)
     return warp(picture, _chosen(faces, picture.size, face).landmarks)
 

@@ -149,7 +149,7 @@ class RenderTrainer:
         while self.step < self.plan.steps:
             metrics = self.train_step()
             progress.update()
-            if self.step % 50 == 0:
+            if self.step % 50 == 0 or self.step == self.plan.steps:
                 metrics |= {"step": self.step, "seconds": round(time.monotonic() - start, 1)}
                 with (self.folder / "metrics.jsonl").open("a") as log:
                     log.write(json.dumps(metrics) + "\n")
@@ -217,7 +217,7 @@ class RenderTrainer:
     @torch.no_grad()
     def sheet(self, number: int = 12) -> None:
         """Validation faces at every level, one face a row, the original first."""
-        rows = self.validation[:: len(self.validation) // number][:number]
+        rows = self.validation[:: max(1, len(self.validation) // number)][:number]
         rgb, _ = to_tensors(self.faces[rows])
         columns = [rgb]
         for count in torch.tensor(self.tokenizer.level_sizes).cumsum(0).tolist():

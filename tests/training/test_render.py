@@ -1,0 +1,92 @@
+"""The decoder's training: it learns, and a killed run goes on as if it had not been killed."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stc.codec.tokenizer import LevelTokenizer
+from stc.training.render import RenderPlan, RenderTrainer, draw_counts
+
+
+class FlatRecogniser(nn.Module):
+    """Stands in for a recogniser: the face at 4x4 pixels."""
+
+    def forward(self, canvas):
+        return nn.functional.normalize(nn.functional.avg_pool2d(canvas, 32).flatten(1).float())
+
+
+class FlatLpips(nn.Module):
+    """Stands in for LPIPS: squared error at 16x16 pixels."""
+
+    def forward(self, a, b):
+        return nn.functional.avg_pool2d(a - b, 8).square().mean((1, 2, 3)).float()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start or resume a run in a folder of its own, to so many steps."""
+    torch.manual_seed(0)
+    tokenizer = LevelTokenizer(16, 1, [(16, 2, 8, 4), (16, 3, 8, 4)])
+    for buffer in tokenizer.buffers():
+        buffer.copy_(0.05 * torch.randn_like(buffer))
+    tokenizer.weight.fill_(1)
+    tokenizer.mean.fill_(0.5)
+    generator = np.random.default_rng(0)
+    faces = generator.integers(0, 256, (40, 128, 128, 4), dtype=np.uint8)
+    faces[..., 3] = 255
+    components = generator.normal(size=(2, 40, 16)).astype(np.float16)
+
+    def run(name, steps, total=4):
+        torch.manual_seed(1)
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        plan = RenderPlan(steps=total, batch=2, save_every=2, sheet_every=4, held_out=10, warm_up=1)
+        trainer = RenderTrainer(
+            tokenizer, faces, components, FlatRecogniser(), FlatLpips(), plan, folder
+        )
+        while trainer.step < steps:
+            trainer.train_step()
+            if trainer.step % plan.save_every == 0:
+                trainer.save()
+        return trainer
+
+    return run
+
+
+def test_a_resumed_run_ends_as_one_that_never_stopped(start):
+    whole = start("whole", 4)
+    start("killed", 3)  # the third step is lost: the checkpoint is from the second
+    resumed = start("killed", 2)
+    assert resumed.step == 2
+    resumed = start("killed", 4)
+    for name, value in whole.average.state_dict().items():
+        torch.testing.assert_close(resumed.average.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_a_run_writes_its_log_checkpoint_and_sheet(start, tmp_path):
+    trainer = start("run", 0)
+    trainer.train()
+    assert trainer.step == 4
+    folder = tmp_path / "run"
+    assert (folder / "checkpoint.pt").exists()
+    assert (folder / "sheets" / "000004.png").exists()
+    assert json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 4
+
+
+def test_the_decoder_starts_as_the_linear_reconstruction_and_learns(start):
+    trainer = start("learn", 0, total=12)
+    first = trainer.train_step()["loss"]
+    losses = [trainer.train_step()["loss"] for _ in range(11)]
+    assert min(losses[-4:]) < first
+
+
+def test_counts_reach_every_level_and_inside():
+    torch.manual_seed(0)
+    counts = draw_counts(4000, [25, 32, 64])
+    assert {25, 57, 121} <= set(counts.tolist())
+    assert counts.min() >= 12
+    assert counts.max() <= 121
+    assert len(set(counts.tolist())) > 60
