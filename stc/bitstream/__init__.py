@@ -1,14 +1,27 @@
-"""The .stc format and its entropy coder; see docs/format.md. Knows neither torch nor pictures."""
+"""The .stc format and its entropy coder; see docs/format.md. Knows neither torch nor pictures.
 
-from stc.bitstream.coder import decode_payload, encode_payload
-from stc.bitstream.container import Header, longest_prefix, pack, parse_header, unpack
-from stc.bitstream.fingerprint import fingerprint
-from stc.bitstream.tables import Tables
+What reads a header comes at once; the rest brings numpy and constriction when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from stc.bitstream.header import Header, parse_header
+from stc.bitstream.plain import decode_symbols
+
+if TYPE_CHECKING:
+    from stc.bitstream.coder import decode_payload, encode_payload
+    from stc.bitstream.container import longest_prefix, pack, unpack
+    from stc.bitstream.identity import fingerprint
+    from stc.bitstream.tables import Tables
 
 __all__ = [
     "Header",
     "Tables",
     "decode_payload",
+    "decode_symbols",
     "encode_payload",
     "fingerprint",
     "longest_prefix",
@@ -16,3 +29,21 @@ __all__ = [
     "parse_header",
     "unpack",
 ]
+
+_HOMES = {
+    "Tables": "tables",
+    "decode_payload": "coder",
+    "encode_payload": "coder",
+    "fingerprint": "identity",
+    "longest_prefix": "container",
+    "pack": "container",
+    "unpack": "container",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value  # found at once from now on
+    return value

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stc.cli.files import MOST_BYTES, read_all
-from stc.codec.info import FileInfo, info
+
+if TYPE_CHECKING:
+    from stc.codec.info import FileInfo
 
 
 def add_parser(verbs: Any) -> argparse.ArgumentParser:
@@ -28,6 +30,8 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Print what each file says of itself."""
+    from stc.codec.info import info
+
     for name in options.inputs:
         found = info(read_all(name, MOST_BYTES))
         if options.json:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stc.bitstream import Tables
 from stc.codec.decoder import Decoder
-from stc.codec.model_file import from_int8, read_config, to_int8
+from stc.codec.model_file import read_config
 from stc.codec.tokenizer import Level, LevelTokenizer
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -52,6 +52,19 @@ def from_arrays(arrays: Arrays) -> tuple[LevelTokenizer, Decoder]:
     state = {k[8:]: v for k, v in arrays.items() if k.startswith("decoder.")}
     decoder.load_state_dict({k: torch.from_numpy(v.astype(np.float32)) for k, v in state.items()})
     return tokenizer.eval().requires_grad_(False), decoder.eval().requires_grad_(False)
+
+
+def to_int8(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[Any]]:
+    """float32 [..., C] -> int8 [..., C] and one float16 scale a column [C]."""
+    flat = np.abs(matrix.reshape(-1, matrix.shape[-1])).max(0)
+    scale = np.maximum(flat / 127, 1e-7).astype(np.float16)
+    quantised = np.round(matrix / scale.astype(np.float32))
+    return np.clip(quantised, -127, 127).astype(np.int8), scale
+
+
+def from_int8(quantised: npt.NDArray[np.int8], scale: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """The inverse of `to_int8`."""
+    return quantised.astype(np.float32) * scale.astype(np.float32)
 
 
 def _used(level: Level) -> tuple[Tensor, Tensor]:

@@ -1,15 +1,14 @@
-"""What a .stc file says of itself, without decoding a picture; needs no torch."""
+"""What a .stc file says of itself, without decoding a picture; needs neither torch nor numpy."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from stc import bitstream
-from stc.codec.model_file import find_model, open_model
-from stc.errors import WrongModelError
+from stc.bitstream import Header, decode_symbols, parse_header
+from stc.codec.model_file import ModelFile, find_model, open_model
+from stc.errors import CorruptError, WrongModelError
 
 
 @dataclass(frozen=True)
@@ -36,28 +35,41 @@ def info(data: bytes, *, model: str | Path | None = None) -> FileInfo:
 
     Raises FormatError for anything that is no sound .stc file.
     """
-    header = bitstream.parse_header(data)
-    bits = len(data) * 8
+    header = parse_header(data)
     known, group, per_level = None, None, None
     try:
         known = find_model(header.fingerprint) if model is None else open_model(model)
     except WrongModelError:
         pass
     else:
-        group, indices = bitstream.unpack(data, known.tables)
-        cost = known.tables.cost_bits(group, indices)
-        ends = np.minimum(np.cumsum(known.tables.level_sizes), len(indices))
-        parts = [p for p in np.split(cost, ends[:-1]) if len(p)]
-        per_level = tuple(float(part.sum()) for part in parts)
+        group, per_level = _spent(header, known)
     return FileInfo(
         version=header.version,
         fingerprint=header.fingerprint.hex(),
         size=len(data),
         overhead=header.overhead,
         tokens=header.tokens,
-        bpp128=bits / 128**2,
-        bpp256=bits / 256**2,
+        bpp128=8 * len(data) / 128**2,
+        bpp256=8 * len(data) / 256**2,
         model=None if known is None else known.name,
         group=group,
         bits_per_level=per_level,
+    )
+
+
+def _spent(header: Header, model: ModelFile) -> tuple[int, tuple[float, ...]]:
+    """The group, and the bits of every level that the file reaches."""
+    sizes, tokens = model.level_sizes, header.tokens
+    if tokens > sum(sizes):
+        raise CorruptError(f"the file states {tokens} tokens, the model has {sum(sizes)}")
+    group_row = [model.groups] if len(model.groups) > 1 else []
+    group = decode_symbols(header.payload, group_row)[0] if group_row else 0
+    rows = list(model.rows(group, tokens))
+    symbols = decode_symbols(header.payload, [*group_row, *rows])[len(group_row) :]
+    bits = [math.log2(65536 / row[s]) for row, s in zip(rows, symbols, strict=True)]
+    starts = [sum(sizes[:level]) for level in range(len(sizes))]
+    return group, tuple(
+        sum(bits[start : start + size])
+        for start, size in zip(starts, sizes, strict=True)
+        if start < tokens
     )

@@ -1,29 +1,32 @@
 """Weights on disk: one safetensors file a model, found by its fingerprint, checked when read.
 
 Matrices are int8 with one scale a column, convolutions are fp16; every array counts towards the
-fingerprint, the configuration too, which is why it is stored as an array of bytes. Needs no
-torch, so that `stc info` is quick.
+fingerprint, the configuration too, which is why it is stored as an array of bytes. What `stc info`
+needs of it comes without numpy, whose import would take longer than all the rest.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from array import array
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from stc.bitstream import Tables, fingerprint
 from stc.errors import ModelMissingError, WrongModelError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from stc.bitstream import Tables
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "stc-face-1"
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+_MOST_HEADER = 1 << 20  # of a safetensors file; ours take some ten thousand bytes
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,57 @@ class ModelFile:
         """The integer probabilities, read without the rest of the file."""
         from safetensors import safe_open
 
+        from stc.bitstream import Tables
+
         with safe_open(self.path, framework="numpy") as file:
-            names = set(file.keys())
-            levels: list[npt.NDArray[Any]] = []
-            while (name := f"levels.{len(levels)}.counts") in names:
-                levels.append(file.get_tensor(name))
+            levels = [file.get_tensor(name) for name in self._counts()]
             return Tables(file.get_tensor("group_counts"), tuple(levels))
+
+    @cached_property
+    def level_sizes(self) -> list[int]:
+        """Number of tokens in every level."""
+        return [self._layout[name]["shape"][1] for name in self._counts()]
+
+    @property
+    def groups(self) -> list[int]:
+        """Frequencies of the groups."""
+        return next(self._rows("group_counts", 0, 1)).tolist()
+
+    def rows(self, group: int, count: int) -> Iterator[array[int]]:
+        """The frequencies of each of the first `count` tokens, as in `tables`."""
+        for name, size in zip(self._counts(), self.level_sizes, strict=True):
+            here = min(size, count)
+            yield from self._rows(name, group * size, here)
+            count -= here
+
+    def _counts(self) -> list[str]:
+        levels = sum(name.endswith(".counts") for name in self._layout)
+        return [f"levels.{number}.counts" for number in range(levels)]
+
+    @cached_property
+    def _layout(self) -> dict[str, Any]:
+        return _read_layout(self.path)
+
+    def _rows(self, name: str, first: int, number: int) -> Iterator[array[int]]:
+        """`number` rows of an array of counts, from row `first` on."""
+        entry = self._layout[name]
+        code = {"U16": "H", "U32": "I"}[entry["dtype"]]
+        length = entry["shape"][-1]
+        with self.path.open("rb") as file:
+            row = array(code)
+            file.seek(entry["start"] + entry["data_offsets"][0] + first * length * row.itemsize)
+            for _ in range(number):
+                row = array(code)
+                row.fromfile(file, length)
+                if sys.byteorder == "big":
+                    row.byteswap()
+                yield row
 
     def read(self) -> dict[str, npt.NDArray[Any]]:
         """Every array. Raises WrongModelError if they do not give the stated fingerprint."""
         from safetensors.numpy import load_file
+
+        from stc.bitstream import fingerprint
 
         arrays: dict[str, npt.NDArray[Any]] = load_file(self.path)
         found = fingerprint(arrays)
@@ -93,21 +137,38 @@ def find_model(short: bytes) -> ModelFile:
 
 
 def _inspect(path: Path) -> ModelFile:
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-    except SafetensorError as error:
+        metadata = _read_layout(path).get("__metadata__", {})
+    except (ValueError, AttributeError) as error:
         raise WrongModelError(f"{path} is not a safetensors file: {error}") from error
     if "fingerprint" not in metadata:
         raise WrongModelError(f"{path} is not an STC model: it states no fingerprint")
     return ModelFile(path, metadata.get("name", path.stem), metadata["fingerprint"])
 
 
-def save_model(path: Path, name: str, config: dict[str, Any], arrays: Arrays) -> ModelFile:
+def _read_layout(path: Path) -> dict[str, Any]:
+    """The header of a safetensors file: type, shape and place of every array.
+
+    The library's own reader brings numpy or torch along. Raises ValueError.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _MOST_HEADER:
+            raise ValueError(f"a header of {length} bytes")
+        layout: dict[str, Any] = json.loads(file.read(length))
+    for entry in layout.values():
+        entry["start"] = 8 + length
+    return layout
+
+
+def save_model(
+    path: Path, name: str, config: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
+) -> ModelFile:
     """Write arrays and configuration as a model file, and return what was written."""
+    import numpy as np
     from safetensors.numpy import save_file
+
+    from stc.bitstream import fingerprint
 
     text = json.dumps(config, sort_keys=True).encode()
     whole = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
@@ -118,19 +179,6 @@ def save_model(path: Path, name: str, config: dict[str, Any], arrays: Arrays) ->
     return file
 
 
-def read_config(arrays: Arrays) -> dict[str, Any]:
+def read_config(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
     """The configuration that `save_model` stored."""
     return json.loads(arrays["config"].tobytes())  # type: ignore[no-any-return]
-
-
-def to_int8(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[Any]]:
-    """float32 [..., C] -> int8 [..., C] and one float16 scale a column [C]."""
-    flat = np.abs(matrix.reshape(-1, matrix.shape[-1])).max(0)
-    scale = np.maximum(flat / 127, 1e-7).astype(np.float16)
-    quantised = np.round(matrix / scale.astype(np.float32))
-    return np.clip(quantised, -127, 127).astype(np.int8), scale
-
-
-def from_int8(quantised: npt.NDArray[np.int8], scale: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """The inverse of `to_int8`."""
-    return quantised.astype(np.float32) * scale.astype(np.float32)

@@ -1,0 +1,77 @@
+"""The frame of a .stc file, around its payload; docs/format.md has the layout and its reasons."""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+from dataclasses import dataclass
+
+from stc.errors import BadMagicError, CorruptError, TruncatedError, UnsupportedVersionError
+
+VERSION = 1
+FIXED = 6  # bytes of magic and version, model, checksum
+_MAGIC = 0xFAC
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says before its tokens are decoded."""
+
+    version: int
+    fingerprint: bytes  # the first two bytes of the model's
+    tokens: int
+    payload: bytes
+    overhead: int  # bytes of the file that are not payload
+
+
+def parse_header(data: bytes) -> Header:
+    """Check all that can be checked without the model. Raises FormatError."""
+    if len(data) < 2:
+        raise TruncatedError(f"{len(data)} bytes are too few to be a .stc file")
+    start = int.from_bytes(data[:2], "big")
+    if start >> 4 != _MAGIC:
+        raise BadMagicError(f"not a .stc file: it begins with {data[:2].hex()}, not fac1")
+    if start & 15 != VERSION:
+        raise UnsupportedVersionError(
+            f"format version {start & 15}, this release reads version {VERSION}: update stc"
+        )
+    if len(data) < FIXED + 1:
+        raise TruncatedError(f"{len(data)} bytes are too few for header and checksum")
+    if _checksum(data[:-2]) != data[-2:]:
+        raise CorruptError("the checksum does not match: the file was damaged or cut short")
+    tokens, payload = split_count(data[4:-2])
+    return Header(VERSION, data[2:4], tokens, payload, len(data) - len(payload))
+
+
+def seal(fingerprint: bytes, body: bytes) -> bytes:
+    """Token count and payload -> the whole file."""
+    if len(fingerprint) != 2:
+        raise ValueError(f"a file carries 2 bytes of fingerprint, not {len(fingerprint)}")
+    data = (_MAGIC << 4 | VERSION).to_bytes(2, "big") + fingerprint + body
+    return data + _checksum(data)
+
+
+def join_count(count: int, payload: bytes) -> bytes:
+    """Token count and payload, as they stand in every file and alone in a bare one."""
+    head = bytes([count]) if count < 128 else (0x8000 | count).to_bytes(2, "big")
+    return head + payload
+
+
+def split_count(body: bytes) -> tuple[int, bytes]:
+    """The inverse of `join_count`. Raises FormatError."""
+    if not body:
+        raise TruncatedError("the file ends before its token count")
+    if body[0] < 128:
+        count, rest = body[0], body[1:]
+    elif len(body) < 2:
+        raise TruncatedError("the file ends inside its token count")
+    else:
+        count, rest = int.from_bytes(body[:2], "big") & 0x7FFF, body[2:]
+        if count < 128:
+            raise CorruptError(f"the token count {count} is written in two bytes, not one")
+    if count == 0:
+        raise CorruptError("the file states that it has no tokens")
+    return count, bytes(rest)
+
+
+def _checksum(data: bytes) -> bytes:
+    return crc_hqx(data, 0xFFFF).to_bytes(2, "big")
