@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,13 @@ from torch import Tensor
 
 from stc.bitstream import Tables
 from stc.codec.decoder import Decoder
-from stc.codec.model_file import read_config
 from stc.codec.tokenizer import Level, LevelTokenizer
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def to_arrays(
-    tokenizer: LevelTokenizer, decoder: Decoder, tables: Tables
-) -> tuple[dict[str, Any], Arrays]:
-    """Configuration and arrays, ready for `save_model`."""
+def to_arrays(tokenizer: LevelTokenizer, decoder: Decoder, tables: Tables) -> Arrays:
+    """All that a model is, ready for `save_model`; its shapes as JSON, in an array of bytes."""
     arrays: Arrays = {"mean": tokenizer.mean.numpy().astype(np.float16)}
     arrays["basis"], arrays["basis.scale"] = to_int8(tokenizer.basis.numpy())
     arrays["group_counts"] = tables.groups
@@ -33,12 +31,13 @@ def to_arrays(
     for name, value in decoder.state_dict().items():
         arrays[f"decoder.{name}"] = value.numpy().astype(np.float16)
     config = {"groups": tokenizer.groups, "levels": shapes, "widths": list(decoder.widths)}
-    return config, arrays
+    arrays["config"] = np.frombuffer(json.dumps(config, sort_keys=True).encode(), np.uint8)
+    return arrays
 
 
 def from_arrays(arrays: Arrays) -> tuple[LevelTokenizer, Decoder]:
     """The modules of a model file, in evaluation mode and frozen."""
-    config = read_config(arrays)
+    config = json.loads(arrays["config"].tobytes())
     basis = torch.from_numpy(from_int8(arrays["basis"], arrays["basis.scale"]))
     shapes = [tuple(shape) for shape in config["levels"]]
     tokenizer = LevelTokenizer(basis.shape[1], config["groups"], shapes)

@@ -90,11 +90,15 @@ class ModelFile:
 
     def read(self) -> dict[str, npt.NDArray[Any]]:
         """Every array. Raises WrongModelError if they do not give the stated fingerprint."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         from stc.bitstream import fingerprint
 
-        arrays: dict[str, npt.NDArray[Any]] = load_file(self.path)
+        try:
+            arrays: dict[str, npt.NDArray[Any]] = load_file(self.path)
+        except SafetensorError as error:
+            raise WrongModelError(f"{self.path} is damaged: {error}") from error
         found = fingerprint(arrays)
         if found != self.fingerprint:
             raise WrongModelError(
@@ -161,24 +165,15 @@ def _read_layout(path: Path) -> dict[str, Any]:
     return layout
 
 
-def save_model(
-    path: Path, name: str, config: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
-) -> ModelFile:
-    """Write arrays and configuration as a model file, and return what was written."""
+def save_model(path: Path, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> ModelFile:
+    """Write arrays as a model file, and return what was written."""
     import numpy as np
     from safetensors.numpy import save_file
 
     from stc.bitstream import fingerprint
 
-    text = json.dumps(config, sort_keys=True).encode()
     whole = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
-    whole["config"] = np.frombuffer(text, np.uint8)
     file = ModelFile(path, name, fingerprint(whole))
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(whole, path, {"name": name, "fingerprint": file.fingerprint})
     return file
-
-
-def read_config(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """The configuration that `save_model` stored."""
-    return json.loads(arrays["config"].tobytes())  # type: ignore[no-any-return]

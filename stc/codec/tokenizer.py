@@ -109,6 +109,9 @@ class LevelTokenizer(nn.Module):
     def encode(self, components: Tensor) -> tuple[Tensor, Tensor]:
         """Components [B, Z] -> the group of least error int64 [B] and its indices [B, tokens]."""
         faces, found, errors = len(components), [], []
+        if self.groups == 1:
+            groups = torch.zeros(faces, dtype=torch.long)
+            return groups, self.quantise(components, groups)
         for group in range(self.groups):
             groups = torch.full((faces,), group, dtype=torch.long)
             found.append(self.quantise(components, groups))

@@ -94,6 +94,28 @@ def verify(
     return figures
 
 
+def as_markdown(rows: list[dict[str, float]], judges: list[Judge]) -> str:
+    """The rows as the table of the model card; accuracies with one standard error."""
+    head = ["bytes, at most", "mean", "PSNR", "LPIPS"]
+    for judge in judges:
+        head += [f"{judge.name}: both sides", "one side", "cosine"]
+    lines = [" | ".join(head), " | ".join("---" for _ in head)]
+    for row in rows:
+        cells = [f"{row['bytes limit']:.0f}" if row["bytes limit"] else "originals"]
+        cells += [
+            f"{row[key]:.{digits}f}" if key in row else ""
+            for key, digits in (("bytes mean", 1), ("psnr", 2), ("lpips", 3))
+        ]
+        for judge in judges:
+            both, one = (
+                f"{row[f'{judge.name} {sides}']:.1%} ± {row[f'{judge.name} {sides} +-']:.1%}"
+                for sides in ("both", "one")
+            )
+            cells += [both, one, f"{row[f'{judge.name} cosine']:.3f}"]
+        lines.append(" | ".join(cells))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m stc.evaluation",
@@ -145,7 +167,7 @@ def main() -> None:
         writer = csv.DictWriter(file, list(rows[-1]), restval="")
         writer.writeheader()
         writer.writerows({k: round(v, 4) for k, v in row.items()} for row in rows)
-    print(arguments.output.read_text())
+    print(as_markdown(rows, judges))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Protocol
 
@@ -34,11 +35,15 @@ class Dlib:
 
     def __init__(self) -> None:
         import dlib
-        import face_recognition_models as models
 
+        # Files only: importing the package needs pkg_resources, which setuptools has dropped.
+        package = distribution("face_recognition_models")
+        folder = Path(str(package.locate_file("face_recognition_models/models")))
         self._dlib = dlib
-        self._predictor = dlib.shape_predictor(models.pose_predictor_five_point_model_location())
-        self._network = dlib.face_recognition_model_v1(models.face_recognition_model_location())
+        self._predictor = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
+        self._network = dlib.face_recognition_model_v1(
+            str(folder / "dlib_face_recognition_resnet_model_v1.dat")
+        )
 
     def embed(self, faces: Faces) -> Embeddings:
         box, chips = self._dlib.rectangle(*self.BOX), []

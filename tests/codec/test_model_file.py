@@ -23,8 +23,8 @@ def test_found_by_the_first_two_bytes():
 
 
 def test_saving_what_was_loaded_changes_nothing(codec, tmp_path):
-    config, arrays = to_arrays(codec.tokenizer, codec.decoder, codec.tables)
-    saved = save_model(tmp_path / "copy.safetensors", codec.model.name, config, arrays)
+    arrays = to_arrays(codec.tokenizer, codec.decoder, codec.tables)
+    saved = save_model(tmp_path / "copy.safetensors", codec.model.name, arrays)
     assert saved.fingerprint == codec.model.fingerprint
     tokenizer, _ = from_arrays(saved.read())
     assert tokenizer.level_sizes == codec.tokenizer.level_sizes
