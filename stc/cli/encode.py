@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 from stc.cli.files import add_paths, for_each, pair_up, read_all, write_whole
+from stc.errors import StcError
 
 EPILOG = """\
 The face is found and aligned to a canvas of 128x128 pixels. A picture that already is such a
@@ -75,9 +76,12 @@ def run(options: argparse.Namespace) -> int:
         from stc.codec.codec import load_codec
 
         codec = load_codec(options.model)
-        (data,) = codec.encode_canvases(
-            canvas[None], max_bytes=options.max_bytes, level=options.level, bare=options.bare
-        )
+        try:
+            (data,) = codec.encode_canvases(
+                canvas[None], max_bytes=options.max_bytes, level=options.level, bare=options.bare
+            )
+        except ValueError as error:  # a level that this model does not have
+            raise StcError(str(error)) from error
         decoded = codec.decode_canvases([data], bare=options.bare)[0]
         likeness = codec.likeness(canvas, decoded)
         write_whole(target, data)

@@ -46,6 +46,8 @@ def write_whole(name: str, data: bytes) -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(data)  # a device or a pipe cannot be renamed over
         return
+    if not path.parent.is_dir():
+        raise StcError(f"there is no folder {path.parent} to write {path.name} into")
     partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
         with open(partial, "xb") as file:

@@ -122,6 +122,8 @@ def test_two_faces_need_a_choice(tmp_path):
         (["encode", ASTRONAUT, ASTRONAUT, "-o", "x.stc"], 1, "need a folder"),
         (["encode", ASTRONAUT, "-o", ASTRONAUT, "--align", "never"], 1, "both input and output"),
         (["encode", ASTRONAUT, "-o", "x.stc", "--model", "none"], 6, "no model"),
+        (["encode", ASTRONAUT, "-o", "x.stc", "--level", "99"], 1, "level must be 1 to"),
+        (["encode", ASTRONAUT, "-o", "no/where/x.stc"], 1, "there is no folder"),
         (["encode", ASTRONAUT], 2, "--output"),
         (["encode", ASTRONAUT, "-o", "x", "--level", "1", "--max-bytes", "9"], 2, "not allowed"),
         (["decode", "x", "-o", "y.png", "--size", "0"], 2, "1 to 4096"),
