@@ -10,7 +10,7 @@ import torch
 
 from stc.codec.tokenizer import LevelTokenizer
 from stc.training.data import load_faces
-from stc.training.export import export
+from stc.training.export import export, whole_views
 from stc.training.fit import FitPlan, LevelPlan, fit
 from stc.training.networks import Lpips, Recogniser
 from stc.training.render import RenderPlan, RenderTrainer
@@ -66,8 +66,13 @@ def main() -> None:
         arguments.run,
     )
     trainer.train()
-    both = components.reshape(-1, components.shape[2])
-    model = export(arguments.output, arguments.name, tokenizer, trainer.average, both)
+    model = export(
+        arguments.output,
+        arguments.name,
+        tokenizer,
+        trainer.average,
+        whole_views(faces, components),
+    )
     print(f"{model.path}: {model.name}, fingerprint {model.fingerprint[:16]}")
 
 
