@@ -15,6 +15,7 @@ from stc.codec.export import from_arrays, to_arrays
 from stc.codec.model_file import ModelFile, save_model
 from stc.codec.tokenizer import LevelTokenizer
 
+
 def whole_views(
     faces: npt.NDArray[np.uint8], components: npt.NDArray[np.float16]
 ) -> npt.NDArray[np.float16]:
