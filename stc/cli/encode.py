@@ -55,7 +55,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--bare",
         action="store_true",
-        help="no magic, model or checksum, for a carrier that protects its data; saves 5 bytes",
+        help="no magic, model or checksum, for a carrier that protects its data; saves 6 bytes",
     )
     parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
     parser.set_defaults(run=run)

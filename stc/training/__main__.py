@@ -18,8 +18,9 @@ from stc.training.render import RenderPlan, RenderTrainer
 DESCRIPTION = """Build a model from a folder of tar files of 128x128 aligned faces.
 
 Three stages, each kept in the run folder and skipped when it is there:
-  1. fit      principal components, a recogniser's metric, codebooks      (fit.pt, 10 minutes)
-  2. decoder  the convolutional decoder                        (checkpoint.pt, hours; resumes)
+  1. fit      principal components, a recogniser's metric, codebooks      (fit.pt, 25 minutes)
+  2. decoder  the convolutional decoder; from its 3000th step on the quantiser is tuned with it
+                                                               (checkpoint.pt, hours; resumes)
   3. export   probability tables and the model file                              (2 minutes)
 Kill it at any time and start it again with the same command. The times are for two CPU cores.
 metrics.jsonl and sheets/ in the run folder show how it goes.
@@ -27,7 +28,7 @@ metrics.jsonl and sheets/ in the run folder show how it goes.
 
 # (tokens, weight of identity). A 32-byte file holds the first level; from the 128-byte file on
 # pixels count for more, and the last two levels spend their bits on fidelity alone.
-LEVELS = ((25, 16), (32, 16), (32, 16), (32, 12), (64, 6), (64, 3), (128, 0), (24, 0))
+LEVELS = ((25, 4.4), (32, 4.4), (32, 4.4), (32, 4.4), (64, 3), (64, 1.6), (128, 0), (24, 0))
 
 
 def main() -> None:
@@ -69,7 +70,7 @@ def main() -> None:
     model = export(
         arguments.output,
         arguments.name,
-        tokenizer,
+        trainer.average_tokenizer,
         trainer.average,
         whole_views(faces, components),
     )

@@ -2,8 +2,9 @@
 
 1. Principal components z of the training faces and their mirror images, after the borders that
    no camera saw were filled by ridge regression on what it saw.
-2. The metric M = E[J^T J], J = derivative of a recogniser's unit embedding by z. A level with
-   weight w measures error by I + w M, so that identity costs more than a hat.
+2. For every level the metric M = E[J^T J], J = derivative of a recogniser's unit embedding by z,
+   taken on the way from the face to what the levels before have of it. A level with weight w
+   measures error by I + w M, so that identity costs more than a hat.
 3. Level by level: principal axes of what is left in that metric, bits dealt to them by reverse
    water-filling, and k-means for every token on its own axes.
 """
@@ -34,6 +35,10 @@ MIRROR = torch.cat(
 )
 
 
+# A face fills the canvas as photographs do if a camera saw this share of it.
+WHOLE = 0.97
+
+
 @dataclass(frozen=True)
 class LevelPlan:
     """Tokens in the level and the weight of identity against pixels in its metric.
@@ -55,6 +60,7 @@ class FitPlan:
     codewords: int = 256
     metric_faces: int = 4096
     fill: float = 0.92  # share of a level's bits that water-filling hands out
+    whole: float = 3.0  # how often a face counts that fills the canvas as photographs do
 
 
 def visible_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
@@ -83,7 +89,7 @@ def symmetric_components(planes: Tensor, mean: Tensor, rank: int) -> tuple[Tenso
 
 def fill_borders(planes: Tensor, seen: Tensor, rounds: int = 6, rank: int = 192) -> None:
     """Replace what no camera saw by the low-rank guess of the whole faces; in place."""
-    whole = seen.float().mean(1) > 0.97
+    whole = seen.float().mean(1) > WHOLE
     mean = planes[whole].mean(0)
     mean = (mean + mean[MIRROR]) / 2
     basis, power = symmetric_components(planes[whole], mean, rank)
@@ -95,24 +101,36 @@ def fill_borders(planes: Tensor, seen: Tensor, rounds: int = 6, rank: int = 192)
 
 
 def identity_metric(
-    z: Tensor, tokenizer: LevelTokenizer, recogniser: Recogniser, plan: FitPlan
+    z: Tensor,
+    rest: Tensor,
+    weight: Tensor,
+    tokenizer: LevelTokenizer,
+    recogniser: Recogniser,
+    plan: FitPlan,
 ) -> Tensor:
-    """E[J^T J] of the unit embedding by the first components of z [N, Z], random cotangents."""
+    """E[J^T J] of the unit embedding by the first components of z [N, Z], random cotangents.
+
+    The difference of two embeddings is the mean of J over the way between them times the
+    difference of the faces: J is taken at random places between z and z - rest, the face so far.
+    Scaled to a mean of 1 on the diagonal, as the metric of pixels has.
+    """
     faces, first = plan.metric_faces, slice(plan.metric_components)
-    z = z[:, first]
     basis = tokenizer.basis[:, first]
-    metric = torch.zeros(z.shape[1], z.shape[1])
-    picked = torch.randperm(len(z))[:faces]
+    metric = torch.zeros(basis.shape[1], basis.shape[1])
+    picked = torch.multinomial(weight, faces)
     for rows in tqdm(picked.split(32), desc="identity metric"):
-        q = z[rows].clone().requires_grad_()
+        way = 0.8 * torch.rand(len(rows), 1)  # this level will not stay at the old end
+        q = (z[rows, first].float() - way * rest[rows, first]).requires_grad_()
         planes = q @ basis.T / tokenizer.weight + tokenizer.mean
-        embedding = recogniser(to_rgb(planes) * 2 - 1)
+        with torch.autocast("cpu", torch.bfloat16):
+            embedding = recogniser(to_rgb(planes) * 2 - 1)
         (gradient,) = torch.autograd.grad((embedding * torch.randn_like(embedding)).sum(), q)
-        metric += gradient.T @ gradient / faces
+        metric += gradient.T @ gradient
     # A mirrored face is as good a sample: half the noise for nothing.
     weight = tokenizer.weight[:, None]
     mirror = (basis * weight).T @ (basis / weight)[MIRROR]
-    return (metric + mirror.T @ metric @ mirror) / 2
+    metric = (metric + mirror.T @ metric @ mirror) / 2
+    return metric * (len(metric) / metric.trace())
 
 
 def allot(variance: Tensor, tokens: int, bits: float, fill: float) -> tuple[list[list[int]], float]:
@@ -152,41 +170,54 @@ def nearest(x: Tensor, codebook: Tensor) -> Tensor:
     )
 
 
-def kmeans(x: Tensor, codewords: int, rounds: int = 10, polish: int = 3) -> Tensor:
-    """k-means on half of x [N, D], polished on all of it -> [K, D], most used first."""
+def kmeans(x: Tensor, weight: Tensor, codewords: int, rounds: int = 10, polish: int = 3) -> Tensor:
+    """k-means on half of x [N, D] with weight [N], polished on all -> [K, D], most used first."""
     codebook = x[torch.randperm(len(x))[:codewords]].clone()
-    sample = x[torch.randperm(len(x))[: len(x) // 2]]
+    half = torch.randperm(len(x))[: len(x) // 2]
     count = torch.ones(codewords)
     for step in range(rounds + polish):
-        points = sample if step < rounds else x
+        points, mass = (x[half], weight[half]) if step < rounds else (x, weight)
         owner = nearest(points, codebook)
-        count = torch.bincount(owner, minlength=codewords).float()
-        total = torch.zeros_like(codebook).index_add_(0, owner, points)
+        count = torch.bincount(owner, mass, minlength=codewords)
+        total = torch.zeros_like(codebook).index_add_(0, owner, points * mass[:, None])
         spare = points[torch.randint(len(points), (codewords,))]
-        codebook = torch.where(count[:, None] > 0, total / count[:, None].clamp_min(1), spare)
+        codebook = torch.where(count[:, None] > 0, total / count[:, None].clamp_min(1e-6), spare)
     return codebook[torch.argsort(count, descending=True, stable=True)]
 
 
-def transform(rest: Tensor, metric: Tensor, identity: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Principal axes of rest [N, Z] in the metric I + identity * metric.
+def transform(
+    rest: Tensor, weight: Tensor, metric: Tensor | None, identity: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Principal axes of rest [N, Z], faces weighted [N], in the metric I + identity * metric.
 
     -> analysis [Z, Z], synthesis [Z, Z] and the variance along every axis [Z].
     """
-    if identity == 0:
+    share = (weight / weight.sum())[:, None]
+    if metric is None:
         axes = torch.eye(rest.shape[1])
-        return axes, axes, rest.square().mean(0)
+        return axes, axes, (rest.square() * share).sum(0)
     values, vectors = torch.linalg.eigh(torch.eye(rest.shape[1]) + identity * metric)
     root = vectors * values.sqrt() @ vectors.T
     unroot = vectors * values.rsqrt() @ vectors.T
-    variance, axes = torch.linalg.eigh(root @ (rest.T @ rest / len(rest)) @ root)
+    variance, axes = torch.linalg.eigh(root @ (rest.T @ (rest * share)) @ root)
     return root @ axes, axes.T @ unroot, variance
 
 
-def fit_level(rest: Tensor, metric: Tensor, plan: LevelPlan, codewords: int, fill: float) -> Level:
-    """Fit one level to the components [N, Z] that the levels before it left over."""
-    if plan.identity > 0:
+def fit_level(
+    rest: Tensor,
+    weight: Tensor,
+    metric: Tensor | None,
+    plan: LevelPlan,
+    codewords: int,
+    fill: float,
+) -> Level:
+    """Fit one level to the components [N, Z] that the levels before it left over.
+
+    weight [N] counts the faces; without a metric the level measures plain squared error.
+    """
+    if metric is not None:
         rest = rest[:, : len(metric)]
-    forward, inverse, variance = transform(rest, metric, plan.identity)
+    forward, inverse, variance = transform(rest, weight, metric, plan.identity)
     dealt, theta = allot(variance.clamp_min(1e-12), plan.tokens, math.log2(codewords), fill)
     # A face may stop inside the level: the tokens that remove most error come first.
     gain = [variance[t].sum().item() - theta * len(t) for t in dealt]
@@ -197,12 +228,41 @@ def fit_level(rest: Tensor, metric: Tensor, plan: LevelPlan, codewords: int, fil
         level.analysis[:, at : at + size] = forward[:, own]
         level.synthesis[at : at + size] = inverse[own]
         points = rest @ forward[:, own]
-        codebook = kmeans(points, codewords)
+        codebook = kmeans(points, weight, codewords)
         level.codebooks.weight[0, token, :, :size] = codebook
-        use = torch.bincount(nearest(points, codebook), minlength=codewords).float() + 0.5
+        use = torch.bincount(nearest(points, codebook), weight, minlength=codewords) + 0.5
         level.bits[0, token] = -torch.log2(use / use.sum())
     level.price.fill_(2 * math.log(2) * theta)  # slope of the Gaussian rate-distortion curve
     return level
+
+
+def fit_levels(
+    z: npt.NDArray[np.float16],
+    tokenizer: LevelTokenizer,
+    weight: Tensor,
+    recogniser: Recogniser,
+    plan: FitPlan,
+) -> None:
+    """Append the levels of the plan to a tokeniser, fitted to z [N, Z], faces weighted [N]."""
+    original = torch.from_numpy(z)
+    rest = original.float()
+    share = (weight / weight.sum())[:, None]
+    power = (rest.square() * share).sum().item()
+    for level_plan in plan.levels:
+        metric = None
+        if level_plan.identity > 0:
+            metric = identity_metric(original, rest, weight, tokenizer, recogniser, plan)
+        level = fit_level(rest, weight, metric, level_plan, plan.codewords, plan.fill)
+        none = torch.zeros(len(rest), dtype=torch.long)
+        for part, group in zip(rest.split(4096), none.split(4096), strict=True):
+            part[:, : level.components] -= level.decode(level.encode(part, group), group)
+        tokenizer.levels.append(level)
+        left = (rest.square() * share).sum().item()
+        print(
+            f"level of {level_plan.tokens} tokens, {level.dimensions} dimensions, "
+            f"left over {left / power:.2%} of the power",
+            flush=True,
+        )
 
 
 def fit(
@@ -213,34 +273,20 @@ def fit(
     Also returns the components [2, N, Z] of the faces and of their mirror images, borders filled.
     """
     planes, seen = visible_planes(faces)
+    weight = torch.where(seen.float().mean(1) > WHOLE, plan.whole, 1.0)
     fill_borders(planes, seen)
     del seen
     mean = planes.mean(0)
     tokenizer = LevelTokenizer(plan.components, 1, [])
     tokenizer.mean.copy_((mean + mean[MIRROR]) / 2)
     tokenizer.basis.copy_(symmetric_components(planes, tokenizer.mean, plan.components)[0])
-    rest = torch.cat(
+    components = np.concatenate(
         [
-            ((part - tokenizer.mean) * tokenizer.weight) @ tokenizer.basis
+            (((part - tokenizer.mean) * tokenizer.weight) @ tokenizer.basis).half().numpy()
             for view in (planes, planes[:, MIRROR])
             for part in view.split(4096)
         ]
     )
     del planes
-    components = rest.half().numpy().reshape(2, len(faces), -1)
-    power = rest.square().sum(1).mean().item()
-    metric = identity_metric(rest, tokenizer, recogniser, plan)
-    print(f"power {power:.2f}, trace of the metric {metric.trace().item():.3f}", flush=True)
-    for level_plan in plan.levels:
-        level = fit_level(rest, metric, level_plan, plan.codewords, plan.fill)
-        none = torch.zeros(len(rest), dtype=torch.long)
-        for part, group in zip(rest.split(4096), none.split(4096), strict=True):
-            part[:, : level.components] -= level.decode(level.encode(part, group), group)
-        tokenizer.levels.append(level)
-        left = rest.square().sum(1).mean().item()
-        print(
-            f"level of {level_plan.tokens} tokens, {level.dimensions} dimensions, "
-            f"left over {left / power:.2%} of the power",
-            flush=True,
-        )
-    return tokenizer, components
+    fit_levels(components, tokenizer, weight.repeat(2), recogniser, plan)
+    return tokenizer, components.reshape(2, len(faces), -1)

@@ -1,4 +1,4 @@
-"""Training of the decoder on a frozen tokeniser, stopped and resumed at will.
+"""Training of the decoder, and fine-tuning of the quantiser with it, stopped and resumed at will.
 
 Every face of a batch draws its own number of tokens, so that one decoder serves all sizes.
 Loss = squared error where a camera saw something, the face counted double
@@ -27,6 +27,7 @@ from stc.codec.decoder import Decoder
 from stc.codec.tokenizer import LevelTokenizer
 from stc.training.data import to_tensors
 from stc.training.networks import Lpips, Recogniser
+from stc.training.quantiser import codebooks, straight_through, transforms
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,15 @@ class RenderPlan:
     steps: int
     batch: int = 24
     rate: float = 1e-3
+    frozen: int = 3000  # steps before the quantiser moves too, at these shares of the rate:
+    codebook_share: float = 0.3
+    transform_share: float = 0.02
     warm_up: int = 300
     average: float = 0.999  # decay of the weights' moving average, which is what ships
     pixels: float = 3.0  # weight of the squared error of [-1, 1] pixels at few tokens ...
     fidelity: float = 1.5  # ... and how much it grows by the last token, times itself
     perception: float = 0.4
-    identity: float = 0.5
+    identity: float = 1.0
     held_out: int = 200  # every 200th face is for validation
     save_every: int = 250
     sheet_every: int = 1000
@@ -108,8 +112,16 @@ class RenderTrainer:
         self.training = np.setdiff1d(everything, self.validation)
         self.decoder = Decoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.decoder).requires_grad_(False)
+        self.average_tokenizer = copy.deepcopy(tokenizer)
+        quantiser = {plan.codebook_share: codebooks(tokenizer)}
+        quantiser[plan.transform_share] = transforms(tokenizer)
         self.optimiser = torch.optim.AdamW(
-            self.decoder.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=0.01
+            [
+                {"params": list(self.decoder.parameters()), "share": 1.0, "weight_decay": 0.01},
+                *({"params": own, "share": share} for share, own in quantiser.items()),
+            ],
+            betas=(0.9, 0.99),
+            weight_decay=0.0,
         )
         self.step = 0
         self.weight = face_weight()
@@ -124,6 +136,8 @@ class RenderTrainer:
         state = {
             "decoder": self.decoder.state_dict(),
             "average": self.average.state_dict(),
+            "tokenizer": self.tokenizer.state_dict(),
+            "average_tokenizer": self.average_tokenizer.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "generator": torch.get_rng_state(),
@@ -136,6 +150,8 @@ class RenderTrainer:
         state = torch.load(self.checkpoint, weights_only=True)
         self.decoder.load_state_dict(state["decoder"])
         self.average.load_state_dict(state["average"])
+        self.tokenizer.load_state_dict(state["tokenizer"])
+        self.average_tokenizer.load_state_dict(state["average_tokenizer"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
         torch.set_rng_state(state["generator"])
@@ -174,9 +190,14 @@ class RenderTrainer:
         flip = torch.rand(len(rgb)) < 0.5
         rgb[flip], mask[flip] = rgb[flip].flip(3), mask[flip].flip(3)
         counts = draw_counts(len(rgb), self.tokenizer.level_sizes)
-        planes, spent = self.quantised(self.components[flip.long().numpy(), rows], counts)
+        components = torch.from_numpy(self.components[flip.long().numpy(), rows]).float()
+        joint = self.step >= plan.frozen
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = self.learning_rate() * group["share"]
+            if group["share"] < 1:
+                for tensor in group["params"]:
+                    tensor.requires_grad_(joint)
+        planes, spent = self.quantised(self.tokenizer, components, counts, joint)
         target = (rgb * 2 - 1).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             output = self.decoder(planes, spent) * 2 - 1
@@ -201,11 +222,7 @@ class RenderTrainer:
         norm = torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
-        decay = min(self.plan.average, self.step / (self.step + 10))
-        with torch.no_grad():
-            pairs = zip(self.average.parameters(), self.decoder.parameters(), strict=True)
-            for slow, fast in pairs:
-                slow.lerp_(fast, 1 - decay)
+        self.follow(min(self.plan.average, self.step / (self.step + 10)))
         return {
             "loss": round(loss.item(), 5),
             "mse": round(error.mean().item(), 5),
@@ -215,13 +232,26 @@ class RenderTrainer:
         }
 
     @torch.no_grad()
+    def follow(self, decay: float) -> None:
+        """Move the averages towards what is trained."""
+        pairs = [(self.average.parameters(), self.decoder.parameters())]
+        for parts in (codebooks, transforms) if self.step > self.plan.frozen else ():
+            pairs.append((parts(self.average_tokenizer), parts(self.tokenizer)))
+        for slow_ones, fast_ones in pairs:
+            for slow, fast in zip(slow_ones, fast_ones, strict=True):
+                slow.lerp_(fast, 1 - decay)
+
     def quantised(
-        self, components: npt.NDArray[np.float16], counts: Tensor
+        self, tokenizer: LevelTokenizer, components: Tensor, counts: Tensor, joint: bool
     ) -> tuple[Tensor, Tensor]:
         """Components [B, Z] -> what the decoder gets for the first counts[b] tokens of each."""
-        groups, indices = self.tokenizer.encode(torch.from_numpy(components).float())
-        planes = self.tokenizer.planes(self.tokenizer.dequantise(indices, groups, counts))
-        return planes, counts / self.tokenizer.tokens
+        with torch.set_grad_enabled(joint):
+            groups, indices = tokenizer.encode(components)
+            if joint:
+                told = straight_through(tokenizer, components, groups, counts)
+            else:
+                told = tokenizer.dequantise(indices, groups, counts)
+            return tokenizer.planes(told), counts / tokenizer.tokens
 
     @torch.no_grad()
     def sheet(self, number: int = 12) -> None:
@@ -231,7 +261,8 @@ class RenderTrainer:
         columns = [rgb]
         for count in torch.tensor(self.tokenizer.level_sizes).cumsum(0).tolist():
             counts = torch.full((len(rgb),), count)
-            planes, spent = self.quantised(self.components[0, rows], counts)
+            components = torch.from_numpy(self.components[0, rows]).float()
+            planes, spent = self.quantised(self.average_tokenizer, components, counts, False)
             columns.append(self.average(planes, spent).clamp(0, 1))
         grid = torch.stack(columns, 1)  # [N, columns, 3, H, W]
         pixels = grid.permute(0, 3, 1, 4, 2).reshape(len(rgb) * CANVAS, -1, 3)

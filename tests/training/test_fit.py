@@ -29,10 +29,17 @@ def test_kmeans_finds_well_separated_clusters():
         [c + 0.1 * torch.randn(n, 2) for c, n in zip(centres, (400, 300, 200, 100), strict=True)]
     )
     best = min(
-        (kmeans(points, 4) for _ in range(5)),
+        (kmeans(points, torch.ones(len(points)), 4) for _ in range(5)),
         key=lambda c: torch.cdist(points, c).min(1).values.sum().item(),
     )
     torch.testing.assert_close(best, centres, atol=0.1, rtol=0)  # also: most used first
+
+
+def test_kmeans_counts_a_face_by_its_weight():
+    torch.manual_seed(0)
+    points = torch.cat([torch.zeros(50, 1), torch.ones(50, 1)])
+    weight = torch.cat([torch.ones(50), torch.full((50,), 3.0)])
+    torch.testing.assert_close(kmeans(points, weight, 1), torch.tensor([[0.75]]))
 
 
 @pytest.mark.parametrize("identity", [0.0, 4.0])
@@ -41,7 +48,8 @@ def test_a_level_removes_error_and_inverts_its_transform(identity):
     power = torch.logspace(1, -3, 48)
     rest = torch.randn(4000, 48) * power.sqrt()
     jacobian = torch.randn(48, 48) / 7
-    level = fit_level(rest, jacobian.T @ jacobian, LevelPlan(6, identity), 64, 0.92)
+    metric = jacobian.T @ jacobian if identity > 0 else None
+    level = fit_level(rest, torch.ones(len(rest)), metric, LevelPlan(6, identity), 64, 0.92)
     used = (level.analysis != 0).any(0)
     product = level.analysis[:, used].T @ level.synthesis[used].T
     torch.testing.assert_close(product, torch.eye(int(used.sum())), atol=1e-4, rtol=0)

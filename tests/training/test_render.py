@@ -1,5 +1,6 @@
 """The decoder's training: it learns, and a killed run goes on as if it had not been killed."""
 
+import copy
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from stc.codec.tokenizer import LevelTokenizer
+from stc.training.quantiser import codebooks, straight_through, transforms
 from stc.training.render import RenderPlan, RenderTrainer, draw_counts
 
 
@@ -39,13 +41,15 @@ def start(tmp_path):
     faces[..., 3] = 255
     components = generator.normal(size=(2, 40, 16)).astype(np.float16)
 
-    def run(name, steps, total=4):
+    def run(name, steps, total=4, frozen=1):
         torch.manual_seed(1)
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        plan = RenderPlan(steps=total, batch=2, save_every=2, sheet_every=4, held_out=10, warm_up=1)
+        plan = RenderPlan(
+            steps=total, batch=2, save_every=2, sheet_every=4, held_out=10, warm_up=1, frozen=frozen
+        )
         trainer = RenderTrainer(
-            tokenizer, faces, components, FlatRecogniser(), FlatLpips(), plan, folder
+            copy.deepcopy(tokenizer), faces, components, FlatRecogniser(), FlatLpips(), plan, folder
         )
         while trainer.step < steps:
             trainer.train_step()
@@ -64,6 +68,27 @@ def test_a_resumed_run_ends_as_one_that_never_stopped(start):
     resumed = start("killed", 4)
     for name, value in whole.average.state_dict().items():
         torch.testing.assert_close(resumed.average.state_dict()[name], value, rtol=0, atol=0)
+    for name, value in whole.average_tokenizer.state_dict().items():
+        kept = resumed.average_tokenizer.state_dict()[name]
+        torch.testing.assert_close(kept, value, rtol=0, atol=0)
+
+
+def test_the_quantiser_moves_only_after_its_frozen_steps(start):
+    trainer = start("joint", 0, frozen=2)
+    before = [t.clone() for t in codebooks(trainer.tokenizer) + transforms(trainer.tokenizer)]
+    for step in range(4):
+        trainer.train_step()
+        now = codebooks(trainer.tokenizer) + transforms(trainer.tokenizer)
+        same = [torch.equal(a, b) for a, b in zip(now, before, strict=True)]
+        assert all(same) if step < 2 else not any(same)
+
+
+def test_straight_through_says_what_the_codec_says(start):
+    tokenizer = start("same", 0).tokenizer
+    components, groups = torch.randn(6, 16), torch.zeros(6, dtype=torch.long)
+    counts = torch.tensor([1, 2, 3, 4, 5, 5])
+    expected = tokenizer.dequantise(tokenizer.quantise(components, groups), groups, counts)
+    torch.testing.assert_close(straight_through(tokenizer, components, groups, counts), expected)
 
 
 def test_a_run_writes_its_log_checkpoint_and_sheet(start, tmp_path):
