@@ -14,7 +14,8 @@
     ├── ModelError
     │   ├── ModelMissingError    no weights where they were looked for
     │   └── WrongModelError      the weights at hand are not the ones the file names
-    └── ImageError               not a picture, or one that cannot be read safely
+    ├── ImageError               not a picture, or one that cannot be read safely
+    └── BackendError             a search backend that is unknown or cannot serve here
 
 Messages hold the numbers and say what to do next. `exit_code` is what the command line
 returns; 2 is argparse's own code for a command that was typed wrongly.
@@ -91,3 +92,7 @@ class ImageError(StcError):
     """The input is not a picture that can be read."""
 
     exit_code = 7
+
+
+class BackendError(StcError, ValueError):
+    """The search backend that was asked for is unknown or cannot serve here."""

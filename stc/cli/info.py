@@ -19,17 +19,24 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         "info",
         help="what a .stc file holds",
         description="Print the version, the model, the sizes and the bits per level of a file.",
-        epilog="example:\n  stc info face.stc --json",
+        epilog="examples:\n  stc info face.stc --json\n  stc info --backends",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("inputs", nargs="+", metavar="FILE", help=".stc file, or - for stdin")
+    parser.add_argument("inputs", nargs="*", metavar="FILE", help=".stc file, or - for stdin")
+    parser.add_argument(
+        "--backends", action="store_true", help="who would search for codewords on this machine"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, usage_error=parser.error)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
     """Print what each file says of itself."""
+    if options.backends:
+        return show_backends()
+    if not options.inputs:
+        options.usage_error("a FILE, or --backends, is needed")
     from stc.codec.info import info
 
     for name in options.inputs:
@@ -38,6 +45,18 @@ def run(options: argparse.Namespace) -> int:
             print(json.dumps({"file": name, **dataclasses.asdict(found)}))
         elif not options.quiet:
             print(describe(name, found))
+    return 0
+
+
+def show_backends() -> int:
+    """Print the search backends and mark the one in use; loads torch."""
+    import torch
+
+    from stc.kernels import backends, choose
+
+    chosen = choose("auto", torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    for name, state in backends().items():
+        print(f"{'*' if name == chosen else ' '} {name:7} {state}")
     return 0
 
 

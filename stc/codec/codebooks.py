@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from stc.kernels import search
+from stc.kernels import PreparedCodebooks, search
 
 
 class SwitchableCodebooks(nn.Module):
@@ -20,6 +20,11 @@ class SwitchableCodebooks(nn.Module):
     def __init__(self, groups: int, tokens: int, codewords: int, dimensions: int) -> None:
         super().__init__()
         self.register_buffer("weight", torch.zeros(groups, tokens, codewords, dimensions))
+        self._prepared: PreparedCodebooks | None = None
+
+    def prepare(self) -> None:
+        """Make the codebooks ready for searching, once; they must not change afterwards."""
+        self._prepared = PreparedCodebooks(self.weight)
 
     def nearest(self, latents: Tensor, groups: Tensor, penalty: Tensor | None = None) -> Tensor:
         """Index of the cheapest codeword of every token.
@@ -27,7 +32,8 @@ class SwitchableCodebooks(nn.Module):
         latents [B, T, D], groups int64 [B], penalty [G, T, K] added to the squared distance
         -> int64 [B, T].
         """
-        return search(latents, self.weight, groups=groups, penalty=penalty).indices
+        codebooks = self.weight if self._prepared is None else self._prepared
+        return search(latents, codebooks, groups=groups, penalty=penalty).indices
 
     def gather(self, indices: Tensor, groups: Tensor) -> Tensor:
         """Codewords of int64 [B, T] indices in groups int64 [B] -> [B, T, D]."""

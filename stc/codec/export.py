@@ -114,3 +114,4 @@ def _load_level(level: Level, arrays: Arrays) -> None:
     counts = torch.from_numpy(arrays["counts"].astype(np.float32))
     level.bits.copy_(torch.log2(counts.sum(2, keepdim=True) / counts))
     level.price.fill_(float(arrays["price"][0]))
+    level.codebooks.prepare()

@@ -174,3 +174,22 @@ def _umask():
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_info_names_the_search_backend():
+    said, _ = run("info", "--backends")
+    lines = said.decode().splitlines()
+    assert len([line for line in lines if line.startswith("* ")]) == 1
+    assert any("torch" in line for line in lines)
+
+
+def test_info_of_nothing_is_a_wrong_command():
+    _, error = run("info", code=2)
+    assert "--backends" in error
+
+
+def test_an_unknown_backend_is_one_line(encoded, tmp_path, monkeypatch):
+    monkeypatch.setenv("STC_BACKEND", "abacus")
+    _, error = run("encode", ASTRONAUT, "-o", tmp_path / "face.stc", code=1)
+    assert error.count("\n") == 1
+    assert "abacus" in error

@@ -1,74 +1,189 @@
-"""The definition of the search, against a loop that nobody could get wrong."""
+"""Every backend against the definition, and that against a loop nobody could get wrong."""
 
 import pytest
 import torch
 
-from stc.kernels import search
+from stc.errors import BackendError
+from stc.kernels import PreparedCodebooks, chunked, cpu, search
+from stc.kernels.nearest import nearest
+
+BACKENDS = [
+    pytest.param("cpu", marks=pytest.mark.skipif(not cpu.available, reason="no C++ extension")),
+    "torch",
+]
+# b, g, t, k, d: ones, odd numbers, no images, the largest dimension, more than one tile and piece
+SHAPES = [
+    (1, 1, 1, 1, 1),
+    (5, 1, 7, 256, 9),
+    (3, 4, 5, 13, 16),
+    (2, 3, 1, 100, 64),
+    (0, 2, 3, 4, 5),
+    (301, 2, 2, 65, 12),
+    (1, 3, 4, 128, 8),
+]
 
 
-def brute_force(latents, codebooks, penalty=None):
-    """Costs [B, G, T, K] in float64."""
-    difference = latents.double()[:, None, :, None] - codebooks.double()[None]
-    costs = difference.square().sum(-1)
-    return costs if penalty is None else costs + penalty.double()[None]
-
-
-@pytest.mark.parametrize(
-    ("b", "g", "t", "k", "d"),
-    [(1, 1, 1, 1, 1), (5, 1, 7, 256, 9), (3, 4, 5, 13, 16), (2, 3, 1, 100, 64), (0, 2, 3, 4, 5)],
-)
-@pytest.mark.parametrize("with_penalty", [False, True])
-def test_matches_brute_force(b, g, t, k, d, with_penalty):
+def make(b, g, t, k, d, mean=0.0):
     generator = torch.Generator().manual_seed(b * 1000 + d)
-    latents = torch.randn(b, t, d, generator=generator)
-    codebooks = torch.randn(g, t, k, d, generator=generator)
-    penalty = torch.rand(g, t, k, generator=generator) if with_penalty else None
-    costs = brute_force(latents, codebooks, penalty)
-    least, expected = costs.min(-1)  # [B, G, T]
+    latents = mean + torch.randn(b, t, d, generator=generator)
+    codebooks = mean + torch.randn(g, t, k, d, generator=generator)
+    return latents, codebooks, torch.rand(g, t, k, generator=generator)
 
-    every = search(latents, codebooks, groups="all", penalty=penalty)
-    torch.testing.assert_close(every.indices, expected)
-    torch.testing.assert_close(every.costs, least.float())
 
-    best = search(latents, codebooks, penalty=penalty)
-    chosen = least.sum(2).argmin(1)
-    rows = torch.arange(b)
+def test_the_definition_is_brute_force():
+    latents, codebooks, penalty = make(4, 2, 3, 9, 5)
+    indices, costs = nearest(latents, codebooks, penalty)
+    for b, g, t in torch.cartesian_prod(torch.arange(4), torch.arange(2), torch.arange(3)).tolist():
+        every = [
+            sum((float(x) - float(y)) ** 2 for x, y in zip(latents[b, t], c, strict=True))
+            + float(p)
+            for c, p in zip(codebooks[g, t], penalty[g, t], strict=True)
+        ]
+        assert indices[b, g, t] == every.index(min(every))
+        assert costs[b, g, t].item() == pytest.approx(min(every), rel=1e-6)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("with_penalty", [False, True])
+def test_every_mode_gives_what_the_definition_gives(backend, shape, with_penalty):
+    latents, codebooks, penalty = make(*shape)
+    penalty = penalty if with_penalty else None
+    indices, costs = nearest(latents, codebooks, penalty)
+
+    every = search(latents, codebooks, groups="all", penalty=penalty, backend=backend)
+    torch.testing.assert_close(every.indices, indices)
+    torch.testing.assert_close(every.costs, costs, rtol=0, atol=0)
+
+    best = search(latents, codebooks, penalty=penalty, backend=backend)
+    chosen = costs.double().sum(2).argmin(1)
+    rows = torch.arange(shape[0])
     torch.testing.assert_close(best.groups, chosen)
-    torch.testing.assert_close(best.indices, expected[rows, chosen])
+    torch.testing.assert_close(best.indices, indices[rows, chosen])
 
-    given = torch.randint(g, (b,), generator=generator)
-    named = search(latents, codebooks, groups=given, penalty=penalty)
+    given = torch.randint(shape[1], (shape[0],), generator=torch.Generator().manual_seed(0))
+    named = search(latents, codebooks, groups=given.int(), penalty=penalty, backend=backend)
     torch.testing.assert_close(named.groups, given)
-    torch.testing.assert_close(named.indices, expected[rows, given])
+    torch.testing.assert_close(named.indices, indices[rows, given])
+    torch.testing.assert_close(named.costs, costs[rows, given], rtol=0, atol=0)
 
 
-def test_ties_go_to_the_lowest_index_and_group():
-    latents = torch.zeros(2, 3, 4)
-    codebooks = torch.ones(5, 3, 8, 4)
-    found = search(latents, codebooks)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_ties_go_to_the_lowest_index_and_group(backend):
+    generator = torch.Generator().manual_seed(0)
+    found = search(torch.zeros(9, 3, 4), torch.ones(5, 3, 40, 4), backend=backend)
     assert found.indices.eq(0).all()
     assert found.groups.eq(0).all()
+    # Halves and small integers: most latents have several codewords at the very same distance.
+    latents = torch.randint(-3, 4, (50, 6, 3), generator=generator) / 2
+    codebooks = torch.randint(-3, 4, (4, 6, 300, 3), generator=generator).float()
+    indices, _ = nearest(latents, codebooks)
+    found = search(latents, codebooks, groups="all", backend=backend)
+    torch.testing.assert_close(found.indices, indices)
+    # The same book twice in another order: equal totals, the lower group.
+    twice = torch.stack([codebooks[0], codebooks[0].flip(1)])
+    assert search(latents, twice, backend=backend).groups.eq(0).all()
 
 
-def test_far_from_the_origin():
-    generator = torch.Generator().manual_seed(0)
-    codebooks = torch.randn(1, 2, 64, 8, generator=generator) + 1000
-    latents = torch.randn(50, 2, 8, generator=generator) + 1000
-    expected = brute_force(latents, codebooks).argmin(-1)[:, 0]
-    assert (search(latents, codebooks).indices == expected).float().mean() > 0.99
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_far_from_the_origin_nothing_is_lost(backend):
+    latents, codebooks, _ = make(50, 2, 3, 64, 8, mean=1000.0)
+    indices, costs = nearest(latents.double(), codebooks.double())
+    found = search(latents, codebooks, groups="all", backend=backend)
+    assert (found.indices == indices).float().mean() > 0.999
+    torch.testing.assert_close(found.costs, costs.float(), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_batch_threads_and_chunks_change_nothing(backend, monkeypatch):
+    latents, codebooks, penalty = make(70, 3, 5, 96, 11)
+    prepared = PreparedCodebooks(codebooks, penalty)
+    whole = search(latents, prepared, backend=backend)
+    monkeypatch.setattr(chunked, "PIECE", 1 << 12)
+    monkeypatch.setattr("stc.kernels.dispatch.PIECE", 64)
+    threads = torch.get_num_threads()
+    try:
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            parts = [search(part, prepared, backend=backend) for part in latents.split(number)]
+            for field, pieces in zip(whole, zip(*parts, strict=True), strict=True):
+                torch.testing.assert_close(torch.cat(pieces), field, rtol=0, atol=0)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_and_strides_are_accepted(backend, dtype):
+    latents, codebooks, _ = make(6, 2, 4, 20, 7)
+    latents, codebooks = latents.to(dtype), codebooks.to(dtype)
+    expected = search(latents.float(), codebooks.float(), backend=backend)
+    strided = latents.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+    assert not strided.is_contiguous()
+    for field, wanted in zip(search(strided, codebooks, backend=backend), expected, strict=True):
+        torch.testing.assert_close(field, wanted, rtol=0, atol=0)
+
+
+def test_another_penalty_needs_no_new_preparation():
+    latents, codebooks, penalty = make(6, 2, 4, 20, 7)
+    prepared = PreparedCodebooks(codebooks)
+    search(latents, prepared)
+    other = prepared.with_penalty(penalty)
+    assert other.columns is prepared.columns
+    expected = search(latents, codebooks, penalty=penalty)
+    for found in (search(latents, other), search(latents, prepared, penalty=penalty)):
+        torch.testing.assert_close(found.indices, expected.indices)
+        torch.testing.assert_close(found.costs, expected.costs)
 
 
 @pytest.mark.parametrize(
-    ("latents", "codebooks", "penalty"),
+    ("latents", "codebooks", "options"),
     [
-        (torch.zeros(2, 3), torch.zeros(1, 3, 4, 5), None),
-        (torch.zeros(2, 3, 5), torch.zeros(1, 2, 4, 5), None),
-        (torch.zeros(2, 3, 4), torch.zeros(1, 3, 4, 5), None),
-        (torch.zeros(2, 3, 5), torch.zeros(1, 3, 4, 5), torch.zeros(1, 3, 5)),
-        (torch.full((2, 3, 5), float("nan")), torch.zeros(1, 3, 4, 5), None),
-        (torch.full((2, 3, 5), float("inf")), torch.zeros(1, 3, 4, 5), None),
+        (torch.zeros(2, 3), torch.zeros(1, 3, 4, 5), {}),
+        (torch.zeros(2, 3, 5), torch.zeros(1, 2, 4, 5), {}),
+        (torch.zeros(2, 3, 4), torch.zeros(1, 3, 4, 5), {}),
+        (torch.zeros(2, 3, 5), torch.zeros(3, 4, 5), {}),
+        (torch.zeros(2, 3, 5), torch.zeros(1, 3, 0, 5), {}),
+        (torch.zeros(2, 3, 65), torch.zeros(1, 3, 4, 65), {}),
+        (torch.zeros(2, 3, 5, dtype=torch.int), torch.zeros(1, 3, 4, 5), {}),
+        (torch.full((2, 3, 5), float("nan")), torch.zeros(1, 3, 4, 5), {}),
+        (torch.full((2, 3, 5), float("inf")), torch.zeros(1, 3, 4, 5), {}),
+        (torch.zeros(2, 3, 5), torch.full((1, 3, 4, 5), float("nan")), {}),
+        (torch.zeros(2, 3, 5), torch.full((1, 3, 4, 5), 1e30), {}),
+        (torch.zeros(2, 3, 5), torch.zeros(1, 3, 4, 5), {"penalty": torch.zeros(1, 3, 5)}),
+        (
+            torch.zeros(2, 3, 5),
+            torch.zeros(1, 3, 4, 5),
+            {"penalty": torch.full((1, 3, 4), float("inf"))},
+        ),
+        (torch.zeros(2, 3, 5), torch.zeros(1, 3, 4, 5), {"groups": torch.zeros(3).long()}),
+        (torch.zeros(2, 3, 5), torch.zeros(1, 3, 4, 5), {"groups": torch.ones(2).long()}),
+        (torch.zeros(2, 3, 5), torch.zeros(1, 3, 4, 5), {"groups": torch.zeros(2)}),
+        (torch.zeros(2, 3, 5), torch.zeros(1, 3, 4, 5), {"groups": "some"}),
+        (torch.zeros(2, 3, 5), torch.zeros(1, 3, 4, 5), {"backend": "abacus"}),
     ],
 )
-def test_what_does_not_fit_is_refused(latents, codebooks, penalty):
-    with pytest.raises(ValueError, match=r"must be|do not fit|NaN"):
-        search(latents, codebooks, penalty=penalty)
+def test_what_does_not_fit_is_refused(latents, codebooks, options):
+    with pytest.raises(ValueError, match=r"must be|at most|hold|holds|no backend"):
+        search(latents, codebooks, **options)
+
+
+def test_the_variable_chooses_and_a_wrong_one_is_named(monkeypatch):
+    latents, codebooks, _ = make(2, 1, 2, 3, 4)
+    called = []
+    monkeypatch.setattr(chunked, "run", lambda *a: called.append(a) or nearest(a[0], codebooks))
+    monkeypatch.setenv("STC_BACKEND", "torch")
+    search(latents, codebooks)
+    assert called
+    monkeypatch.setenv("STC_BACKEND", "abacus")
+    with pytest.raises(BackendError, match="abacus"):
+        search(latents, codebooks)
+
+
+def test_without_the_extension_torch_serves(monkeypatch):
+    monkeypatch.setattr(cpu, "available", False)
+    latents, codebooks, _ = make(5, 2, 3, 9, 4)
+    indices, _ = nearest(latents, codebooks)
+    torch.testing.assert_close(search(latents, codebooks, groups="all").indices, indices)
+    with pytest.raises(BackendError, match="compiler"):
+        search(latents, codebooks, backend="cpu")

@@ -1,0 +1,197 @@
+// Nearest-codeword search on the CPU: distances live in registers and are never stored.
+//
+// For every token t and group g the centred codebook lies transposed, [D, K], so that one vector
+// holds the same dimension of 16 codewords. A tile of up to 8 images keeps 8 vectors of scores
+//     score_k = bias_k - <z, c_k>,   bias_k = (|c_k|^2 + penalty_k) / 2
+// and a running minimum for every lane; one reduction over lanes ends the tile. The winner's
+// distance is then computed directly from the codebook as it was given, because the expanded
+// square loses its digits near zero. Every (image, codeword) pair is the same sequence of
+// operations whatever the batch, the tile or the thread: results are bit-identical for all.
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__)
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CLONES
+#endif
+#define INLINE inline __attribute__((always_inline))
+
+namespace py = pybind11;
+
+namespace {
+
+constexpr int kLanes = 16;  // codewords in a vector; K is padded to a multiple of it
+constexpr int kTile = 8;    // images in a register tile
+constexpr int kMaxDimensions = 64;
+constexpr int64_t kRows = 128;  // images in a unit of work
+
+typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
+typedef int32_t Ints __attribute__((vector_size(kLanes * sizeof(int32_t))));
+typedef Floats Unaligned __attribute__((aligned(sizeof(float)), may_alias));
+
+struct Problem {
+  const float* latents;    // [B, T, D]
+  const float* columns;    // [G, T, D, K padded]: centred codebooks
+  const float* bias;       // [G, T, K padded], infinite in the padding
+  const float* codebooks;  // [G, T, K, D]: as given, for the winner's distance
+  const float* penalty;    // [G, T, K] or null
+  const float* centre;     // [T, D]
+  const int64_t* rows;     // images searched in group g: rows[offsets[g] .. offsets[g + 1]]
+  const int64_t* slots;    // and where in the results each goes
+  const int64_t* offsets;  // [G + 1]
+  int64_t groups, tokens, codewords, padded, dimensions;
+  int64_t* indices;  // [slots, T]
+  float* costs;      // [slots, T]
+};
+
+// Scores of IMAGES images against all codewords, BLOCKS vectors of codewords at a time.
+template <int IMAGES, int BLOCKS>
+INLINE void search_tile(const float* z, const float* columns, const float* bias, int64_t padded,
+                        int64_t dimensions, int64_t* winners) {
+  Floats best[IMAGES];
+  Ints at[IMAGES];
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (int i = 0; i < IMAGES; ++i) {
+    best[i] = infinity - Floats{};
+    at[i] = Ints{};
+  }
+  Ints lane;
+  for (int k = 0; k < kLanes; ++k) lane[k] = k;
+  for (int64_t k = 0; k < padded; k += BLOCKS * kLanes) {
+    Floats score[BLOCKS][IMAGES];
+    for (int b = 0; b < BLOCKS; ++b)
+      for (int i = 0; i < IMAGES; ++i)
+        score[b][i] = *reinterpret_cast<const Unaligned*>(bias + k + b * kLanes);
+    for (int64_t d = 0; d < dimensions; ++d) {
+      for (int b = 0; b < BLOCKS; ++b) {
+        const Floats c = *reinterpret_cast<const Unaligned*>(columns + d * padded + k + b * kLanes);
+        for (int i = 0; i < IMAGES; ++i) score[b][i] -= z[d * IMAGES + i] * c;
+      }
+    }
+    for (int b = 0; b < BLOCKS; ++b) {
+      const Ints here = lane + static_cast<int32_t>(k + b * kLanes);
+      for (int i = 0; i < IMAGES; ++i) {
+        const Ints closer = score[b][i] < best[i];  // strict: a tie stays with the lower index
+        best[i] = closer ? score[b][i] : best[i];
+        at[i] = closer ? here : at[i];
+      }
+    }
+  }
+  for (int i = 0; i < IMAGES; ++i) {
+    int winner = 0;
+    for (int k = 1; k < kLanes; ++k) {
+      if (best[i][k] < best[i][winner] ||
+          (best[i][k] == best[i][winner] && at[i][k] < at[i][winner]))
+        winner = k;
+    }
+    winners[i] = at[i][winner];
+  }
+}
+
+// Squared distance as the definition has it: rounded after every operation, in order.
+INLINE float distance(const float* z, const float* codeword, int64_t dimensions) {
+  float sum = 0;
+  for (int64_t d = 0; d < dimensions; ++d) {
+    const float difference = z[d] - codeword[d];
+    float square = difference * difference;
+    asm("" : "+m"(square));  // no fused multiply-add: other backends must get the same bits
+    sum += square;
+  }
+  return sum;
+}
+
+template <int IMAGES, int BLOCKS>
+INLINE void run_tile(const Problem& p, int64_t group, int64_t token, int64_t first) {
+  alignas(64) float z[kMaxDimensions * IMAGES];
+  int64_t winners[IMAGES];
+  const int64_t book = group * p.tokens + token;
+  for (int i = 0; i < IMAGES; ++i) {
+    const float* latent = p.latents + (p.rows[first + i] * p.tokens + token) * p.dimensions;
+    for (int64_t d = 0; d < p.dimensions; ++d)
+      z[d * IMAGES + i] = latent[d] - p.centre[token * p.dimensions + d];
+  }
+  search_tile<IMAGES, BLOCKS>(z, p.columns + book * p.dimensions * p.padded,
+                              p.bias + book * p.padded, p.padded, p.dimensions, winners);
+  for (int i = 0; i < IMAGES; ++i) {
+    const int64_t pair = book * p.codewords + winners[i];
+    const float* latent = p.latents + (p.rows[first + i] * p.tokens + token) * p.dimensions;
+    float cost = distance(latent, p.codebooks + pair * p.dimensions, p.dimensions);
+    if (p.penalty) cost += p.penalty[pair];
+    const int64_t slot = p.slots[first + i] * p.tokens + token;
+    p.indices[slot] = winners[i];
+    p.costs[slot] = cost;
+  }
+}
+
+CLONES void run_rows(const Problem& p, int64_t group, int64_t token, int64_t first, int64_t end) {
+  for (; first + kTile <= end; first += kTile) run_tile<kTile, 1>(p, group, token, first);
+  if (first + 4 <= end) {
+    run_tile<4, 1>(p, group, token, first);
+    first += 4;
+  }
+  for (; first < end; ++first) {
+    // A single image waits for memory and for its own sums: several vectors in flight.
+    if (p.padded % (4 * kLanes) == 0)
+      run_tile<1, 4>(p, group, token, first);
+    else
+      run_tile<1, 1>(p, group, token, first);
+  }
+}
+
+using FloatArray = py::array_t<float, py::array::c_style>;
+using LongArray = py::array_t<int64_t, py::array::c_style>;
+
+void search(const FloatArray& latents, const FloatArray& columns, const FloatArray& bias,
+            const FloatArray& codebooks, const py::object& penalty, const FloatArray& centre,
+            const LongArray& rows, const LongArray& slots, const LongArray& offsets, LongArray& indices,
+            FloatArray& costs, int threads) {
+  if (codebooks.shape(3) > kMaxDimensions) throw py::value_error("more than 64 dimensions");
+  Problem p{};
+  FloatArray kept;
+  if (!penalty.is_none()) {
+    kept = penalty.cast<FloatArray>();
+    p.penalty = kept.data();
+  }
+  p.latents = latents.data();
+  p.columns = columns.data();
+  p.bias = bias.data();
+  p.codebooks = codebooks.data();
+  p.centre = centre.data();
+  p.rows = rows.data();
+  p.slots = slots.data();
+  p.offsets = offsets.data();
+  p.groups = codebooks.shape(0);
+  p.tokens = codebooks.shape(1);
+  p.codewords = codebooks.shape(2);
+  p.padded = columns.shape(3);
+  p.dimensions = codebooks.shape(3);
+  p.indices = indices.mutable_data();
+  p.costs = costs.mutable_data();
+
+  py::gil_scoped_release release;
+  int64_t most = 0;
+  for (int64_t g = 0; g < p.groups; ++g) most = std::max(most, p.offsets[g + 1] - p.offsets[g]);
+  const int64_t pieces = (most + kRows - 1) / kRows;
+  const int64_t work = pieces * p.groups * p.tokens;
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+  for (int64_t unit = 0; unit < work; ++unit) {
+    const int64_t piece = unit % pieces, book = unit / pieces;
+    const int64_t group = book / p.tokens, token = book % p.tokens;
+    const int64_t first = p.offsets[group] + piece * kRows;
+    run_rows(p, group, token, first, std::min(first + kRows, p.offsets[group + 1]));
+  }
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_nearest, module) {
+  module.doc() = "Nearest-codeword search on the CPU; see stc.kernels.cpu.";
+  module.def("search", &search);
+  module.attr("lanes") = kLanes;
+}
