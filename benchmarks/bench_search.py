@@ -1,0 +1,129 @@
+"""The search against the machine's own limits and its rivals: `pytest --benchmark-only`.
+
+Cases: A fits the cache, B streams groups of larger codebooks, C is one image and bound by memory.
+faiss-cpu and vector-quantize-pytorch are timed where they are installed. Every figure is the best
+of its rounds; the table at the end compares within this run only.
+"""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from stc.kernels import PreparedCodebooks, cpu, search
+
+CASES = {  # B, T, G, K, D
+    "A": (256, 64, 8, 256, 16),
+    "B": (64, 256, 16, 1024, 12),
+    "C": (1, 256, 16, 1024, 12),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _green():
+    """A fast wrong answer is not worth timing."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "tests/kernels"]
+    tests = subprocess.run(command, capture_output=True, text=True)
+    if tests.returncode != 0:
+        pytest.exit(f"the kernel tests are red, nothing is timed:\n{tests.stdout[-2000:]}", 1)
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    """Name, latents and codebooks."""
+    b, t, g, k, d = CASES[request.param]
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(b, t, d, generator=generator)
+    return request.param, latents, torch.randn(g, t, k, d, generator=generator)
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def stc_backend(name):
+    def make(latents, codebooks):
+        if name == "cpu" and not cpu.available:
+            pytest.skip("no C++ extension: install with a C++ compiler")
+        prepared = PreparedCodebooks(codebooks)
+        return lambda: search(latents, prepared, groups="all", backend=name)
+
+    return make
+
+
+def cdist(latents, codebooks):
+    z = latents.transpose(0, 1).contiguous()
+    return lambda: [torch.cdist(z, group).min(2) for group in codebooks]
+
+
+def faiss_flat(latents, codebooks):
+    faiss = pytest.importorskip("faiss", reason="faiss-cpu is not installed")
+    groups, tokens, _, dimensions = codebooks.shape
+    flat = {}
+    for g in range(groups):
+        for t in range(tokens):
+            flat[g, t] = faiss.IndexFlatL2(dimensions)
+            flat[g, t].add(codebooks[g, t].numpy())
+    z = [latents[:, t].contiguous().numpy() for t in range(tokens)]
+
+    def run():
+        faiss.omp_set_num_threads(torch.get_num_threads())
+        return [index.search(z[t], 1) for (_, t), index in flat.items()]
+
+    return run
+
+
+def vector_quantize(latents, codebooks):
+    package = pytest.importorskip(
+        "vector_quantize_pytorch", reason="vector-quantize-pytorch is not installed"
+    )
+    _, tokens, codewords, dimensions = codebooks.shape
+    books = []
+    for group in codebooks:
+        book = package.VectorQuantize(
+            dimensions, codewords, heads=tokens, separate_codebook_per_head=True
+        )
+        book.eval()._codebook.embed.data.copy_(group)
+        books.append(book)
+    z = latents.flatten(1)[:, None]
+    return torch.no_grad()(lambda: [book(z) for book in books])
+
+
+CONTENDERS = {
+    "cpu": stc_backend("cpu"),
+    "torch": stc_backend("torch"),
+    "cdist": cdist,
+    "faiss": faiss_flat,
+    "vector-quantize-pytorch": vector_quantize,
+}
+
+
+@pytest.mark.parametrize("contender", CONTENDERS)
+def test_search(benchmark, case, threads, contender):
+    name, latents, codebooks = case
+    run = CONTENDERS[contender](latents, codebooks)
+    rounds = 20 if contender == "cpu" else 5
+    benchmark.pedantic(run, rounds=rounds, warmup_rounds=1)
+    work = 2 * len(latents) * codebooks.numel()
+    benchmark.extra_info.update(case=name, threads=threads, contender=contender, flop=work)
+    benchmark.extra_info["bytes"] = 4 * codebooks.numel()
+
+
+def test_sgemm(benchmark, threads):
+    """What the machine's own matrix product reaches."""
+    a = torch.randn(1536, 1536)
+    benchmark.pedantic(lambda: a @ a, rounds=20, warmup_rounds=2)
+    benchmark.extra_info.update(threads=threads, contender="sgemm", flop=2 * 1536**3)
+
+
+def test_copy(benchmark, threads):
+    """What a plain copy reaches, read and written bytes counted."""
+    a = torch.randn(1 << 26)
+    b = torch.empty_like(a)
+    benchmark.pedantic(lambda: b.copy_(a), rounds=10, warmup_rounds=1)
+    benchmark.extra_info.update(threads=threads, contender="copy", bytes=2 * 4 * a.numel())

@@ -1,0 +1,48 @@
+"""After the search was timed: one table with rates and ratios."""
+
+import platform
+
+import torch
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    session = getattr(config, "_benchmarksession", None)
+    timed = [b for b in session.benchmarks if "contender" in b.extra_info] if session else []
+    if not timed:
+        return
+    best = {}
+    for b in timed:
+        info = b.extra_info
+        best[info.get("case"), info["threads"], info["contender"]] = (b.stats.min, info)
+    write = terminalreporter.write_line
+    terminalreporter.section("search")
+    write(f"{processor()}, torch {torch.__version__}, Python {platform.python_version()}")
+    for threads in sorted({key[1] for key in best}):
+        sgemm, copy = best.get((None, threads, "sgemm")), best.get((None, threads, "copy"))
+        if sgemm:
+            write(f"{threads} thread(s): sgemm {sgemm[1]['flop'] / sgemm[0] / 1e9:.1f} GFLOP/s")
+        if copy:
+            write(f"{threads} thread(s): copy {copy[1]['bytes'] / copy[0] / 1e9:.1f} GB/s")
+    write(
+        f"{'case':5}{'threads':8}{'':25}{'ms':>9}{'GFLOP/s':>9}{'GB/s':>7}{'of cpu':>8}{'sgemm':>7}"
+    )
+    for (case, threads, contender), (seconds, info) in sorted(
+        (item for item in best.items() if item[0][0]), key=lambda item: (*item[0][:2], item[1][0])
+    ):
+        ours, sgemm = best.get((case, threads, "cpu")), best.get((None, threads, "sgemm"))
+        ratio = f"{seconds / ours[0]:.1f}x" if ours else ""
+        rate = info["flop"] / seconds
+        share = f"{rate * sgemm[0] / sgemm[1]['flop']:.0%}" if sgemm else ""
+        write(
+            f"{case:5}{threads:<8}{contender:25}{seconds * 1e3:9.2f}{rate / 1e9:9.1f}"
+            f"{info['bytes'] / seconds / 1e9:7.1f}{ratio:>8}{share:>7}"
+        )
+
+
+def processor():
+    """The processor's name, where the system tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.split(":")[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
