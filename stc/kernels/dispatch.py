@@ -1,7 +1,7 @@
 """The public search: checks what it is given, chooses who computes it.
 
-The environment variable STC_BACKEND (cpu, torch) overrides the choice of backend="auto":
-the C++ extension where it was built, else torch.
+The environment variable STC_BACKEND (cpu, triton, torch) overrides the choice of backend="auto":
+Triton on CUDA devices, the C++ extension on the CPU, torch where those are missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from stc.errors import BackendError
-from stc.kernels import chunked, cpu
+from stc.kernels import chunked, cpu, triton
 from stc.kernels.nearest import Nearest, best_group
 from stc.kernels.prepared import PreparedCodebooks
 
@@ -27,8 +27,15 @@ def backends() -> dict[str, str]:
     """Every backend and why it can or cannot serve here."""
     return {
         "cpu": "C++ extension" if cpu.available else "not built: no C++ compiler at installation",
+        "triton": _triton(),
         "torch": f"torch {torch.__version__}",
     }
+
+
+def _triton() -> str:
+    if not triton.available:
+        return "not installed"
+    return "for CUDA devices" if torch.cuda.is_available() else "no CUDA device"
 
 
 def choose(backend: str, device: torch.device) -> str:
@@ -38,14 +45,19 @@ def choose(backend: str, device: torch.device) -> str:
     """
     name = os.environ.get(VARIABLE, "auto") if backend == "auto" else backend
     if name == "auto":
+        if triton.serves(device):
+            return "triton"
         return "cpu" if cpu.available and device.type == "cpu" else "torch"
     if name not in backends():
         raise BackendError(f"no backend {name!r}: there are auto, {', '.join(backends())}")
     if name == "cpu" and not cpu.available:
         raise BackendError(f"backend cpu cannot serve: {backends()['cpu']}")
-    if name == "cpu" and device.type != "cpu":
-        raise BackendError(f"backend cpu cannot serve tensors on {device}")
+    if (name == "cpu" and device.type != "cpu") or (name == "triton" and not triton.serves(device)):
+        raise BackendError(f"backend {name} cannot serve tensors on {device}: {backends()[name]}")
     return name
+
+
+BACKENDS = {"cpu": cpu, "triton": triton, "torch": chunked}
 
 
 def search(
@@ -70,7 +82,7 @@ def search(
     elif penalty is not None:
         codebooks = codebooks.with_penalty(penalty)
     latents = _checked(latents, codebooks)
-    run = cpu.run if choose(backend, latents.device) == "cpu" else chunked.run
+    run = BACKENDS[choose(backend, latents.device)].run
     if isinstance(groups, Tensor):
         groups = _checked_groups(groups, latents, codebooks.groups)
         return Nearest(groups, *run(latents, codebooks, groups))

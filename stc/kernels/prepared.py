@@ -8,7 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor
 
-LANES = 16  # codewords are padded to a multiple of this
+# Codewords are padded to a multiple of these:
+LANES = 16  # for vector instructions
+CHUNK = 128  # for tensor cores
 MOST_DIMENSIONS = 64
 
 
@@ -94,6 +96,12 @@ class PreparedCodebooks:
         return F.pad(full / 2, (0, -self.codewords % LANES), value=float("inf"))
 
     @cached_property
+    def chunk_bias(self) -> Tensor:
+        """The bias as far as `split` reaches."""
+        padding = -self.codewords % CHUNK + self.codewords - self.bias.shape[2]
+        return F.pad(self.bias, (0, padding), value=float("inf")).contiguous()
+
+    @cached_property
     def columns(self) -> Tensor:
         """[G, T, D, K padded]: the centred codebooks with codewords side by side."""
         return F.pad(self.centred.transpose(2, 3), (0, -self.codewords % LANES)).contiguous()
@@ -106,7 +114,7 @@ class PreparedCodebooks:
         a power of two from 16 up, the shortest dot product those take.
         """
         wide = max(16, 1 << (self.dimensions - 1).bit_length())
-        padding = (0, wide - self.dimensions, 0, -self.codewords % LANES)
+        padding = (0, wide - self.dimensions, 0, -self.codewords % CHUNK)
         padded = F.pad(self.centred, padding)
         hi = padded.bfloat16()
         return hi, (padded - hi.float()).bfloat16()

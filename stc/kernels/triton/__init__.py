@@ -1,0 +1,113 @@
+"""The kernels on CUDA devices; Triton comes with torch's CUDA builds.
+
+Proven without hardware: compiled for every chip and run by an emulator of the compiled code, see
+`tests/kernels/triton`. Nothing here has been timed on hardware yet.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from stc.kernels.prepared import CHUNK, PreparedCodebooks
+
+available = find_spec("triton") is not None
+
+
+def serves(device: torch.device) -> bool:
+    """Whether these kernels run on this device."""
+    return available and device.type == "cuda" and torch.version.hip is None
+
+
+def run(
+    latents: Tensor, prepared: PreparedCodebooks, groups: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """latents float32 [B, T, D] -> indices and costs [B, G, T], or [B, T] in groups int64 [B]."""
+    from stc.kernels.triton.configs import config_for
+    from stc.kernels.triton.search_kernel import nearest_kernel
+
+    batch, tokens, dimensions = latents.shape
+    shape = (batch, tokens) if groups is not None else (batch, prepared.groups, tokens)
+    indices = torch.empty(shape, dtype=torch.long, device=latents.device)
+    costs = torch.empty(shape, device=latents.device)
+    if batch == 0:
+        return indices, costs
+    high, low = prepared.split
+    width = high.shape[3]
+    config = config_for(width, batch if groups is None else batch // prepared.groups, chip())
+    if groups is None:
+        count = prepared.groups * -(-batch // config.images)
+        order = tiles = indices  # not read
+    else:
+        order = groups.argsort(stable=True)
+        tiles = tiles_of(groups, prepared.groups, config.images)
+        count = tiles.shape[1]
+    nearest_kernel[(count, tokens)](
+        latents.contiguous(),
+        high,
+        low,
+        prepared.chunk_bias,
+        prepared.codebooks,
+        prepared.chunk_bias if prepared.penalty is None else prepared.penalty,
+        prepared.centre,
+        order,
+        tiles,
+        indices,
+        costs,
+        batch,
+        prepared.groups,
+        tokens,
+        prepared.codewords,
+        high.shape[2] // CHUNK,
+        dimensions,
+        GIVEN=groups is not None,
+        HAS_PENALTY=prepared.penalty is not None,
+        WIDTH=width,
+        IMAGES=config.images,
+        BLOCK=config.block,
+        TOGETHER=config.together,
+        CHUNK=CHUNK,
+        STAGES=config.stages,
+        num_warps=config.warps,
+    )
+    return indices, costs
+
+
+def chip() -> int:
+    """Compute capability of the current device, times ten."""
+    from triton.runtime import driver
+
+    return int(driver.active.get_current_target().arch)
+
+
+def tiles_of(groups: Tensor, number: int, size: int) -> Tensor:
+    """Images sorted by their groups int64 [B], cut into tiles of one group: [3, tiles].
+
+    A column is group, first place, end. How many are filled is known only on the device; there
+    are always enough, the rest are empty, and nobody waits for the device.
+    """
+    counts = torch.zeros(number, dtype=torch.long, device=groups.device)
+    counts.scatter_add_(0, groups, torch.ones_like(groups))
+    ends = counts.cumsum(0)
+    pieces = (counts + size - 1) // size
+    tile = torch.arange(len(groups) // size + number, device=groups.device)
+    group = torch.searchsorted(pieces.cumsum(0), tile, right=True).clamp_max(number - 1)
+    first = (ends - counts)[group] + (tile - (pieces.cumsum(0) - pieces)[group]) * size
+    return torch.stack([group, first, torch.minimum(first + size, ends[group])])
+
+
+def gather(indices: Tensor, flat: Tensor, columns: Tensor, groups: Tensor) -> Tensor:
+    """What `stc.kernels.gather` needs: float32 [B, N], N the columns."""
+    from stc.kernels.triton.gather_kernel import gather_kernel
+
+    block = 256
+    batch, width = len(indices), columns.shape[1]
+    output = torch.empty(batch, width, device=flat.device)
+    if batch:
+        gather_kernel[(batch, -(-width // block))](
+            indices.contiguous(), groups.contiguous(), flat, columns, output,
+            indices.shape[1], width, BLOCK=block,
+        )  # fmt: skip
+    return output
