@@ -6,7 +6,7 @@ from pybind11.setup_helpers import Pybind11Extension, build_ext
 from setuptools import setup
 
 # No -march: the source asks for clones of its hot function, chosen when it runs.
-FLAGS = [] if sys.platform == "win32" else ["-O3", "-fopenmp", "-fno-math-errno"]
+FLAGS = [] if sys.platform == "win32" else ["-O3", "-fopenmp", "-fno-math-errno", "-Wno-psabi"]
 
 setup(
     ext_modules=[
