@@ -29,6 +29,11 @@
 #else
 #define KEEP(value) asm("" : "+m"(value))
 #endif
+#if defined(__clang__)
+#define SHUFFLE(v, ...) __builtin_shufflevector(v, v, __VA_ARGS__)
+#else
+#define SHUFFLE(v, ...) __builtin_shuffle(v, Ints{__VA_ARGS__})
+#endif
 #define INLINE inline __attribute__((always_inline))
 
 namespace py = pybind11;
@@ -38,7 +43,8 @@ namespace {
 constexpr int kLanes = 16;  // codewords in a vector; K is padded to a multiple of it
 constexpr int kTile = 8;    // images in a register tile
 constexpr int kMaxDimensions = 64;
-constexpr int64_t kRows = 128;  // images in a unit of work
+constexpr int64_t kRows = 128;     // images in a unit of work
+constexpr int64_t kTogether = 16;  // units that a thread takes at a time, at most
 
 typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
 typedef int32_t Ints __attribute__((vector_size(kLanes * sizeof(int32_t))));
@@ -62,19 +68,20 @@ struct Problem {
 // The least lane, in every lane.
 template <typename Vector>
 INLINE Vector least(Vector v) {
-  constexpr Ints k8 = {8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7};
-  constexpr Ints k4 = {4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11};
-  constexpr Ints k2 = {2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13};
-  constexpr Ints k1 = {1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14};
-  Vector other = __builtin_shuffle(v, k8);
+  Vector other = SHUFFLE(v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
   v = other < v ? other : v;
-  other = __builtin_shuffle(v, k4);
+  other = SHUFFLE(v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
   v = other < v ? other : v;
-  other = __builtin_shuffle(v, k2);
+  other = SHUFFLE(v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
   v = other < v ? other : v;
-  other = __builtin_shuffle(v, k1);
+  other = SHUFFLE(v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
   return other < v ? other : v;
 }
+
+// Some images of one group, and one token: rows[first .. end].
+struct Unit {
+  int64_t group, token, first, end;
+};
 
 // Scores of IMAGES images against all codewords, BLOCKS vectors of codewords at a time.
 template <int IMAGES, int BLOCKS>
@@ -96,7 +103,10 @@ INLINE void search_tile(const float* z, const float* columns, const float* bias,
         score[b][i] = *reinterpret_cast<const Unaligned*>(bias + k + b * kLanes);
     for (int64_t d = 0; d < dimensions; ++d) {
       for (int b = 0; b < BLOCKS; ++b) {
-        const Floats c = *reinterpret_cast<const Unaligned*>(columns + d * padded + k + b * kLanes);
+        const float* at_c = columns + d * padded + k + b * kLanes;
+        // One image uses every byte once: fetch the same place of the next book meanwhile.
+        if (IMAGES == 1) __builtin_prefetch(at_c + dimensions * padded, 0, 1);
+        const Floats c = *reinterpret_cast<const Unaligned*>(at_c);
         for (int i = 0; i < IMAGES; ++i) score[b][i] -= z[d * IMAGES + i] * c;
       }
     }
@@ -129,6 +139,7 @@ INLINE float distance(const float* z, const float* codeword, int64_t dimensions)
   return sum;
 }
 
+// Winners of IMAGES images, from the first on, go to their slots.
 template <int IMAGES, int BLOCKS>
 INLINE void run_tile(const Problem& p, int64_t group, int64_t token, int64_t first) {
   alignas(64) float z[kMaxDimensions * IMAGES];
@@ -142,28 +153,36 @@ INLINE void run_tile(const Problem& p, int64_t group, int64_t token, int64_t fir
   search_tile<IMAGES, BLOCKS>(z, p.columns + book * p.dimensions * p.padded,
                               p.bias + book * p.padded, p.padded, p.dimensions, winners);
   for (int i = 0; i < IMAGES; ++i) {
-    const int64_t pair = book * p.codewords + winners[i];
-    const float* latent = p.latents + (p.rows[first + i] * p.tokens + token) * p.dimensions;
-    float cost = distance(latent, p.codebooks + pair * p.dimensions, p.dimensions);
-    if (p.penalty) cost += p.penalty[pair];
-    const int64_t slot = p.slots[first + i] * p.tokens + token;
-    p.indices[slot] = winners[i];
-    p.costs[slot] = cost;
+    p.indices[p.slots[first + i] * p.tokens + token] = winners[i];
+    __builtin_prefetch(p.codebooks + (book * p.codewords + winners[i]) * p.dimensions);
   }
 }
 
-CLONES void run_rows(const Problem& p, int64_t group, int64_t token, int64_t first, int64_t end) {
-  for (; first + kTile <= end; first += kTile) run_tile<kTile, 1>(p, group, token, first);
-  if (first + 4 <= end) {
-    run_tile<4, 1>(p, group, token, first);
+CLONES void search_rows(const Problem& p, const Unit& u) {
+  int64_t first = u.first;
+  for (; first + kTile <= u.end; first += kTile) run_tile<kTile, 1>(p, u.group, u.token, first);
+  if (first + 4 <= u.end) {
+    run_tile<4, 1>(p, u.group, u.token, first);
     first += 4;
   }
-  for (; first < end; ++first) {
+  for (; first < u.end; ++first) {
     // A single image waits for memory and for its own sums: several vectors in flight.
     if (p.padded % (4 * kLanes) == 0)
-      run_tile<1, 4>(p, group, token, first);
+      run_tile<1, 4>(p, u.group, u.token, first);
     else
-      run_tile<1, 1>(p, group, token, first);
+      run_tile<1, 1>(p, u.group, u.token, first);
+  }
+}
+
+// Costs of the winners that search_rows left.
+void measure_rows(const Problem& p, const Unit& u) {
+  for (int64_t i = u.first; i < u.end; ++i) {
+    const int64_t slot = p.slots[i] * p.tokens + u.token;
+    const int64_t pair = (u.group * p.tokens + u.token) * p.codewords + p.indices[slot];
+    const float* latent = p.latents + (p.rows[i] * p.tokens + u.token) * p.dimensions;
+    float cost = distance(latent, p.codebooks + pair * p.dimensions, p.dimensions);
+    if (p.penalty) cost += p.penalty[pair];
+    p.costs[slot] = cost;
   }
 }
 
@@ -172,8 +191,8 @@ using LongArray = py::array_t<int64_t, py::array::c_style>;
 
 void search(const FloatArray& latents, const FloatArray& columns, const FloatArray& bias,
             const FloatArray& codebooks, const py::object& penalty, const FloatArray& centre,
-            const LongArray& rows, const LongArray& slots, const LongArray& offsets, LongArray& indices,
-            FloatArray& costs, int threads) {
+            const LongArray& rows, const LongArray& slots, const LongArray& offsets,
+            LongArray& indices, FloatArray& costs, int threads) {
   if (codebooks.shape(3) > kMaxDimensions) throw py::value_error("more than 64 dimensions");
   Problem p{};
   FloatArray kept;
@@ -202,12 +221,22 @@ void search(const FloatArray& latents, const FloatArray& columns, const FloatArr
   for (int64_t g = 0; g < p.groups; ++g) most = std::max(most, p.offsets[g + 1] - p.offsets[g]);
   const int64_t pieces = (most + kRows - 1) / kRows;
   const int64_t work = pieces * p.groups * p.tokens;
+  const auto unit_of = [&](int64_t number) {
+    const int64_t piece = number % pieces, book = number / pieces;
+    Unit u{};
+    u.group = book / p.tokens;
+    u.token = book % p.tokens;
+    u.first = p.offsets[u.group] + piece * kRows;
+    u.end = std::min(u.first + kRows, p.offsets[u.group + 1]);
+    return u;
+  };
+  const int64_t together = std::clamp<int64_t>(work / (4 * threads), 1, kTogether);
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-  for (int64_t unit = 0; unit < work; ++unit) {
-    const int64_t piece = unit % pieces, book = unit / pieces;
-    const int64_t group = book / p.tokens, token = book % p.tokens;
-    const int64_t first = p.offsets[group] + piece * kRows;
-    run_rows(p, group, token, first, std::min(first + kRows, p.offsets[group + 1]));
+  for (int64_t start = 0; start < work; start += together) {
+    const int64_t end = std::min(start + together, work);
+    for (int64_t number = start; number < end; ++number) search_rows(p, unit_of(number));
+    // By now the winners' codewords have come from memory.
+    for (int64_t number = start; number < end; ++number) measure_rows(p, unit_of(number));
   }
 }
 
