@@ -56,6 +56,22 @@ def stc_backend(name):
     return make
 
 
+def baddbmm(latents, codebooks):
+    """Scores by matrix products, as many at once as the cache holds, then their minimum."""
+    z = latents.transpose(0, 1).contiguous()
+    bias = codebooks.square().sum(3)[:, :, None] / 2
+    transposed = codebooks.transpose(2, 3)
+    tokens = max(1, (1 << 18) // (len(latents) * codebooks.shape[2]))
+
+    def run():
+        for group, half in zip(transposed, bias, strict=True):
+            for t in range(0, len(z), tokens):
+                part = slice(t, t + tokens)
+                torch.baddbmm(half[part], z[part], group[part], alpha=-1).min(2)
+
+    return run
+
+
 def cdist(latents, codebooks):
     z = latents.transpose(0, 1).contiguous()
     return lambda: [torch.cdist(z, group).min(2) for group in codebooks]
@@ -86,7 +102,11 @@ def vector_quantize(latents, codebooks):
     books = []
     for group in codebooks:
         book = package.VectorQuantize(
-            dimensions, codewords, heads=tokens, separate_codebook_per_head=True
+            tokens * dimensions,
+            codewords,
+            codebook_dim=dimensions,
+            heads=tokens,
+            separate_codebook_per_head=True,
         )
         book.eval()._codebook.embed.data.copy_(group)
         books.append(book)
@@ -97,6 +117,7 @@ def vector_quantize(latents, codebooks):
 CONTENDERS = {
     "cpu": stc_backend("cpu"),
     "torch": stc_backend("torch"),
+    "baddbmm + min": baddbmm,
     "cdist": cdist,
     "faiss": faiss_flat,
     "vector-quantize-pytorch": vector_quantize,

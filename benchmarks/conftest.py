@@ -1,4 +1,4 @@
-"""After the search was timed: one table with rates and ratios."""
+"""After the benchmarks: the memory of the commands; of the search, rates and ratios."""
 
 import platform
 
@@ -7,9 +7,19 @@ import torch
 
 def pytest_terminal_summary(terminalreporter, config):
     session = getattr(config, "_benchmarksession", None)
-    timed = [b for b in session.benchmarks if "contender" in b.extra_info] if session else []
-    if not timed:
-        return
+    benchmarks = session.benchmarks if session else []
+    commands = [b for b in benchmarks if "command" in b.extra_info]
+    if commands:
+        terminalreporter.section("commands")
+    for b in commands:
+        name, peak = b.extra_info["command"], b.extra_info["peak_megabytes"]
+        terminalreporter.write_line(f"stc {name:22}{b.stats.min:7.2f} s{peak:6} MB at most")
+    timed = [b for b in benchmarks if "contender" in b.extra_info]
+    if timed:
+        search_table(terminalreporter, timed)
+
+
+def search_table(terminalreporter, timed):
     best = {}
     for b in timed:
         info = b.extra_info

@@ -14,6 +14,43 @@ CHUNK = 128  # for tensor cores
 MOST_DIMENSIONS = 64
 
 
+class _Geometry:
+    """Where the codewords lie, in every form that a backend reads; shared by all penalties."""
+
+    def __init__(self, codebooks: Tensor) -> None:
+        self.codebooks = codebooks  # float32 [G, T, K, D]
+        self.centre = _centre(codebooks)  # [T, D]
+
+    @cached_property
+    def centred(self) -> Tensor:
+        """[G, T, K, D]"""
+        return self.codebooks - self.centre[:, None]
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """[G, T, K]: squared lengths of the centred codewords, summed dimension by dimension.
+
+        In that order equal codewords have equal norms, wherever they stand.
+        """
+        total = torch.zeros_like(self.centred[..., 0])
+        for dimension in self.centred.unbind(-1):
+            total += dimension.square()
+        return total
+
+    @cached_property
+    def columns(self) -> Tensor:
+        codewords = self.codebooks.shape[2]
+        return F.pad(self.centred.transpose(2, 3), (0, -codewords % LANES)).contiguous()
+
+    @cached_property
+    def split(self) -> tuple[Tensor, Tensor]:
+        _, _, codewords, dimensions = self.codebooks.shape
+        wide = max(16, 1 << (dimensions - 1).bit_length())
+        padded = F.pad(self.centred, (0, wide - dimensions, 0, -codewords % CHUNK))
+        hi = padded.bfloat16()
+        return hi, (padded - hi.float()).bfloat16()
+
+
 class PreparedCodebooks:
     """Codebooks [G, T, K, D] and what a search needs of them.
 
@@ -24,9 +61,7 @@ class PreparedCodebooks:
     Raises ValueError for shapes that do not fit and for NaN or infinity.
     """
 
-    codebooks: Tensor  # float32 [G, T, K, D], as given
     penalty: Tensor | None  # float32 [G, T, K]
-    centre: Tensor  # [T, D]
 
     def __init__(self, codebooks: Tensor, penalty: Tensor | None = None) -> None:
         if codebooks.ndim != 4 or 0 in codebooks.shape:
@@ -37,21 +72,28 @@ class PreparedCodebooks:
             raise ValueError(
                 f"codewords have {codebooks.shape[3]} dimensions, at most {MOST_DIMENSIONS} serve"
             )
-        self.codebooks = codebooks.detach().float().contiguous()
-        if not torch.isfinite(self.codebooks.square().sum(3)).all():
+        codebooks = codebooks.detach().float().contiguous()
+        if not torch.isfinite(codebooks.square().sum(3)).all():
             raise ValueError("codebooks hold NaN, infinity or numbers whose square is infinite")
-        self.centre = _centre(self.codebooks)
-        self.penalty = _checked(penalty, self.codebooks)
+        self._geometry = _Geometry(codebooks)
+        self.penalty = _checked(penalty, codebooks)
 
     def with_penalty(self, penalty: Tensor | None) -> PreparedCodebooks:
         """The same codebooks with another penalty; the codebooks are not prepared again."""
         other = object.__new__(PreparedCodebooks)
-        other.codebooks, other.centre = self.codebooks, self.centre
+        other._geometry = self._geometry
         other.penalty = _checked(penalty, self.codebooks)
-        for name in ("centred", "norms", "columns", "split"):
-            if name in self.__dict__:
-                other.__dict__[name] = self.__dict__[name]
         return other
+
+    @property
+    def codebooks(self) -> Tensor:
+        """float32 [G, T, K, D], as given."""
+        return self._geometry.codebooks
+
+    @property
+    def centre(self) -> Tensor:
+        """[T, D]: what every codebook of a token was moved by."""
+        return self._geometry.centre
 
     @property
     def groups(self) -> int:
@@ -73,51 +115,39 @@ class PreparedCodebooks:
     def device(self) -> torch.device:
         return self.codebooks.device
 
-    @cached_property
+    @property
     def centred(self) -> Tensor:
         """[G, T, K, D]"""
-        return self.codebooks - self.centre[:, None]
+        return self._geometry.centred
 
-    @cached_property
-    def norms(self) -> Tensor:
-        """[G, T, K]: squared lengths of the centred codewords, summed dimension by dimension.
-
-        In that order equal codewords have equal norms, wherever they stand.
-        """
-        total = torch.zeros_like(self.centred[..., 0])
-        for dimension in self.centred.unbind(-1):
-            total += dimension.square()
-        return total
-
-    @cached_property
-    def bias(self) -> Tensor:
-        """[G, T, K padded]: (|c|^2 + penalty) / 2; infinite in the padding, which never wins."""
-        full = self.norms if self.penalty is None else self.norms + self.penalty
-        return F.pad(full / 2, (0, -self.codewords % LANES), value=float("inf"))
-
-    @cached_property
-    def chunk_bias(self) -> Tensor:
-        """The bias as far as `split` reaches."""
-        padding = -self.codewords % CHUNK + self.codewords - self.bias.shape[2]
-        return F.pad(self.bias, (0, padding), value=float("inf")).contiguous()
-
-    @cached_property
+    @property
     def columns(self) -> Tensor:
         """[G, T, D, K padded]: the centred codebooks with codewords side by side."""
-        return F.pad(self.centred.transpose(2, 3), (0, -self.codewords % LANES)).contiguous()
+        return self._geometry.columns
 
-    @cached_property
+    @property
     def split(self) -> tuple[Tensor, Tensor]:
         """bfloat16 [G, T, K padded, D padded] twice: the centred codebooks are hi + lo.
 
         Two bfloat16 hold 16 bits of a float32's 24 and multiply on tensor cores. D is padded to
-        a power of two from 16 up, the shortest dot product those take.
+        a power of two from 16 up, the shortest dot product those take, K to whole chunks.
         """
-        wide = max(16, 1 << (self.dimensions - 1).bit_length())
-        padding = (0, wide - self.dimensions, 0, -self.codewords % CHUNK)
-        padded = F.pad(self.centred, padding)
-        hi = padded.bfloat16()
-        return hi, (padded - hi.float()).bfloat16()
+        return self._geometry.split
+
+    @cached_property
+    def bias(self) -> Tensor:
+        """[G, T, K padded]: (|c|^2 + penalty) / 2; infinite in the padding, which never wins."""
+        return self._bias(LANES)
+
+    @cached_property
+    def chunk_bias(self) -> Tensor:
+        """The bias as far as `split` reaches."""
+        return self._bias(CHUNK)
+
+    def _bias(self, multiple: int) -> Tensor:
+        norms = self._geometry.norms
+        full = norms if self.penalty is None else norms + self.penalty
+        return F.pad(full / 2, (0, -self.codewords % multiple), value=float("inf"))
 
 
 def _centre(codebooks: Tensor) -> Tensor:

@@ -1,0 +1,51 @@
+"""Cold start and peak memory of every command, each a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+ASTRONAUT = "tests/assets/astronaut.png"
+
+COMMANDS = {
+    "--help": ["--help"],
+    "--version": ["--version"],
+    "info": ["info", "{folder}/face.stc"],
+    "encode": ["encode", ASTRONAUT, "-q", "-o", "{folder}/out.stc"],
+    "encode --align never": ["encode", "{folder}/face.png", "-q", "--align", "never", "-o", "-"],
+    "decode": ["decode", "{folder}/face.stc", "-q", "-o", "{folder}/out.png"],
+}
+
+
+# A child counts what it shared with its parent as its own: a small parent measures the memory.
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+"""
+
+
+def stc(arguments, folder):
+    filled = [argument.format(folder=folder) for argument in arguments]
+    return [sys.executable, "-m", "stc", *filled]
+
+
+def run(command):
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A file and a decoded face to work on."""
+    path = tmp_path_factory.mktemp("commands")
+    run(stc(["encode", ASTRONAUT, "-q", "-o", "{folder}/face.stc"], path))
+    run(stc(["decode", "{folder}/face.stc", "-q", "-o", "{folder}/face.png"], path))
+    return path
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_cold_start(benchmark, folder, name):
+    command = stc(COMMANDS[name], folder)
+    benchmark.pedantic(run, (command,), rounds=5, warmup_rounds=1)
+    measured = subprocess.check_output([sys.executable, "-c", MEASURE, *command], text=True)
+    benchmark.extra_info.update(command=name, peak_megabytes=int(measured))
