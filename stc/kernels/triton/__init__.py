@@ -110,6 +110,6 @@ def gather(indices: Tensor, flat: Tensor, columns: Tensor, groups: Tensor) -> Te
     if batch:
         gather_kernel[(batch, -(-width // block))](
             indices.contiguous(), groups.contiguous(), flat, columns, output,
-            indices.shape[1], width, BLOCK=block,
+            indices.shape[1], width, BLOCK=block, enable_fp_fusion=False,
         )  # fmt: skip
     return output

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-pytest.importorskip("triton")
+triton = pytest.importorskip("triton")
 
 from stc.kernels import PackedCodebooks, PreparedCodebooks
 from stc.kernels import triton as backend
@@ -16,7 +16,8 @@ from tests.kernels.triton.without_gpu import chip
 # Shared memory of a multiprocessor in KiB; every block takes 1 KiB for the system.
 SHARED = {80: 164, 86: 100, 89: 100, 90: 228, 100: 228, 120: 100}
 TENSOR_CORE = {80: "HMMA", 86: "HMMA", 89: "HMMA", 90: "HGMMA", 100: "UTCHMMA", 120: "HMMA"}
-MOST_ARITHMETIC = 3.5  # instructions a distance at 16 dimensions
+# Instructions a distance at 16 dimensions; the assembler of triton 3.6 needs more on sm_100.
+MOST_ARITHMETIC = 3.5 if triton.__version__ >= "3.7" else 4.0
 
 
 @pytest.mark.parametrize("shipped", parameters())

@@ -88,6 +88,19 @@ def extract(a, position, length):
     return np.where(length & 255, shifted << over >> over, 0).astype(a.dtype)
 
 
+def permute(a, b, selection):
+    """Four bytes of a (0 to 3) and b (4 to 7), one for each digit; 8 more spreads its sign."""
+    both = a.astype(np.uint64) | b.astype(np.uint64) << np.uint64(32)
+    result = np.zeros_like(a)
+    for place in range(4):
+        digit = selection >> np.uint32(4 * place)
+        byte = both >> (8 * (digit & 7)).astype(np.uint64) & np.uint64(255)
+        sign = np.where(byte & np.uint64(128), np.uint64(255), np.uint64(0))
+        byte = np.where(digit & np.uint32(8), sign, byte)
+        result |= byte.astype(np.uint32) << np.uint32(8 * place)
+    return result
+
+
 def choose(a, b, p):
     """a where p, else b."""
     return np.where(p, a, b)
@@ -131,6 +144,7 @@ FUNCTIONS = {
     "not.(pred|b16|b32|b64) d, a": np.invert,
     f"shl.{UNTYPED} d, a, n:u32": left,
     f"shr.({INTEGER}|{UNTYPED}) d, a, n:u32": right,
+    "prmt.b32 d, a, b, selection:u32": permute,
     "bfe.(u32|s32) d, a, position:u32, length:u32": extract,
     f"selp.({INTEGER}|{UNTYPED}|f32) d, a, b, p:pred": choose,
     f"mov.({INTEGER}|{UNTYPED}|f32|pred) d, a": lambda a: a,
