@@ -44,6 +44,6 @@ def nearest(
 
 def best_group(indices: Tensor, costs: Tensor) -> Nearest:
     """Of indices and costs [B, G, T] those of the group of least total cost."""
-    groups = costs.double().sum(2).argmin(1)
+    groups = costs.sum(2, dtype=torch.float64).argmin(1)
     images = torch.arange(len(groups), device=groups.device)
     return Nearest(groups, indices[images, groups], costs[images, groups])

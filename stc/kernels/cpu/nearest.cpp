@@ -21,14 +21,6 @@
 #else
 #define CLONES
 #endif
-// The value as it is, in a register: nothing is fused across this.
-#if defined(__x86_64__)
-#define KEEP(value) asm("" : "+x"(value))
-#elif defined(__aarch64__)
-#define KEEP(value) asm("" : "+w"(value))
-#else
-#define KEEP(value) asm("" : "+m"(value))
-#endif
 #if defined(__clang__)
 #define SHUFFLE(v, ...) __builtin_shufflevector(v, v, __VA_ARGS__)
 #else
@@ -107,7 +99,7 @@ INLINE void search_tile(const float* z, const float* columns, const float* bias,
         // One image uses every byte once: fetch the same place of the next book meanwhile.
         if (IMAGES == 1) __builtin_prefetch(at_c + dimensions * padded, 0, 1);
         const Floats c = *reinterpret_cast<const Unaligned*>(at_c);
-        for (int i = 0; i < IMAGES; ++i) score[b][i] -= z[d * IMAGES + i] * c;
+        for (int i = 0; i < IMAGES; ++i) score[b][i] -= z[i * kMaxDimensions + d] * c;
       }
     }
     for (int b = 0; b < BLOCKS; ++b) {
@@ -127,28 +119,17 @@ INLINE void search_tile(const float* z, const float* columns, const float* bias,
   }
 }
 
-// Squared distance as the definition has it: rounded after every operation, in order.
-INLINE float distance(const float* z, const float* codeword, int64_t dimensions) {
-  float sum = 0;
-  for (int64_t d = 0; d < dimensions; ++d) {
-    const float difference = z[d] - codeword[d];
-    float square = difference * difference;
-    KEEP(square);  // no fused multiply-add: other backends must get the same bits
-    sum += square;
-  }
-  return sum;
-}
-
 // Winners of IMAGES images, from the first on, go to their slots.
 template <int IMAGES, int BLOCKS>
 INLINE void run_tile(const Problem& p, int64_t group, int64_t token, int64_t first) {
   alignas(64) float z[kMaxDimensions * IMAGES];
   int64_t winners[IMAGES];
   const int64_t book = group * p.tokens + token;
+  const float* centre = p.centre + token * p.dimensions;
   for (int i = 0; i < IMAGES; ++i) {
     const float* latent = p.latents + (p.rows[first + i] * p.tokens + token) * p.dimensions;
     for (int64_t d = 0; d < p.dimensions; ++d)
-      z[d * IMAGES + i] = latent[d] - p.centre[token * p.dimensions + d];
+      z[i * kMaxDimensions + d] = latent[d] - centre[d];
   }
   search_tile<IMAGES, BLOCKS>(z, p.columns + book * p.dimensions * p.padded,
                               p.bias + book * p.padded, p.padded, p.dimensions, winners);
@@ -174,16 +155,36 @@ CLONES void search_rows(const Problem& p, const Unit& u) {
   }
 }
 
+// Squared distances of IMAGES images to their winners, as the definition has them: rounded after
+// every operation, summed in order. The sums of several images at once do not wait for each other.
+template <int IMAGES>
+INLINE void measure_tile(const Problem& p, const Unit& u, int64_t first) {
+  float squares[IMAGES][kMaxDimensions];
+  int64_t slot[IMAGES], pair[IMAGES];
+  for (int i = 0; i < IMAGES; ++i) {
+    slot[i] = p.slots[first + i] * p.tokens + u.token;
+    pair[i] = (u.group * p.tokens + u.token) * p.codewords + p.indices[slot[i]];
+    const float* latent = p.latents + (p.rows[first + i] * p.tokens + u.token) * p.dimensions;
+    const float* codeword = p.codebooks + pair[i] * p.dimensions;
+    for (int64_t d = 0; d < p.dimensions; ++d) {
+      const float difference = latent[d] - codeword[d];
+      squares[i][d] = difference * difference;
+    }
+  }
+  // No fused multiply-add across this: other backends must get the same bits.
+  asm volatile("" : : "r"(squares) : "memory");
+  float sums[IMAGES] = {};
+  for (int64_t d = 0; d < p.dimensions; ++d)
+    for (int i = 0; i < IMAGES; ++i) sums[i] += squares[i][d];
+  for (int i = 0; i < IMAGES; ++i)
+    p.costs[slot[i]] = p.penalty ? sums[i] + p.penalty[pair[i]] : sums[i];
+}
+
 // Costs of the winners that search_rows left.
 void measure_rows(const Problem& p, const Unit& u) {
-  for (int64_t i = u.first; i < u.end; ++i) {
-    const int64_t slot = p.slots[i] * p.tokens + u.token;
-    const int64_t pair = (u.group * p.tokens + u.token) * p.codewords + p.indices[slot];
-    const float* latent = p.latents + (p.rows[i] * p.tokens + u.token) * p.dimensions;
-    float cost = distance(latent, p.codebooks + pair * p.dimensions, p.dimensions);
-    if (p.penalty) cost += p.penalty[pair];
-    p.costs[slot] = cost;
-  }
+  int64_t first = u.first;
+  for (; first + kTile <= u.end; first += kTile) measure_tile<kTile>(p, u, first);
+  for (; first < u.end; ++first) measure_tile<1>(p, u, first);
 }
 
 using FloatArray = py::array_t<float, py::array::c_style>;
