@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-triton = pytest.importorskip("triton")
+pytest.importorskip("triton")
+
+import triton
 
 from stc.kernels import PackedCodebooks, PreparedCodebooks
 from stc.kernels import triton as backend
