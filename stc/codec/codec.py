@@ -89,14 +89,34 @@ class Codec:
     ) -> list[bytes]:
         """Aligned faces, uint8 [B, 128, 128, 3] -> the bytes of B files; see `encode`."""
         limit, most = self._budget(max_bytes, level)
-        groups, indices = self.tokenizer.encode(self.tokenizer.analyse(_to_tensor(canvases)))
-        short, files = bytes.fromhex(self.model.fingerprint)[:2], []
-        for group, tokens in zip(groups.tolist(), indices.numpy()[:, :most], strict=True):
-            if limit is not None:
-                fit = bitstream.longest_prefix(self.tables, group, tokens, limit, bare=bare)
-                tokens = tokens[:fit]
-            files.append(bitstream.pack(short, self.tables, group, tokens, bare=bare))
-        return files
+        components = self.tokenizer.analyse(_to_tensor(canvases))
+        groups, indices = self.tokenizer.encode(components)
+        counts = self._fitting(groups, indices, torch.full_like(groups, most), limit, bare)
+        indices = self.tokenizer.refine(components, groups, indices, counts)
+        # Refined tokens may take some bits more: a token or two less may fit.
+        counts = self._fitting(groups, indices, counts, limit, bare)
+        short = bytes.fromhex(self.model.fingerprint)[:2]
+        return [
+            bitstream.pack(short, self.tables, group, own[:count], bare=bare)
+            for group, own, count in zip(
+                groups.tolist(), indices.numpy(), counts.tolist(), strict=True
+            )
+        ]
+
+    def _fitting(
+        self, groups: Tensor, indices: Tensor, most: Tensor, limit: int | None, bare: bool
+    ) -> Tensor:
+        """How many of the first most [B] tokens of each face fit into so many bytes, int64 [B]."""
+        if limit is None:
+            return most
+        faces = zip(groups.tolist(), indices.numpy(), most.tolist(), strict=True)
+        return torch.tensor(
+            [
+                bitstream.longest_prefix(self.tables, group, own[:count], limit, bare=bare)
+                for group, own, count in faces
+            ],
+            dtype=torch.long,
+        )
 
     def decode(self, data: bytes, *, size: int = CANVAS, bare: bool = False) -> Image.Image:
         """The bytes of a .stc file -> RGB picture of size x size pixels.
@@ -143,7 +163,7 @@ class Codec:
         pair = _to_tensor(np.stack([source, decoded]))
         error = (pair[0] - pair[1]).square().mean().item()
         first = self.tokenizer.levels[0]
-        latents = self.tokenizer.analyse(pair)[:, : first.components] @ first.analysis
+        latents = self.tokenizer.project(pair)[:, : first.components] @ first.analysis
         lost = (latents[0] - latents[1]).square().sum() / latents[0].square().sum()
         psnr = float("inf") if error == 0 else -10 * float(np.log10(error))
         return Likeness(psnr, max(0.0, 1 - lost.item()))

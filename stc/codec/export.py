@@ -1,4 +1,8 @@
-"""Tokeniser, decoder and tables <-> the arrays of a model file."""
+"""Tokeniser, decoder and tables <-> the arrays of a model file.
+
+Matrices, codebooks and the kernels of networks are stored in 8 bits; what a network adds (biases,
+norms) in 16.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stc.bitstream import Tables
 from stc.codec.decoder import Decoder
+from stc.codec.encoder import Encoder
 from stc.codec.tokenizer import Level, LevelTokenizer
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -28,9 +33,11 @@ def to_arrays(tokenizer: LevelTokenizer, decoder: Decoder, tables: Tables) -> Ar
         for name, array in _level_arrays(level).items():
             arrays[f"levels.{number}.{name}"] = array
         arrays[f"levels.{number}.counts"] = tables.levels[number]
-    for name, value in decoder.state_dict().items():
-        arrays[f"decoder.{name}"] = value.numpy().astype(np.float16)
     config = {"groups": tokenizer.groups, "levels": shapes, "widths": list(decoder.widths)}
+    arrays |= _network_arrays("decoder", decoder)
+    if tokenizer.encoder is not None:
+        arrays |= _network_arrays("encoder", tokenizer.encoder)
+        config["encoder"] = tokenizer.encoder.shape
     arrays["config"] = np.frombuffer(json.dumps(config, sort_keys=True).encode(), np.uint8)
     return arrays
 
@@ -40,7 +47,12 @@ def from_arrays(arrays: Arrays) -> tuple[LevelTokenizer, Decoder]:
     config = json.loads(arrays["config"].tobytes())
     basis = torch.from_numpy(from_int8(arrays["basis"], arrays["basis.scale"]))
     shapes = [tuple(shape) for shape in config["levels"]]
-    tokenizer = LevelTokenizer(basis.shape[1], config["groups"], shapes)
+    encoder = None
+    if "encoder" in config:
+        components, widths, waist = config["encoder"]
+        encoder = Encoder(components, tuple(widths), waist)
+        _load_network("encoder", encoder, arrays)
+    tokenizer = LevelTokenizer(basis.shape[1], config["groups"], shapes, encoder)
     tokenizer.basis.copy_(basis)
     tokenizer.mean.copy_(torch.from_numpy(arrays["mean"].astype(np.float32)))
     for number, level in enumerate(tokenizer.levels):
@@ -48,8 +60,7 @@ def from_arrays(arrays: Arrays) -> tuple[LevelTokenizer, Decoder]:
         own = {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}
         _load_level(level, own)
     decoder = Decoder(tuple(config["widths"]))
-    state = {k[8:]: v for k, v in arrays.items() if k.startswith("decoder.")}
-    decoder.load_state_dict({k: torch.from_numpy(v.astype(np.float32)) for k, v in state.items()})
+    _load_network("decoder", decoder, arrays)
     return tokenizer.eval().requires_grad_(False), decoder.eval().requires_grad_(False)
 
 
@@ -64,6 +75,29 @@ def to_int8(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.
 def from_int8(quantised: npt.NDArray[np.int8], scale: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """The inverse of `to_int8`."""
     return quantised.astype(np.float32) * scale.astype(np.float32)
+
+
+def _network_arrays(prefix: str, network: nn.Module) -> Arrays:
+    """Kernels [out, ...] in 8 bits with a scale an output, the rest in 16."""
+    arrays: Arrays = {}
+    for name, value in network.state_dict().items():
+        array, key = value.numpy(), f"{prefix}.{name}"
+        if array.ndim < 2:
+            arrays[key] = array.astype(np.float16)
+        else:
+            arrays[key], arrays[f"{key}.scale"] = to_int8(np.moveaxis(array, 0, -1))
+    return arrays
+
+
+def _load_network(prefix: str, network: nn.Module, arrays: Arrays) -> None:
+    state = {}
+    for name in network.state_dict():
+        key = f"{prefix}.{name}"
+        array = arrays[key]
+        if array.dtype == np.int8:  # early models hold everything in 16 bits
+            array = np.moveaxis(from_int8(array, arrays[f"{key}.scale"]), -1, 0)
+        state[name] = torch.from_numpy(np.ascontiguousarray(array, np.float32))
+    network.load_state_dict(state)
 
 
 def _used(level: Level) -> tuple[Tensor, Tensor]:
