@@ -97,12 +97,12 @@ class Registers:
 
 
 def _bits(text: str, kind: str, size: int) -> np.unsignedinteger:
-    """A number as written in PTX: an integer, or 0f and the bits of a float32."""
+    """A number as written in PTX: an integer, perhaps with U, or 0f and the bits of a float32."""
     floating = text.startswith("0f")
     if floating != (kind == "f32") and not (floating and kind == "b32"):
         raise NotImplementedError(f"{text} as {kind}")
     try:
-        value = int(text[2:], 16) if floating else int(text, 0)
+        value = int(text[2:], 16) if floating else int(text.removesuffix("U"), 0)
     except ValueError:
         raise NotImplementedError(text) from None
     if not -(1 << 8 * size - 1) <= value < 1 << 8 * size:
