@@ -1,1 +1,1 @@
-"""Builds the shipped weights; see `python -m stc.training --help`."""
+"""Trains models, the shipped ones and others: docs/training.md and `stc train --help`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stc.codec.canvas import CANVAS
+
+# A face fills the canvas as photographs do if a camera saw this share of it.
+WHOLE = 0.97
 
 
 def read_tar(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
@@ -50,7 +53,30 @@ def load_faces(folder: Path, cache: Path) -> npt.NDArray[np.uint8]:
     return np.load(cache, mmap_mode="r")  # type: ignore[no-any-return]
 
 
+def repeats(folder: Path, often: Mapping[str, int]) -> npt.NDArray[np.int64]:
+    """How often an epoch shows each face of `load_faces`, int64 [N]: once, if `often` is silent.
+
+    often: times by the name of the tar file, without its ending. Raises ValueError for a name
+    that the folder does not hold.
+    """
+    tars = sorted(folder.glob("*.tar"))
+    if unknown := often.keys() - {tar.stem for tar in tars}:
+        raise ValueError(f"{folder} holds no {min(unknown)}.tar")
+    parts = []
+    for path in tars:
+        with tarfile.open(path) as tar:
+            files = sum(member.isfile() for member in tar)
+        parts.append(np.full(files, often.get(path.stem, 1), np.int64))
+    return np.concatenate(parts)
+
+
 def to_tensors(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     """uint8 [B, 128, 128, 4] -> RGB in [0, 1] [B, 3, 128, 128] and visibility [B, 1, 128, 128]."""
     pixels = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
     return pixels[:, :3], (pixels[:, 3:] > 0.5).float()
+
+
+def whole(faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Which faces [N, 128, 128, 4] fill the canvas as photographs do: a camera saw 97 % of it."""
+    parts = np.array_split(faces, max(1, len(faces) // 512))
+    return np.concatenate([(part[..., 3] > 127).mean((1, 2)) > WHOLE for part in parts])

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from stc.codec.canvas import CHROMA, LUMA, PLANES, to_planes, to_rgb
 from stc.codec.tokenizer import Level, LevelTokenizer, plane_weight
-from stc.training.data import to_tensors
+from stc.training.data import WHOLE, to_tensors
 from stc.training.networks import Recogniser
 
 # Position of every plane sample in the mirror image.
@@ -33,10 +33,6 @@ MIRROR = torch.cat(
         LUMA * LUMA + torch.arange(2 * CHROMA * CHROMA).view(2, CHROMA, CHROMA).flip(2).flatten(),
     ]
 )
-
-
-# A face fills the canvas as photographs do if a camera saw this share of it.
-WHOLE = 0.97
 
 
 @dataclass(frozen=True)
@@ -265,6 +261,24 @@ def fit_levels(
         )
 
 
+def fill(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    """Planes [N, 6144] of faces [N, 128, 128, 4], borders filled, and which were whole [N]."""
+    planes, seen = visible_planes(faces)
+    complete = seen.float().mean(1) > WHOLE
+    fill_borders(planes, seen)
+    return planes, complete
+
+
+def project(planes: Tensor, tokenizer: LevelTokenizer) -> npt.NDArray[np.float16]:
+    """Components [2, N, Z] of planes [N, 6144] and of their mirror images."""
+    views = [
+        (((part - tokenizer.mean) * tokenizer.weight) @ tokenizer.basis).half().numpy()
+        for view in (planes, planes[:, MIRROR])
+        for part in view.split(4096)
+    ]
+    return np.concatenate(views).reshape(2, len(planes), -1)
+
+
 def fit(
     faces: npt.NDArray[np.uint8], recogniser: Recogniser, plan: FitPlan
 ) -> tuple[LevelTokenizer, npt.NDArray[np.float16]]:
@@ -272,21 +286,14 @@ def fit(
 
     Also returns the components [2, N, Z] of the faces and of their mirror images, borders filled.
     """
-    planes, seen = visible_planes(faces)
-    weight = torch.where(seen.float().mean(1) > WHOLE, plan.whole, 1.0)
-    fill_borders(planes, seen)
-    del seen
+    planes, complete = fill(faces)
+    weight = torch.where(complete, plan.whole, 1.0)
     mean = planes.mean(0)
     tokenizer = LevelTokenizer(plan.components, 1, [])
     tokenizer.mean.copy_((mean + mean[MIRROR]) / 2)
     tokenizer.basis.copy_(symmetric_components(planes, tokenizer.mean, plan.components)[0])
-    components = np.concatenate(
-        [
-            (((part - tokenizer.mean) * tokenizer.weight) @ tokenizer.basis).half().numpy()
-            for view in (planes, planes[:, MIRROR])
-            for part in view.split(4096)
-        ]
-    )
+    components = project(planes, tokenizer)
     del planes
-    fit_levels(components, tokenizer, weight.repeat(2), recogniser, plan)
-    return tokenizer, components.reshape(2, len(faces), -1)
+    flat = components.reshape(2 * len(faces), -1)
+    fit_levels(flat, tokenizer, weight.repeat(2), recogniser, plan)
+    return tokenizer, components

@@ -95,7 +95,8 @@ class Recogniser(nn.Module):
 class Lpips(nn.Module):
     """LPIPS v0.1 on AlexNet features (Zhang et al. 2018)."""
 
-    lin: list[Tensor]
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -117,10 +118,17 @@ class Lpips(nn.Module):
         self.features.load_state_dict(
             {k[9:]: v for k, v in weights.items() if k.startswith("features.")}
         )
-        self.lin = [weights[f"lin{i}"].view(1, -1, 1, 1) for i in range(5)]
-        self.mean = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
-        self.std = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+        for i in range(5):
+            self.register_buffer(f"lin{i}", weights[f"lin{i}"].view(1, -1, 1, 1))
+        mean, std = ([-0.030, -0.088, -0.188], [0.458, 0.448, 0.450])
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
         self.requires_grad_(False)
+
+    @property
+    def lin(self) -> list[Tensor]:
+        """Weight of every channel of the five maps, [1, C, 1, 1] each."""
+        return [self.get_buffer(f"lin{i}") for i in range(5)]
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
         """RGB in [-1, 1] [B, 3, H, W] -> five maps of unit feature vectors."""

@@ -25,20 +25,19 @@ def codebooks(tokenizer: LevelTokenizer) -> list[Tensor]:
 
 
 def straight_through(
-    tokenizer: LevelTokenizer, components: Tensor, groups: Tensor, counts: Tensor
+    tokenizer: LevelTokenizer, components: Tensor, groups: Tensor, indices: Tensor, counts: Tensor
 ) -> Tensor:
-    """Components [B, Z] -> what the first counts[b] tokens of each face say, [B, Z].
+    """Components [B, Z] and their indices -> what the first counts[b] tokens say, [B, Z].
 
-    The same numbers as `dequantise(quantise(components))`. Padded dimensions stay zero: latent,
-    codeword and synthesis are all zero there, and so is every gradient.
+    The same numbers as `dequantise`. Padded dimensions stay zero: latent, codeword and synthesis
+    are all zero there, and so is every gradient.
     """
     rest, total, start = components, torch.zeros_like(components), 0
     for level in tokenizer.levels:
         own = rest[:, : level.components]
         latents = (own @ level.analysis).unflatten(1, (level.tokens, level.dimensions))
-        with torch.no_grad():
-            indices = level.codebooks.nearest(latents, groups, level.price * level.bits)
-        codewords = level.codebooks.gather(indices, groups) + latents - latents.detach()
+        own_indices = indices[:, start : start + level.tokens]
+        codewords = level.codebooks.gather(own_indices, groups) + latents - latents.detach()
         keep = torch.arange(start, start + level.tokens) < counts[:, None]
         rest = rest - _place(codewords, level, rest)
         total = total + _place(codewords * keep[..., None], level, total)

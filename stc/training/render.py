@@ -1,8 +1,9 @@
-"""Training of the decoder, and fine-tuning of the quantiser with it, stopped and resumed at will.
+"""Training of the decoder, and of encoder and quantiser with it, stopped and resumed at will.
 
 Every face of a batch draws its own number of tokens, so that one decoder serves all sizes.
 Loss = squared error where a camera saw something, the face counted double
-     + LPIPS + (1 - cosine of a recogniser's embeddings, on half of the batch).
+     + LPIPS + (1 - cosine to the original in a recogniser, on half of the batch)
+     + in the last steps what a critic of patches holds against the picture.
 """
 
 from __future__ import annotations
@@ -13,21 +14,33 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from stc.codec.canvas import CANVAS
 from stc.codec.decoder import Decoder
 from stc.codec.tokenizer import LevelTokenizer
+from stc.training.critic import Critic, critic_loss
 from stc.training.data import to_tensors
+from stc.training.losses import face_weight, jitter, masked_error, shift
 from stc.training.networks import Lpips, Recogniser
 from stc.training.quantiser import codebooks, straight_through, transforms
+
+_Module = TypeVar("_Module", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Often:
+    """A tar file of the training data whose faces an epoch shows more than once."""
+
+    tar: str
+    times: int
 
 
 @dataclass(frozen=True)
@@ -35,9 +48,11 @@ class RenderPlan:
     """How long and against what the decoder is trained."""
 
     steps: int
+    often: tuple[Often, ...] = ()
     batch: int = 24
     rate: float = 1e-3
-    frozen: int = 3000  # steps before the quantiser moves too, at these shares of the rate:
+    frozen: int = 3000  # steps before encoder and quantiser move too, at these shares of the rate:
+    encoder_share: float = 0.5
     codebook_share: float = 0.3
     transform_share: float = 0.02
     warm_up: int = 300
@@ -46,16 +61,33 @@ class RenderPlan:
     fidelity: float = 1.5  # ... and how much it grows by the last token, times itself
     perception: float = 0.4
     identity: float = 1.0
+    critic_from: float = 0.6  # share of the steps after which the critic has a say,
+    critic: float = 0.02  # and how much
     held_out: int = 200  # every 200th face is for validation
     save_every: int = 250
     sheet_every: int = 1000
 
 
-def face_weight() -> Tensor:
-    """[1, 1, 128, 128]: 2 inside the oval of the face, 1 outside."""
-    y, x = torch.meshgrid(torch.arange(CANVAS), torch.arange(CANVAS), indexing="ij")
-    oval = ((x - 64) / 34) ** 2 + ((y - 76) / 44) ** 2 < 1
-    return (1 + oval.float())[None, None]
+@dataclass(frozen=True)
+class Faces:
+    """What a run learns from, in the order of one array of N faces."""
+
+    pixels: npt.NDArray[np.uint8]  # [N, 128, 128, 4]
+    components: npt.NDArray[np.float16]  # [2, N, Z] of the faces and their mirrors, borders filled
+    embeddings: npt.NDArray[np.float16]  # [N, E] by the recogniser, mirror images included
+    repeats: npt.NDArray[np.int64]  # [N] how often an epoch shows each
+
+
+@torch.inference_mode()
+def embed(pixels: npt.NDArray[np.uint8], recogniser: Recogniser) -> npt.NDArray[np.float16]:
+    """Faces [N, 128, 128, 4] -> the recogniser's mean opinion of each and its mirror, [N, E]."""
+    found = []
+    for start in tqdm(range(0, len(pixels), 64), desc="embeddings"):
+        rgb = to_tensors(pixels[start : start + 64])[0] * 2 - 1
+        with torch.autocast("cpu", torch.bfloat16):
+            both = recogniser(rgb) + recogniser(rgb.flip(3))
+        found.append(nn.functional.normalize(both).half().numpy())
+    return np.concatenate(found)
 
 
 def draw_counts(number: int, sizes: list[int]) -> Tensor:
@@ -66,62 +98,42 @@ def draw_counts(number: int, sizes: list[int]) -> Tensor:
     return torch.where(torch.rand(number) < 0.75, at_end, anywhere)
 
 
-def shift(*images: Tensor) -> list[Tensor]:
-    """The same random corner cut off every image.
-
-    LPIPS looks every fourth pixel; with a fixed grid the decoder learns to please just those.
-    """
-    y, x = torch.randint(0, 4, (2,)).tolist()
-    return [i[:, :, y : y + CANVAS - 4, x : x + CANVAS - 4] for i in images]
-
-
-def jitter(*images: Tensor) -> list[Tensor]:
-    """The same small shift and zoom for every image: no recogniser sees one exact alignment."""
-    number = len(images[0])
-    zoom = 1 + 0.03 * torch.randn(number).clamp(-2, 2)
-    shift = 0.015 * torch.randn(number, 2).clamp(-2, 2)
-    theta = torch.zeros(number, 2, 3)
-    theta[:, 0, 0] = theta[:, 1, 1] = zoom
-    theta[:, :, 2] = shift
-    grid = F.affine_grid(theta, [number, 3, CANVAS, CANVAS], align_corners=False)
-    return [F.grid_sample(i, grid, "bilinear", "border", align_corners=False) for i in images]
-
-
 class RenderTrainer:
-    """One run in one folder: checkpoint.pt, metrics.jsonl, sheets/.
-
-    faces are uint8 [N, 128, 128, 4], components [2, N, Z] those of the faces and their mirrors
-    with filled borders: no token is spent on a border that only repeats.
-    """
+    """One run in one folder: checkpoint.pt, metrics.jsonl, sheets/."""
 
     def __init__(
         self,
         tokenizer: LevelTokenizer,
-        faces: npt.NDArray[np.uint8],
-        components: npt.NDArray[np.float16],
+        decoder: Decoder,
+        faces: Faces,
         recogniser: Recogniser,
         lpips: Lpips,
         plan: RenderPlan,
         folder: Path,
     ) -> None:
-        self.tokenizer, self.plan, self.folder = tokenizer, plan, folder
-        self.faces, self.components = faces, components
-        self.recogniser, self.lpips = recogniser, lpips.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        everything = np.arange(len(faces))
+        self.plan, self.folder, self.faces = plan, folder, faces
+        self.tokenizer = tokenizer
+        self.decoder = _channels_last(decoder).requires_grad_(True)
+        self.recogniser, self.lpips = recogniser, _channels_last(lpips)
+        self.critic = _channels_last(Critic())
+        everything = np.arange(len(faces.pixels))
         self.validation = everything[:: plan.held_out]
-        self.training = np.setdiff1d(everything, self.validation)
-        self.decoder = Decoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        training = np.setdiff1d(everything, self.validation)
+        self.training = np.repeat(training, faces.repeats[training])
         self.average = copy.deepcopy(self.decoder).requires_grad_(False)
         self.average_tokenizer = copy.deepcopy(tokenizer)
-        quantiser = {plan.codebook_share: codebooks(tokenizer)}
-        quantiser[plan.transform_share] = transforms(tokenizer)
         self.optimiser = torch.optim.AdamW(
             [
                 {"params": list(self.decoder.parameters()), "share": 1.0, "weight_decay": 0.01},
-                *({"params": own, "share": share} for share, own in quantiser.items()),
+                {"params": encoder(tokenizer), "share": plan.encoder_share},
+                {"params": codebooks(tokenizer), "share": plan.codebook_share},
+                {"params": transforms(tokenizer), "share": plan.transform_share},
             ],
             betas=(0.9, 0.99),
             weight_decay=0.0,
+        )
+        self.critic_optimiser = torch.optim.AdamW(
+            self.critic.parameters(), lr=4e-4, betas=(0.0, 0.99)
         )
         self.step = 0
         self.weight = face_weight()
@@ -132,27 +144,28 @@ class RenderTrainer:
     def checkpoint(self) -> Path:
         return self.folder / "checkpoint.pt"
 
-    def save(self) -> None:
-        state = {
-            "decoder": self.decoder.state_dict(),
-            "average": self.average.state_dict(),
-            "tokenizer": self.tokenizer.state_dict(),
-            "average_tokenizer": self.average_tokenizer.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "generator": torch.get_rng_state(),
+    @property
+    def _stateful(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return {
+            "decoder": self.decoder,
+            "average": self.average,
+            "tokenizer": self.tokenizer,
+            "average_tokenizer": self.average_tokenizer,
+            "critic": self.critic,
+            "optimiser": self.optimiser,
+            "critic_optimiser": self.critic_optimiser,
         }
+
+    def save(self) -> None:
+        state = {name: part.state_dict() for name, part in self._stateful.items()}
         partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
+        torch.save({**state, "step": self.step, "generator": torch.get_rng_state()}, partial)
         partial.replace(self.checkpoint)
 
     def restore(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True)
-        self.decoder.load_state_dict(state["decoder"])
-        self.average.load_state_dict(state["average"])
-        self.tokenizer.load_state_dict(state["tokenizer"])
-        self.average_tokenizer.load_state_dict(state["average_tokenizer"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for name, part in self._stateful.items():
+            part.load_state_dict(state[name])
         self.step = state["step"]
         torch.set_rng_state(state["generator"])
 
@@ -184,85 +197,102 @@ class RenderTrainer:
                 self.sheet()
 
     def train_step(self) -> dict[str, float]:
-        plan = self.plan
-        rows = self.rows(self.step)
-        rgb, mask = to_tensors(self.faces[rows])
+        plan, rows = self.plan, self.rows(self.step)
+        joint = self.step >= plan.frozen
+        rate = self.learning_rate()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["share"]
+        rgb, mask = to_tensors(self.faces.pixels[rows])
         flip = torch.rand(len(rgb)) < 0.5
         rgb[flip], mask[flip] = rgb[flip].flip(3), mask[flip].flip(3)
         counts = draw_counts(len(rgb), self.tokenizer.level_sizes)
-        components = torch.from_numpy(self.components[flip.long().numpy(), rows]).float()
-        joint = self.step >= plan.frozen
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate() * group["share"]
-            if group["share"] < 1:
-                for tensor in group["params"]:
-                    tensor.requires_grad_(joint)
-        planes, spent = self.quantised(self.tokenizer, components, counts, joint)
+        components = torch.from_numpy(self.faces.components[flip.long().numpy(), rows]).float()
+        planes, spent = self.quantised(self.tokenizer, components, rgb, counts, joint)
         target = (rgb * 2 - 1).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             output = self.decoder(planes, spent) * 2 - 1
-        weight = self.weight * mask
-        error = ((output - target).square() * weight).sum((1, 2, 3)) / (3 * weight.sum((1, 2, 3)))
+        error = masked_error(output, target, self.weight * mask)
         seen = torch.where(mask > 0.5, output.clamp(-1.2, 1.2), target)
+        half = slice(0, len(rgb) // 2)
         with torch.autocast("cpu", torch.bfloat16):
             perceived = self.lpips(*shift(seen, target))
-            half = slice(0, len(rgb) // 2)
-            ours, theirs = jitter(seen[half], target[half])
-            with torch.no_grad():
-                wanted = self.recogniser(theirs)
-            cosine = (self.recogniser(ours) * wanted).sum(1)
+            wanted = torch.from_numpy(self.faces.embeddings[rows[half]]).float()
+            cosine = (self.recogniser(jitter(seen[half])) * wanted).sum(1)
         pixel_weight = plan.pixels * (1 + plan.fidelity * spent)
         loss = (
             (pixel_weight * error).mean()
             + plan.perception * perceived.mean()
             + plan.identity * (1 - cosine).mean()
         )
+        metrics = {
+            "loss": loss,
+            "mse": error.mean(),
+            "lpips": perceived.mean(),
+            "identity": cosine.mean(),
+        }
+        if self.step >= plan.critic_from * plan.steps:
+            metrics["critic"] = self.train_critic(target, seen.detach())
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = loss - plan.critic * self.critic(seen).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
+        metrics["gradient"] = nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
-        self.follow(min(self.plan.average, self.step / (self.step + 10)))
-        return {
-            "loss": round(loss.item(), 5),
-            "mse": round(error.mean().item(), 5),
-            "lpips": round(perceived.mean().item(), 4),
-            "identity": round(cosine.mean().item(), 4),
-            "gradient": round(norm.item(), 3),
-        }
+        self.follow(min(plan.average, self.step / (self.step + 10)))
+        return {name: round(value.item(), 5) for name, value in metrics.items()}
+
+    def train_critic(self, real: Tensor, drawn: Tensor) -> Tensor:
+        """One step of the critic on photographs and drawn faces [B, 3, 128, 128] -> its loss."""
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = critic_loss(*self.critic(torch.cat([real, drawn])).chunk(2))
+        self.critic_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.critic_optimiser.step()
+        return loss.detach()
 
     @torch.no_grad()
     def follow(self, decay: float) -> None:
         """Move the averages towards what is trained."""
-        pairs = [(self.average.parameters(), self.decoder.parameters())]
-        for parts in (codebooks, transforms) if self.step > self.plan.frozen else ():
+        slow, fast = (list[Tensor](m.parameters()) for m in (self.average, self.decoder))
+        pairs = [(slow, fast)]
+        for parts in (encoder, codebooks, transforms) if self.step > self.plan.frozen else ():
             pairs.append((parts(self.average_tokenizer), parts(self.tokenizer)))
         for slow_ones, fast_ones in pairs:
-            for slow, fast in zip(slow_ones, fast_ones, strict=True):
-                slow.lerp_(fast, 1 - decay)
+            for average, current in zip(slow_ones, fast_ones, strict=True):
+                average.lerp_(current, 1 - decay)
 
     def quantised(
-        self, tokenizer: LevelTokenizer, components: Tensor, counts: Tensor, joint: bool
+        self,
+        tokenizer: LevelTokenizer,
+        components: Tensor,
+        rgb: Tensor,
+        counts: Tensor,
+        joint: bool,
     ) -> tuple[Tensor, Tensor]:
         """Components [B, Z] -> what the decoder gets for the first counts[b] tokens of each."""
+        for tensor in quantiser(tokenizer):
+            tensor.requires_grad_(joint)
         with torch.set_grad_enabled(joint):
-            groups, indices = tokenizer.encode(components)
-            if joint:
-                told = straight_through(tokenizer, components, groups, counts)
-            else:
-                told = tokenizer.dequantise(indices, groups, counts)
+            with torch.autocast("cpu", torch.bfloat16):
+                components = tokenizer.correct(components, rgb)
+            with torch.no_grad():
+                tokenizer.prepare()
+                groups, indices = tokenizer.encode(components)
+                indices = tokenizer.refine(components, groups, indices, counts)
+            told = straight_through(tokenizer, components, groups, indices, counts)
             return tokenizer.planes(told), counts / tokenizer.tokens
 
     @torch.no_grad()
     def sheet(self, number: int = 12) -> None:
         """Validation faces at every level, one face a row, the original first."""
         rows = self.validation[:: max(1, len(self.validation) // number)][:number]
-        rgb, _ = to_tensors(self.faces[rows])
+        rgb, _ = to_tensors(self.faces.pixels[rows])
         columns = [rgb]
         for count in torch.tensor(self.tokenizer.level_sizes).cumsum(0).tolist():
             counts = torch.full((len(rgb),), count)
-            components = torch.from_numpy(self.components[0, rows]).float()
-            planes, spent = self.quantised(self.average_tokenizer, components, counts, False)
+            components = torch.from_numpy(self.faces.components[0, rows]).float()
+            planes, spent = self.quantised(self.average_tokenizer, components, rgb, counts, False)
             columns.append(self.average(planes, spent).clamp(0, 1))
         grid = torch.stack(columns, 1)  # [N, columns, 3, H, W]
         pixels = grid.permute(0, 3, 1, 4, 2).reshape(len(rgb) * CANVAS, -1, 3)
@@ -270,3 +300,17 @@ class RenderTrainer:
         Image.fromarray((pixels * 255).round().byte().numpy()).save(
             self.folder / "sheets" / f"{self.step:06d}.png"
         )
+
+
+def encoder(tokenizer: LevelTokenizer) -> list[Tensor]:
+    """The weights of its encoder, if it has one."""
+    return [] if tokenizer.encoder is None else list(tokenizer.encoder.parameters())
+
+
+def quantiser(tokenizer: LevelTokenizer) -> list[Tensor]:
+    """All that joint training moves."""
+    return [*encoder(tokenizer), *codebooks(tokenizer), *transforms(tokenizer)]
+
+
+def _channels_last(module: _Module) -> _Module:
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
