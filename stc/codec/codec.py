@@ -163,7 +163,7 @@ class Codec:
         pair = _to_tensor(np.stack([source, decoded]))
         error = (pair[0] - pair[1]).square().mean().item()
         first = self.tokenizer.levels[0]
-        latents = self.tokenizer.project(pair)[:, : first.components] @ first.analysis
+        latents = self.tokenizer.analyse(pair)[:, : first.components] @ first.analysis
         lost = (latents[0] - latents[1]).square().sum() / latents[0].square().sum()
         psnr = float("inf") if error == 0 else -10 * float(np.log10(error))
         return Likeness(psnr, max(0.0, 1 - lost.item()))

@@ -1,7 +1,6 @@
 """Tokeniser, decoder and tables <-> the arrays of a model file.
 
-Matrices, codebooks and the kernels of networks are stored in 8 bits; what a network adds (biases,
-norms) in 16.
+Matrices, codebooks and the kernels of the decoder are stored in 8 bits, its biases and norms in 16.
 """
 
 from __future__ import annotations
@@ -12,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stc.bitstream import Tables
 from stc.codec.decoder import Decoder
-from stc.codec.encoder import Encoder
 from stc.codec.tokenizer import Level, LevelTokenizer
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -34,10 +32,7 @@ def to_arrays(tokenizer: LevelTokenizer, decoder: Decoder, tables: Tables) -> Ar
             arrays[f"levels.{number}.{name}"] = array
         arrays[f"levels.{number}.counts"] = tables.levels[number]
     config = {"groups": tokenizer.groups, "levels": shapes, "widths": list(decoder.widths)}
-    arrays |= _network_arrays("decoder", decoder)
-    if tokenizer.encoder is not None:
-        arrays |= _network_arrays("encoder", tokenizer.encoder)
-        config["encoder"] = tokenizer.encoder.shape
+    arrays |= _decoder_arrays(decoder)
     arrays["config"] = np.frombuffer(json.dumps(config, sort_keys=True).encode(), np.uint8)
     return arrays
 
@@ -47,12 +42,7 @@ def from_arrays(arrays: Arrays) -> tuple[LevelTokenizer, Decoder]:
     config = json.loads(arrays["config"].tobytes())
     basis = torch.from_numpy(from_int8(arrays["basis"], arrays["basis.scale"]))
     shapes = [tuple(shape) for shape in config["levels"]]
-    encoder = None
-    if "encoder" in config:
-        components, widths, waist = config["encoder"]
-        encoder = Encoder(components, tuple(widths), waist)
-        _load_network("encoder", encoder, arrays)
-    tokenizer = LevelTokenizer(basis.shape[1], config["groups"], shapes, encoder)
+    tokenizer = LevelTokenizer(basis.shape[1], config["groups"], shapes)
     tokenizer.basis.copy_(basis)
     tokenizer.mean.copy_(torch.from_numpy(arrays["mean"].astype(np.float32)))
     for number, level in enumerate(tokenizer.levels):
@@ -60,7 +50,7 @@ def from_arrays(arrays: Arrays) -> tuple[LevelTokenizer, Decoder]:
         own = {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}
         _load_level(level, own)
     decoder = Decoder(tuple(config["widths"]))
-    _load_network("decoder", decoder, arrays)
+    _load_decoder(decoder, arrays)
     return tokenizer.eval().requires_grad_(False), decoder.eval().requires_grad_(False)
 
 
@@ -77,11 +67,11 @@ def from_int8(quantised: npt.NDArray[np.int8], scale: npt.NDArray[Any]) -> npt.N
     return quantised.astype(np.float32) * scale.astype(np.float32)
 
 
-def _network_arrays(prefix: str, network: nn.Module) -> Arrays:
+def _decoder_arrays(decoder: Decoder) -> Arrays:
     """Kernels [out, ...] in 8 bits with a scale an output, the rest in 16."""
     arrays: Arrays = {}
-    for name, value in network.state_dict().items():
-        array, key = value.numpy(), f"{prefix}.{name}"
+    for name, value in decoder.state_dict().items():
+        array, key = value.numpy(), f"decoder.{name}"
         if array.ndim < 2:
             arrays[key] = array.astype(np.float16)
         else:
@@ -89,15 +79,15 @@ def _network_arrays(prefix: str, network: nn.Module) -> Arrays:
     return arrays
 
 
-def _load_network(prefix: str, network: nn.Module, arrays: Arrays) -> None:
+def _load_decoder(decoder: Decoder, arrays: Arrays) -> None:
     state = {}
-    for name in network.state_dict():
-        key = f"{prefix}.{name}"
+    for name in decoder.state_dict():
+        key = f"decoder.{name}"
         array = arrays[key]
         if array.dtype == np.int8:  # early models hold everything in 16 bits
             array = np.moveaxis(from_int8(array, arrays[f"{key}.scale"]), -1, 0)
         state[name] = torch.from_numpy(np.ascontiguousarray(array, np.float32))
-    network.load_state_dict(state)
+    decoder.load_state_dict(state)
 
 
 def _used(level: Level) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from stc.codec.canvas import CHROMA, LUMA, PLANES, to_planes
 from stc.codec.codebooks import SwitchableCodebooks
-from stc.codec.encoder import Encoder
 
 
 def plane_weight() -> Tensor:
@@ -66,8 +65,7 @@ class Level(nn.Module):
 class LevelTokenizer(nn.Module):
     """Canvas <-> indices.
 
-    `shapes` holds (components, tokens, codewords, dimensions) of every level. A model without an
-    encoder quantises the principal components as they are.
+    `shapes` holds (components, tokens, codewords, dimensions) of every level.
     """
 
     mean: Tensor  # [6144]
@@ -75,14 +73,10 @@ class LevelTokenizer(nn.Module):
     weight: Tensor  # [6144]
 
     def __init__(
-        self,
-        components: int,
-        groups: int,
-        shapes: list[tuple[int, int, int, int]],
-        encoder: Encoder | None = None,
+        self, components: int, groups: int, shapes: list[tuple[int, int, int, int]]
     ) -> None:
         super().__init__()
-        self.groups, self.encoder = groups, encoder
+        self.groups = groups
         self.register_buffer("mean", torch.zeros(PLANES))
         self.register_buffer("basis", torch.zeros(PLANES, components))
         self.register_buffer("weight", plane_weight(), persistent=False)
@@ -97,20 +91,9 @@ class LevelTokenizer(nn.Module):
     def tokens(self) -> int:
         return sum(self.level_sizes)
 
-    def project(self, rgb: Tensor) -> Tensor:
-        """RGB in [0, 1] [B, 3, 128, 128] -> principal components [B, Z]."""
-        return ((to_planes(rgb) - self.mean) * self.weight) @ self.basis
-
     def analyse(self, rgb: Tensor) -> Tensor:
-        """RGB in [0, 1] [B, 3, 128, 128] -> what is to be quantised, components [B, Z]."""
-        return self.correct(self.project(rgb), rgb)
-
-    def correct(self, components: Tensor, rgb: Tensor) -> Tensor:
-        """Principal components [B, Z] of a canvas -> the encoder's opinion of them, [B, Z]."""
-        if self.encoder is None:
-            return components
-        own = self.encoder(rgb)
-        return components + nn.functional.pad(own, (0, components.shape[1] - own.shape[1]))
+        """RGB in [0, 1] [B, 3, 128, 128] -> components [B, Z]."""
+        return ((to_planes(rgb) - self.mean) * self.weight) @ self.basis
 
     def planes(self, components: Tensor) -> Tensor:
         """Components [B, Z] -> planes [B, 6144]."""

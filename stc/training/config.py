@@ -109,8 +109,7 @@ class TokenizerRun:
 class LevelsRun:
     """The level-ordered tokeniser of the shipped models.
 
-    start names a shipped model that is tuned further with an encoder of its own; without one, the
-    levels are fitted first.
+    start names a shipped model that is tuned further; without one, the levels are fitted first.
     """
 
     about: str

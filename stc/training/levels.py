@@ -1,8 +1,8 @@
 """A run of the level-ordered tokeniser, the one that ships.
 
 fit      principal components, a recogniser's metric, codebooks; or
-start    a shipped model, tuned further, with an encoder that begins at zero
-decoder  the decoder, and with it encoder and quantiser
+start    a shipped model, tuned further
+decoder  the decoder, and with it the quantiser
 export   probability tables and the model file
 """
 
@@ -18,7 +18,6 @@ import torch
 
 from stc.codec.codec import Codec
 from stc.codec.decoder import Decoder
-from stc.codec.encoder import Encoder
 from stc.codec.tokenizer import LevelTokenizer
 from stc.errors import StcError
 from stc.training.config import LevelsRun
@@ -111,7 +110,6 @@ def build_trainer(
         tokenizer, decoder = load_fit(folder), Decoder()
     else:
         tokenizer, decoder = _started(config)
-        tokenizer.encoder = Encoder(tokenizer.levels[0].components)
     faces = Faces(
         pixels,
         np.load(folder.path / "components.npy", mmap_mode="r"),

@@ -1,4 +1,4 @@
-"""Training of the decoder, and of encoder and quantiser with it, stopped and resumed at will.
+"""Training of the decoder, and of the quantiser with it, stopped and resumed at will.
 
 Every face of a batch draws its own number of tokens, so that one decoder serves all sizes.
 Loss = squared error where a camera saw something, the face counted double
@@ -51,8 +51,7 @@ class RenderPlan:
     often: tuple[Often, ...] = ()
     batch: int = 24
     rate: float = 1e-3
-    frozen: int = 3000  # steps before encoder and quantiser move too, at these shares of the rate:
-    encoder_share: float = 0.5
+    frozen: int = 3000  # steps before the quantiser moves too, at these shares of the rate:
     codebook_share: float = 0.3
     transform_share: float = 0.02
     warm_up: int = 300
@@ -125,7 +124,6 @@ class RenderTrainer:
         self.optimiser = torch.optim.AdamW(
             [
                 {"params": list(self.decoder.parameters()), "share": 1.0, "weight_decay": 0.01},
-                {"params": encoder(tokenizer), "share": plan.encoder_share},
                 {"params": codebooks(tokenizer), "share": plan.codebook_share},
                 {"params": transforms(tokenizer), "share": plan.transform_share},
             ],
@@ -207,7 +205,7 @@ class RenderTrainer:
         rgb[flip], mask[flip] = rgb[flip].flip(3), mask[flip].flip(3)
         counts = draw_counts(len(rgb), self.tokenizer.level_sizes)
         components = torch.from_numpy(self.faces.components[flip.long().numpy(), rows]).float()
-        planes, spent = self.quantised(self.tokenizer, components, rgb, counts, joint)
+        planes, spent = self.quantised(self.tokenizer, components, counts, joint)
         target = (rgb * 2 - 1).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             output = self.decoder(planes, spent) * 2 - 1
@@ -256,7 +254,7 @@ class RenderTrainer:
         """Move the averages towards what is trained."""
         slow, fast = (list[Tensor](m.parameters()) for m in (self.average, self.decoder))
         pairs = [(slow, fast)]
-        for parts in (encoder, codebooks, transforms) if self.step > self.plan.frozen else ():
+        for parts in (codebooks, transforms) if self.step > self.plan.frozen else ():
             pairs.append((parts(self.average_tokenizer), parts(self.tokenizer)))
         for slow_ones, fast_ones in pairs:
             for average, current in zip(slow_ones, fast_ones, strict=True):
@@ -266,20 +264,17 @@ class RenderTrainer:
         self,
         tokenizer: LevelTokenizer,
         components: Tensor,
-        rgb: Tensor,
         counts: Tensor,
         joint: bool,
     ) -> tuple[Tensor, Tensor]:
         """Components [B, Z] -> what the decoder gets for the first counts[b] tokens of each."""
         for tensor in quantiser(tokenizer):
             tensor.requires_grad_(joint)
+        with torch.no_grad():
+            tokenizer.prepare()
+            groups, indices = tokenizer.encode(components)
+            indices = tokenizer.refine(components, groups, indices, counts)
         with torch.set_grad_enabled(joint):
-            with torch.autocast("cpu", torch.bfloat16):
-                components = tokenizer.correct(components, rgb)
-            with torch.no_grad():
-                tokenizer.prepare()
-                groups, indices = tokenizer.encode(components)
-                indices = tokenizer.refine(components, groups, indices, counts)
             told = straight_through(tokenizer, components, groups, indices, counts)
             return tokenizer.planes(told), counts / tokenizer.tokens
 
@@ -292,7 +287,7 @@ class RenderTrainer:
         for count in torch.tensor(self.tokenizer.level_sizes).cumsum(0).tolist():
             counts = torch.full((len(rgb),), count)
             components = torch.from_numpy(self.faces.components[0, rows]).float()
-            planes, spent = self.quantised(self.average_tokenizer, components, rgb, counts, False)
+            planes, spent = self.quantised(self.average_tokenizer, components, counts, False)
             columns.append(self.average(planes, spent).clamp(0, 1))
         grid = torch.stack(columns, 1)  # [N, columns, 3, H, W]
         pixels = grid.permute(0, 3, 1, 4, 2).reshape(len(rgb) * CANVAS, -1, 3)
@@ -302,14 +297,9 @@ class RenderTrainer:
         )
 
 
-def encoder(tokenizer: LevelTokenizer) -> list[Tensor]:
-    """The weights of its encoder, if it has one."""
-    return [] if tokenizer.encoder is None else list(tokenizer.encoder.parameters())
-
-
 def quantiser(tokenizer: LevelTokenizer) -> list[Tensor]:
     """All that joint training moves."""
-    return [*encoder(tokenizer), *codebooks(tokenizer), *transforms(tokenizer)]
+    return [*codebooks(tokenizer), *transforms(tokenizer)]
 
 
 def _channels_last(module: _Module) -> _Module:

@@ -1,9 +1,8 @@
-"""The level-ordered tokeniser: levels that refine, tokens that are searched again, an encoder."""
+"""The level-ordered tokeniser: tokens that are searched again, groups that compete."""
 
 import pytest
 import torch
 
-from stc.codec.encoder import Encoder
 from stc.codec.tokenizer import LevelTokenizer
 
 
@@ -68,15 +67,3 @@ def test_the_best_group_has_the_least_error(tokenizer):
     ]
     assert torch.equal(groups, torch.stack(errors).argmin(0))
     assert set(groups.tolist()) == {0, 1}
-
-
-def test_the_encoder_starts_as_the_plain_projection_and_moves_what_it_may():
-    torch.manual_seed(0)
-    encoder = Encoder(5, widths=(4, 4, 4), waist=6)
-    tokenizer = LevelTokenizer(8, 1, [(8, 2, 4, 3)], encoder)
-    tokenizer.basis.normal_()
-    rgb = torch.rand(2, 3, 128, 128)
-    assert torch.equal(tokenizer.analyse(rgb), tokenizer.project(rgb))
-    torch.nn.init.normal_(encoder.trunk[-1].weight)
-    moved = (tokenizer.analyse(rgb) != tokenizer.project(rgb)).all(0)
-    assert moved.tolist() == [True] * 5 + [False] * 3

@@ -61,7 +61,6 @@ def test_from_a_shipped_model_to_a_model_file(sources, faces, tmp_path):
     levels.train_levels(plan(1), sources, tmp_path, **words)
     codec = Codec(words["output"])
     assert codec.model.name == "test"
-    assert codec.tokenizer.encoder is not None
     (data,) = codec.encode_canvases(faces[1:2, ..., :3], max_bytes=64)
     assert len(data) <= 64
     assert codec.decode_canvases([data]).shape == (1, 128, 128, 3)
