@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ class Pictures:
         return cls(faces, np.delete(rows, slice(None, None, held_out)), rows[::held_out])
 
 
-class PictureStage:
+class PictureStage(ABC):
     """One of `base`, `decoder` and `joint`, but for its networks and its loss."""
 
     name = ""
@@ -64,17 +65,17 @@ class PictureStage:
         optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.01)
         self.model, self.optimiser = accelerator.prepare(self.wrap(), optimiser)
 
+    @abstractmethod
     def wrap(self) -> nn.Module:
         """The module whose `forward` a step calls: a launcher of many processes wraps it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parameter_groups(self) -> Iterator[dict[str, Any]]:
         """What is trained, with its share of the rate."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, number: int) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a step and scalars for the log."""
-        raise NotImplementedError
 
     def rows(self, number: int) -> npt.NDArray[np.int64]:
         own = self.accelerator

@@ -5,22 +5,12 @@ import io
 import sys
 import tarfile
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from stc.evaluation import __main__ as command
 from stc.imaging import frame
-
-
-class Colours:
-    """Embeds a face as its 4x4 thumbnail."""
-
-    name = "colours"
-
-    def embed(self, faces):
-        small = faces.reshape(len(faces), 4, 32, 4, 32, 3).mean((2, 4))
-        return small.reshape(len(faces), -1).astype(np.float32)
+from tests.stand_ins import Colours
 
 
 @pytest.fixture

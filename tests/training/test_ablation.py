@@ -11,17 +11,8 @@ from PIL import Image
 from stc.errors import StcError
 from stc.training import ablation
 from stc.training.ablation_report import BEGIN, END, report
+from tests.stand_ins import Colours
 from tests.training.conftest import tiny
-
-
-class Colours:
-    """Embeds a face as its 4x4 thumbnail."""
-
-    name = "colours"
-
-    def embed(self, faces):
-        small = faces.reshape(len(faces), 4, 32, 4, 32, 3).mean((2, 4))
-        return small.reshape(len(faces), -1).astype(np.float32)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from stc.codec.canvas import PLANES, to_planes
 from stc.codec.codec import Codec
@@ -14,20 +13,7 @@ from stc.training import levels
 from stc.training.config import parse
 from stc.training.data import to_tensors
 from stc.training.run import RunFolder
-
-
-class FlatRecogniser(nn.Module):
-    """Stands in for a recogniser: the face at 4x4 pixels."""
-
-    def forward(self, canvas):
-        return nn.functional.normalize(nn.functional.avg_pool2d(canvas, 32).flatten(1).float())
-
-
-class FlatLpips(nn.Module):
-    """Stands in for LPIPS: squared error at 16x16 pixels."""
-
-    def forward(self, a, b):
-        return nn.functional.avg_pool2d(a - b, 8).square().mean((1, 2, 3)).float()
+from tests.stand_ins import FlatLpips, FlatRecogniser
 
 
 @pytest.fixture

@@ -6,26 +6,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from stc.codec.decoder import Decoder
 from stc.codec.tokenizer import LevelTokenizer
 from stc.training.quantiser import straight_through
 from stc.training.render import Faces, RenderPlan, RenderTrainer, draw_counts, quantiser
-
-
-class FlatRecogniser(nn.Module):
-    """Stands in for a recogniser: the face at 4x4 pixels."""
-
-    def forward(self, canvas):
-        return nn.functional.normalize(nn.functional.avg_pool2d(canvas, 32).flatten(1).float())
-
-
-class FlatLpips(nn.Module):
-    """Stands in for LPIPS: squared error at 16x16 pixels."""
-
-    def forward(self, a, b):
-        return nn.functional.avg_pool2d(a - b, 8).square().mean((1, 2, 3)).float()
+from tests.stand_ins import FlatLpips, FlatRecogniser
 
 
 @pytest.fixture
