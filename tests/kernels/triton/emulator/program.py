@@ -114,6 +114,8 @@ def _read(statement: str, source: str, program: Program) -> None:
         program.registers[match[2]] = 1 if match[1] == "pred" else int(match[1][1:])
     elif match := INSTRUCTION.fullmatch(statement):
         negated, guard, opcode, rest = match.groups()
+        # The shared memory of the block itself, which is what `shared` alone means.
+        opcode = opcode.replace(".shared::cta", ".shared")
         try:
             operands = parse_operands(rest or "")
         except NotImplementedError as error:
