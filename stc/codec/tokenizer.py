@@ -8,8 +8,6 @@ are fitted in the metric of a recogniser, the later ones closer to that of pixel
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor, nn
 
@@ -136,18 +134,14 @@ class LevelTokenizer(nn.Module):
         with all others held still, `rounds` times over (iterated conditional modes, as additive
         quantisers are encoded: Babenko and Lempitsky 2014, CVPR). The format does not notice.
         """
-        starts = [sum(self.level_sizes[:number]) for number in range(len(self.levels) + 1)]
-        keep = torch.arange(self.tokens) < counts[:, None]
-        found = [indices[:, a:b] for a, b in pairwise(starts)]
-        keeps = [keep[:, a:b] for a, b in pairwise(starts)]
-        parts = [
-            level.decode(own, groups, kept)
-            for level, own, kept in zip(self.levels, found, keeps, strict=True)
-        ]
-        rest = components.clone()
-        for level, part in zip(self.levels, parts, strict=True):
-            rest[:, : level.components] -= part
+        found = list(indices.split(self.level_sizes, 1))
+        keeps = (torch.arange(self.tokens) < counts[:, None]).split(self.level_sizes, 1)
         reached = [number for number, kept in enumerate(keeps) if kept.any()]
+        rest, parts = components.clone(), {}
+        for number in reached:
+            level = self.levels[number]
+            parts[number] = level.decode(found[number], groups, keeps[number])
+            rest[:, : level.components] -= parts[number]
         for number in reached * rounds:
             level, kept = self.levels[number], keeps[number]
             rest[:, : level.components] += parts[number]

@@ -26,7 +26,6 @@ from stc.kernels import search
 from stc.training.config import CodebookStage
 from stc.training.fit import kmeans, nearest
 from stc.training.latents import Latents
-from stc.training.launch import rows_of_step
 from stc.training.pictures import Pictures, measure
 from stc.training.routing import routing_loss
 from stc.training.system import System
@@ -108,16 +107,9 @@ class CodebookTraining:
 
     def batch(self, number: int) -> Tensor:
         """Latents [B, T, D] of some training images, about half of them mirrored."""
-        own = self.accelerator
-        rows = rows_of_step(
-            self.pictures.training,
-            self.plan.batch,
-            number,
-            self.system.config.seed,
-            own.process_index,
-            own.num_processes,
-        )
-        words = [self.system.config.seed, number, own.process_index]
+        seed = self.system.config.seed
+        rows = self.pictures.rows(self.plan.batch, number, seed, self.accelerator)
+        words = [seed, number, self.accelerator.process_index]
         mirrored = np.random.default_rng(words).integers(0, 2, len(rows))
         return torch.from_numpy(self.latents[mirrored, rows]).to(self.counts.device).float()
 

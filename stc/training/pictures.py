@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ from torch import Tensor, nn
 from stc.training.config import NetworkStage
 from stc.training.data import to_tensors
 from stc.training.launch import rows_of_step
+from stc.training.losses import masked_error
 from stc.training.objective import Objective
+from stc.training.schedule import learning_rate
 from stc.training.system import System
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ class Pictures:
         """Every `held_out`-th face is for validation."""
         rows = np.arange(len(faces))
         return cls(faces, np.delete(rows, slice(None, None, held_out)), rows[::held_out])
+
+    def rows(
+        self, batch: int, step: int, seed: int, accelerator: Accelerator
+    ) -> npt.NDArray[np.int64]:
+        """The training faces of this process in one step; `batch` counts over all processes."""
+        own = accelerator
+        return rows_of_step(self.training, batch, step, seed, own.process_index, own.num_processes)
 
 
 class PictureStage(ABC):
@@ -78,15 +86,8 @@ class PictureStage(ABC):
         """The loss of a step and scalars for the log."""
 
     def rows(self, number: int) -> npt.NDArray[np.int64]:
-        own = self.accelerator
-        return rows_of_step(
-            self.pictures.training,
-            self.plan.batch,
-            number,
-            self.system.config.seed,
-            own.process_index,
-            own.num_processes,
-        )
+        seed = self.system.config.seed
+        return self.pictures.rows(self.plan.batch, number, seed, self.accelerator)
 
     def batch(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
         """RGB [B, 3, 128, 128], mask [B, 1, 128, 128] and whether each is mirrored [B]."""
@@ -98,10 +99,9 @@ class PictureStage(ABC):
 
     def step(self, number: int) -> dict[str, Tensor]:
         plan = self.plan
-        warm = min(1.0, (number + 1) / plan.warm_up)
-        decay = 0.5 + 0.5 * math.cos(math.pi * number / plan.steps)
+        rate = learning_rate(plan.rate, number, plan.steps, plan.warm_up)
         for group in self.optimiser.param_groups:
-            group["lr"] = plan.rate * warm * max(decay, 0.01) * group["share"]
+            group["lr"] = rate * group["share"]
         loss, metrics = self.loss(number)
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
@@ -134,6 +134,6 @@ def measure(
     rows = pictures.validation[::every][:MEASURED]
     rgb, mask = (x.to(accelerator.device) for x in to_tensors(pictures.faces[rows]))
     decoded = torch.cat([system.decode(*system.encode(part)) for part in rgb.split(16)])
-    error = ((decoded - rgb).square() * mask).sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3)))
+    error = masked_error(decoded, rgb, mask)
     psnr = float((-10 * error.clamp_min(1e-10).log10()).mean())
     return {"psnr": psnr}, torch.stack([rgb, decoded], 1)[:SHOWN] if sheet else None

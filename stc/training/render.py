@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from stc.training.data import to_tensors
 from stc.training.losses import face_weight, jitter, masked_error, shift
 from stc.training.networks import Lpips, Recogniser
 from stc.training.quantiser import codebooks, straight_through, transforms
+from stc.training.schedule import learning_rate
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -174,11 +174,6 @@ class RenderTrainer:
         order = np.random.default_rng(epoch).permutation(self.training)
         return order[place * size : (place + 1) * size]
 
-    def learning_rate(self) -> float:
-        warm = min(1.0, (self.step + 1) / self.plan.warm_up)
-        decay = 0.5 + 0.5 * math.cos(math.pi * min(1.0, self.step / self.plan.steps))
-        return self.plan.rate * warm * max(decay, 0.01)
-
     def train(self) -> None:
         progress = tqdm(total=self.plan.steps, initial=self.step, desc="decoder", mininterval=10)
         start = time.monotonic()
@@ -197,7 +192,7 @@ class RenderTrainer:
     def train_step(self) -> dict[str, float]:
         plan, rows = self.plan, self.rows(self.step)
         joint = self.step >= plan.frozen
-        rate = self.learning_rate()
+        rate = learning_rate(plan.rate, self.step, plan.steps, plan.warm_up)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
         rgb, mask = to_tensors(self.faces.pixels[rows])
