@@ -24,6 +24,8 @@ def to_arrays(tokenizer: LevelTokenizer, decoder: Decoder, tables: Tables) -> Ar
     """All that a model is, ready for `save_model`; its shapes as JSON, in an array of bytes."""
     arrays: Arrays = {"mean": tokenizer.mean.numpy().astype(np.float16)}
     arrays["basis"], arrays["basis.scale"] = to_int8(tokenizer.basis.numpy())
+    if not torch.equal(tokenizer.analysis, tokenizer.basis):
+        arrays["analysis"], arrays["analysis.scale"] = to_int8(tokenizer.analysis.numpy())
     arrays["group_counts"] = tables.groups
     shapes = []
     for number, level in enumerate(tokenizer.levels):
@@ -44,6 +46,11 @@ def from_arrays(arrays: Arrays) -> tuple[LevelTokenizer, Decoder]:
     shapes = [tuple(shape) for shape in config["levels"]]
     tokenizer = LevelTokenizer(basis.shape[1], config["groups"], shapes)
     tokenizer.basis.copy_(basis)
+    if "analysis" in arrays:  # where a recogniser had a say in what is kept of a face
+        analysis = torch.from_numpy(from_int8(arrays["analysis"], arrays["analysis.scale"]))
+        tokenizer.analysis.copy_(analysis)
+    else:
+        tokenizer.analysis = tokenizer.basis
     tokenizer.mean.copy_(torch.from_numpy(arrays["mean"].astype(np.float32)))
     for number, level in enumerate(tokenizer.levels):
         prefix = f"levels.{number}."

@@ -67,7 +67,8 @@ class LevelTokenizer(nn.Module):
     """
 
     mean: Tensor  # [6144]
-    basis: Tensor  # [6144, Z], orthonormal in weighted planes
+    basis: Tensor  # [6144, Z], orthonormal in weighted planes: components -> planes
+    analysis: Tensor  # [6144, Z], planes -> components; the basis itself, or more than it sees
     weight: Tensor  # [6144]
 
     def __init__(
@@ -77,6 +78,7 @@ class LevelTokenizer(nn.Module):
         self.groups = groups
         self.register_buffer("mean", torch.zeros(PLANES))
         self.register_buffer("basis", torch.zeros(PLANES, components))
+        self.register_buffer("analysis", torch.zeros(PLANES, components))
         self.register_buffer("weight", plane_weight(), persistent=False)
         levels = (Level(z, groups, t, k, d) for z, t, k, d in shapes)
         self.levels: list[Level] = nn.ModuleList(levels)  # type: ignore[assignment]
@@ -91,7 +93,11 @@ class LevelTokenizer(nn.Module):
 
     def analyse(self, rgb: Tensor) -> Tensor:
         """RGB in [0, 1] [B, 3, 128, 128] -> components [B, Z]."""
-        return ((to_planes(rgb) - self.mean) * self.weight) @ self.basis
+        return self.components(to_planes(rgb))
+
+    def components(self, planes: Tensor) -> Tensor:
+        """Planes [B, 6144] -> components [B, Z]."""
+        return ((planes - self.mean) * self.weight) @ self.analysis
 
     def planes(self, components: Tensor) -> Tensor:
         """Components [B, Z] -> planes [B, 6144]."""

@@ -23,16 +23,17 @@ from stc.training.system import System, resize
 class Autoencoder(nn.Module):
     """RGB -> picture, latents, codewords (with gradient) and indices, in one forward pass."""
 
-    def __init__(self, system: System, router: Router | None) -> None:
+    def __init__(self, system: System, router: Router | None, noise: float = 0.0) -> None:
         super().__init__()
         self.tokenizer, self.quantizer = system.tokenizer, system.quantizer
-        self.router = router
+        self.router, self.noise = router, noise
 
     def forward(self, rgb: Tensor, free: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         latents = self.tokenizer.analyse(resize(rgb, self.tokenizer.size)).float()
         if free:
             indices = torch.zeros(latents.shape[:2], dtype=torch.long, device=rgb.device)
-            return self.tokenizer.synthesise(latents), latents, latents.detach(), indices
+            noise = self.noise * latents.detach().std() * torch.randn_like(latents)
+            return self.tokenizer.synthesise(latents + noise), latents, latents.detach(), indices
         groups = None if self.router is None else self.quantizer.route(latents, self.router)
         told, groups, indices = self.quantizer(latents, groups)
         codewords = self.quantizer.decode(groups, indices)
@@ -46,7 +47,7 @@ class BaseTraining(PictureStage):
     plan: BaseStage
 
     def wrap(self) -> nn.Module:
-        return Autoencoder(self.system, None)
+        return Autoencoder(self.system, None, self.plan.noise)
 
     def parameter_groups(self) -> Iterator[dict[str, Any]]:
         yield {"params": list(self.system.tokenizer.parameters()), "share": 1.0}
@@ -54,7 +55,7 @@ class BaseTraining(PictureStage):
 
     def loss(self, number: int) -> tuple[Tensor, dict[str, Tensor]]:
         rgb, mask, _ = self.batch(number)
-        free = min(self.plan.free, self.plan.steps // 4)
+        free = min(self.plan.free, self.plan.steps - 1)
         if number == free:
             self.start_codebook()
         elif number > free and number % self.plan.revive_every == 0:

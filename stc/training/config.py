@@ -43,7 +43,8 @@ class NetworkStage:
 class BaseStage(NetworkStage):
     """Stage `base`: encoder, decoder and one codebook for all tokens."""
 
-    free: int = 100  # steps without a quantiser, at most a quarter; k-means starts the codebook
+    free: int = 100  # steps without a quantiser; k-means starts the codebook after them
+    noise: float = 0.0  # in its place, in standard deviations of the latents
     commitment: float = 0.25
     revive_every: int = 20  # steps between two searches for unused codewords
 
@@ -109,7 +110,8 @@ class TokenizerRun:
 class LevelsRun:
     """The level-ordered tokeniser of the shipped models.
 
-    start names a shipped model that is tuned further; without one, the levels are fitted first.
+    fit makes a new tokeniser; start names a shipped model that the decoder, and without a fit the
+    tokeniser, goes on from.
     """
 
     about: str
@@ -120,12 +122,12 @@ class LevelsRun:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if (self.fit is None) == (self.start is None):
-            raise ValueError("either `fit` or `start` is needed, and not both")
+        if self.fit is None and self.start is None:
+            raise ValueError("`fit` or `start` is needed")
 
     @property
     def stages(self) -> tuple[str, ...]:
-        return ("fit" if self.start is None else "start", "decoder", "export")
+        return ("start" if self.fit is None else "fit", "decoder", "export")
 
 
 STAGES = ("base", "shared", "specific", "decoder", "joint")

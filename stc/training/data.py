@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,14 @@ from stc.codec.canvas import CANVAS
 
 # A face fills the canvas as photographs do if a camera saw this share of it.
 WHOLE = 0.97
+
+
+@dataclass(frozen=True)
+class Often:
+    """A tar file of the training data whose faces an epoch shows more than once."""
+
+    tar: str
+    times: int
 
 
 def read_tar(path: Path) -> Iterator[npt.NDArray[np.uint8]]:

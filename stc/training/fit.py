@@ -1,7 +1,7 @@
 """The closed-form part of the model: principal components, a recogniser's metric, codebooks.
 
-1. Principal components z of the training faces and their mirror images, after the borders that
-   no camera saw were filled by ridge regression on what it saw.
+1. Components z of the training faces and their mirror images, principal axes in the metric of
+   stc.training.subspace, after the borders that no camera saw were filled by ridge regression.
 2. For every level the metric M = E[J^T J], J = derivative of a recogniser's unit embedding by z,
    taken on the way from the face to what the levels before have of it. A level with weight w
    measures error by I + w M, so that identity costs more than a hat.
@@ -23,15 +23,19 @@ from tqdm import tqdm
 
 from stc.codec.canvas import CHROMA, LUMA, PLANES, to_planes, to_rgb
 from stc.codec.tokenizer import Level, LevelTokenizer, plane_weight
-from stc.training.data import WHOLE, to_tensors
+from stc.training.data import WHOLE, Often, to_tensors
 from stc.training.networks import Recogniser
-
-# Position of every plane sample in the mirror image.
-MIRROR = torch.cat(
-    [
-        torch.arange(LUMA * LUMA).view(LUMA, LUMA).flip(1).flatten(),
-        LUMA * LUMA + torch.arange(2 * CHROMA * CHROMA).view(2, CHROMA, CHROMA).flip(2).flatten(),
-    ]
+from stc.training.subspace import (
+    COARSE,
+    MIRROR,
+    balanced,
+    covariances,
+    decorrelated,
+    identity_axes,
+    identity_gradients,
+    mirrored_mean,
+    principal_axes,
+    roots,
 )
 
 
@@ -39,11 +43,12 @@ MIRROR = torch.cat(
 class LevelPlan:
     """Tokens in the level and the weight of identity against pixels in its metric.
 
-    With weight 0 the level picks from all principal components and needs no transform of its own.
+    With weight 0 the level picks from all components and needs no transform of its own.
     """
 
     tokens: int
     identity: float
+    sampled: bool = True  # sample the metric on what is left over, or keep the one before
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,15 @@ class FitPlan:
 
     levels: tuple[LevelPlan, ...]
     components: int = 1536
+    identity: float = 0.0  # against pixels, in the choice of the components
+    identity_faces: int = 8192  # on which that choice is made
     metric_components: int = 1024  # the first ones, which carry identity
     codewords: int = 256
     metric_faces: int = 4096
     fill: float = 0.92  # share of a level's bits that water-filling hands out
-    whole: float = 3.0  # how often a face counts that fills the canvas as photographs do
+    whole: float = 3.0  # how often a face counts that fills the canvas as photographs do,
+    often: tuple[Often, ...] = ()  # times this, by its tar file
+    held_out: int = 200  # every 200th face is not fitted to
 
 
 def visible_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
@@ -72,23 +81,12 @@ def visible_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     return planes, seen
 
 
-def symmetric_components(planes: Tensor, mean: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Principal components of planes [N, 6144] and their mirrors -> [6144, rank], power [rank]."""
-    weight, covariance = plane_weight(), torch.zeros(PLANES, PLANES)
-    for part in planes.split(4096):
-        x = (part - mean) * weight
-        covariance.addmm_(x.T, x)
-    covariance = (covariance + covariance[MIRROR][:, MIRROR]) / (2 * len(planes))
-    power, axes = torch.linalg.eigh(covariance)
-    return axes.flip(1)[:, :rank].contiguous(), power.flip(0)[:rank].contiguous()
-
-
 def fill_borders(planes: Tensor, seen: Tensor, rounds: int = 6, rank: int = 192) -> None:
     """Replace what no camera saw by the low-rank guess of the whole faces; in place."""
     whole = seen.float().mean(1) > WHOLE
-    mean = planes[whole].mean(0)
-    mean = (mean + mean[MIRROR]) / 2
-    basis, power = symmetric_components(planes[whole], mean, rank)
+    share = whole.float() / whole.sum()
+    mean = mirrored_mean(planes, share)
+    basis, power = principal_axes(covariances(planes, mean, share), rank)
     weight, shrink = plane_weight(), power / (power + 0.02)
     for _ in tqdm(range(rounds), desc="filling borders"):
         for part, visible in zip(planes.split(2048), seen.split(2048), strict=True):
@@ -99,7 +97,7 @@ def fill_borders(planes: Tensor, seen: Tensor, rounds: int = 6, rank: int = 192)
 def identity_metric(
     z: Tensor,
     rest: Tensor,
-    weight: Tensor,
+    share: Tensor,
     tokenizer: LevelTokenizer,
     recogniser: Recogniser,
     plan: FitPlan,
@@ -108,25 +106,27 @@ def identity_metric(
 
     The difference of two embeddings is the mean of J over the way between them times the
     difference of the faces: J is taken at random places between z and z - rest, the face so far.
-    Scaled to a mean of 1 on the diagonal, as the metric of pixels has.
+    Scaled so that faces, share [N] of the whole each, vary as much in it as they do in pixels.
     """
-    faces, first = plan.metric_faces, slice(plan.metric_components)
-    basis = tokenizer.basis[:, first]
-    metric = torch.zeros(basis.shape[1], basis.shape[1])
-    picked = torch.multinomial(weight, faces)
+    first, weight = slice(plan.metric_components), tokenizer.weight[:, None]
+    metric = torch.zeros(plan.metric_components, plan.metric_components)
+    picked = torch.multinomial(share, plan.metric_faces, replacement=True)
     for rows in tqdm(picked.split(32), desc="identity metric"):
         way = 0.8 * torch.rand(len(rows), 1)  # this level will not stay at the old end
-        q = (z[rows, first].float() - way * rest[rows, first]).requires_grad_()
-        planes = q @ basis.T / tokenizer.weight + tokenizer.mean
+        q = (z[rows].float() - way * rest[rows]).requires_grad_()
         with torch.autocast("cpu", torch.bfloat16):
-            embedding = recogniser(to_rgb(planes) * 2 - 1)
+            embedding = recogniser(to_rgb(tokenizer.planes(q)) * 2 - 1)
         (gradient,) = torch.autograd.grad((embedding * torch.randn_like(embedding)).sum(), q)
-        metric += gradient.T @ gradient
+        metric += gradient[:, first].T @ gradient[:, first]
     # A mirrored face is as good a sample: half the noise for nothing.
-    weight = tokenizer.weight[:, None]
+    basis = tokenizer.basis[:, first]
     mirror = (basis * weight).T @ (basis / weight)[MIRROR]
     metric = (metric + mirror.T @ metric @ mirror) / 2
-    return metric * (len(metric) / metric.trace())
+    spread = torch.zeros_like(metric)
+    for part, own in zip(z.split(8192), share.split(8192), strict=True):
+        rows = part[:, first].float() * own.sqrt()[:, None]
+        spread += rows.T @ rows
+    return balanced([metric], [spread])[0]
 
 
 def allot(variance: Tensor, tokens: int, bits: float, fill: float) -> tuple[list[list[int]], float]:
@@ -192,9 +192,7 @@ def transform(
     if metric is None:
         axes = torch.eye(rest.shape[1])
         return axes, axes, (rest.square() * share).sum(0)
-    values, vectors = torch.linalg.eigh(torch.eye(rest.shape[1]) + identity * metric)
-    root = vectors * values.sqrt() @ vectors.T
-    unroot = vectors * values.rsqrt() @ vectors.T
+    root, unroot = roots(torch.eye(rest.shape[1]) + identity * metric)
     variance, axes = torch.linalg.eigh(root @ (rest.T @ (rest * share)) @ root)
     return root @ axes, axes.T @ unroot, variance
 
@@ -241,19 +239,20 @@ def fit_levels(
 ) -> None:
     """Append the levels of the plan to a tokeniser, fitted to z [N, Z], faces weighted [N]."""
     original = torch.from_numpy(z)
-    rest = original.float()
-    share = (weight / weight.sum())[:, None]
-    power = (rest.square() * share).sum().item()
+    rest, metric = original.float(), None
+    share = weight / weight.sum()
+    power = (rest.square() * share[:, None]).sum().item()
     for level_plan in plan.levels:
-        metric = None
-        if level_plan.identity > 0:
-            metric = identity_metric(original, rest, weight, tokenizer, recogniser, plan)
+        if level_plan.identity == 0:
+            metric = None
+        elif metric is None or level_plan.sampled:
+            metric = identity_metric(original, rest, share, tokenizer, recogniser, plan)
         level = fit_level(rest, weight, metric, level_plan, plan.codewords, plan.fill)
         none = torch.zeros(len(rest), dtype=torch.long)
         for part, group in zip(rest.split(4096), none.split(4096), strict=True):
             part[:, : level.components] -= level.decode(level.encode(part, group), group)
         tokenizer.levels.append(level)
-        left = (rest.square() * share).sum().item()
+        left = (rest.square() * share[:, None]).sum().item()
         print(
             f"level of {level_plan.tokens} tokens, {level.dimensions} dimensions, "
             f"left over {left / power:.2%} of the power",
@@ -272,26 +271,53 @@ def fill(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
 def project(planes: Tensor, tokenizer: LevelTokenizer) -> npt.NDArray[np.float16]:
     """Components [2, N, Z] of planes [N, 6144] and of their mirror images."""
     views = [
-        (((part - tokenizer.mean) * tokenizer.weight) @ tokenizer.basis).half().numpy()
+        tokenizer.components(part.float()).half().numpy()
         for view in (planes, planes[:, MIRROR])
         for part in view.split(4096)
     ]
     return np.concatenate(views).reshape(2, len(planes), -1)
 
 
+def choose_components(
+    tokenizer: LevelTokenizer,
+    planes: Tensor,
+    weight: Tensor,
+    recogniser: Recogniser,
+    plan: FitPlan,
+) -> None:
+    """Fill in the tokeniser's mean, basis and analysis from planes [N, 6144], weighted [N]."""
+    share = weight / weight.sum()
+    tokenizer.mean.copy_(mirrored_mean(planes, share))
+    spread = covariances(planes, tokenizer.mean, share)
+    axes, _ = principal_axes(spread, plan.components)
+    if plan.identity == 0:
+        tokenizer.basis.copy_(axes)
+        tokenizer.analysis.copy_(axes)
+        return
+    gradients = identity_gradients(
+        planes, tokenizer.mean, share, axes[:, :COARSE], recogniser, plan.identity_faces
+    )
+    found = identity_axes(spread, gradients, plan.identity, plan.components)
+    basis, analysis = decorrelated(*found, spread, plan.metric_components)
+    tokenizer.basis.copy_(basis)
+    tokenizer.analysis.copy_(analysis)
+
+
 def fit(
-    faces: npt.NDArray[np.uint8], recogniser: Recogniser, plan: FitPlan
+    faces: npt.NDArray[np.uint8],
+    repeats: npt.NDArray[np.int64],
+    recogniser: Recogniser,
+    plan: FitPlan,
 ) -> tuple[LevelTokenizer, npt.NDArray[np.float16]]:
-    """Fit a tokeniser to uint8 faces [N, 128, 128, 4].
+    """Fit a tokeniser to uint8 faces [N, 128, 128, 4], each counted repeats [N] times.
 
     Also returns the components [2, N, Z] of the faces and of their mirror images, borders filled.
     """
     planes, complete = fill(faces)
-    weight = torch.where(complete, plan.whole, 1.0)
-    mean = planes.mean(0)
+    weight = torch.where(complete, plan.whole, 1.0) * torch.from_numpy(repeats)
+    weight[:: plan.held_out] = 0
     tokenizer = LevelTokenizer(plan.components, 1, [])
-    tokenizer.mean.copy_((mean + mean[MIRROR]) / 2)
-    tokenizer.basis.copy_(symmetric_components(planes, tokenizer.mean, plan.components)[0])
+    choose_components(tokenizer, planes, weight, recogniser, plan)
     components = project(planes, tokenizer)
     del planes
     flat = components.reshape(2 * len(faces), -1)

@@ -1,7 +1,7 @@
 """A run of the level-ordered tokeniser, the one that ships.
 
-fit      principal components, a recogniser's metric, codebooks; or
-start    a shipped model, tuned further
+fit      components, a recogniser's metric, codebooks; or
+start    the tokeniser of a shipped model, tuned further
 decoder  the decoder, and with it the quantiser
 export   probability tables and the model file
 """
@@ -9,6 +9,7 @@ export   probability tables and the model file
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,9 @@ from stc.codec.decoder import Decoder
 from stc.codec.tokenizer import LevelTokenizer
 from stc.errors import StcError
 from stc.training.config import LevelsRun
-from stc.training.data import whole
+from stc.training.data import Often, whole
 from stc.training.export import export
 from stc.training.fit import fill, fit, project
-from stc.training.networks import Recogniser
 from stc.training.render import Faces, RenderTrainer, embed
 from stc.training.run import RunFolder
 from stc.training.stages import Sources
@@ -52,7 +52,7 @@ def train_levels(
     first = config.stages[0]
     torch.manual_seed(config.seed)
     if only in (None, first):
-        prepare(config, pixels, sources.recogniser, folder)
+        prepare(config, pixels, sources, folder)
     for file in (folder.path / kept for kept in ("components.npy", "embeddings.npy")):
         if not file.exists():
             raise StcError(f"{path}: stage {first} comes first; {file.name} is missing")
@@ -80,9 +80,10 @@ def train_levels(
 
 
 def prepare(
-    config: LevelsRun, pixels: npt.NDArray[np.uint8], recogniser: Recogniser, folder: RunFolder
+    config: LevelsRun, pixels: npt.NDArray[np.uint8], sources: Sources, folder: RunFolder
 ) -> None:
     """Stage `fit` or `start`: the tokeniser, and what it and the recogniser say of every face."""
+    assert sources.recogniser is not None  # noqa: S101 - `train_levels` has asked for it
     components, embeddings = (
         folder.path / "components.npy",
         folder.path / "embeddings.npy",
@@ -92,11 +93,12 @@ def prepare(
             planes, _ = fill(pixels)
             found = project(planes, _started(config)[0])
         else:
-            tokenizer, found = fit(pixels, recogniser, config.fit)
+            repeats = sources.repeats(times(config.fit.often), len(pixels))
+            tokenizer, found = fit(pixels, repeats, sources.recogniser, config.fit)
             save_fit(folder, tokenizer)
         _save_array(components, found)
     if not embeddings.exists():
-        _save_array(embeddings, embed(pixels, recogniser))
+        _save_array(embeddings, embed(pixels, sources.recogniser))
 
 
 def build_trainer(
@@ -106,15 +108,14 @@ def build_trainer(
     assert sources.recogniser is not None  # noqa: S101 - `train_levels` has asked for both
     assert sources.lpips is not None  # noqa: S101
     torch.manual_seed(config.seed)
-    if config.start is None:
-        tokenizer, decoder = load_fit(folder), Decoder()
-    else:
-        tokenizer, decoder = _started(config)
+    tokenizer, decoder = (None, Decoder()) if config.start is None else _started(config)
+    if tokenizer is None or config.fit is not None:
+        tokenizer = load_fit(folder)
     faces = Faces(
         pixels,
         np.load(folder.path / "components.npy", mmap_mode="r"),
         np.load(folder.path / "embeddings.npy"),
-        sources.repeats({own.tar: own.times for own in config.decoder.often}, len(pixels)),
+        sources.repeats(times(config.decoder.often), len(pixels)),
     )
     return RenderTrainer(
         tokenizer,
@@ -125,6 +126,11 @@ def build_trainer(
         config.decoder,
         folder.path,
     )
+
+
+def times(often: Sequence[Often]) -> dict[str, int]:
+    """How many times, by the name of the tar file."""
+    return {own.tar: own.times for own in often}
 
 
 def save_fit(folder: RunFolder, tokenizer: LevelTokenizer) -> None:

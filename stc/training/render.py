@@ -26,21 +26,13 @@ from stc.codec.canvas import CANVAS
 from stc.codec.decoder import Decoder
 from stc.codec.tokenizer import LevelTokenizer
 from stc.training.critic import Critic, critic_loss
-from stc.training.data import to_tensors
+from stc.training.data import Often, to_tensors
 from stc.training.losses import face_weight, jitter, masked_error, shift
 from stc.training.networks import Lpips, Recogniser
 from stc.training.quantiser import codebooks, straight_through, transforms
 from stc.training.schedule import learning_rate
 
 _Module = TypeVar("_Module", bound=nn.Module)
-
-
-@dataclass(frozen=True)
-class Often:
-    """A tar file of the training data whose faces an epoch shows more than once."""
-
-    tar: str
-    times: int
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def test_the_rows_and_their_seeds():
         "64-global-1",
         "64-global-2",
     ]
-    assert rows[0].config.decoder.steps == 70
+    assert rows[0].config.decoder.steps == 55
     assert {row.config.seed for row in rows} == {0, 1, 2}
     assert [row.key for row in ablation.rows(1, ["64-specific"])] == ["64-specific-0"]
     with pytest.raises(StcError, match="no row of the ablation is called 65-global"):

@@ -52,7 +52,7 @@ def test_a_missing_table_is_named():
     values = {key: value for key, value in TINY.items() if key != "arrangement"}
     with pytest.raises(StcError, match=r"^tiny: arrangement: missing"):
         parse(values, "tiny")
-    with pytest.raises(StcError, match=r"either `fit` or `start`"):
+    with pytest.raises(StcError, match=r"`fit` or `start` is needed"):
         parse({"about": "", "family": "levels", "decoder": {"steps": 1}}, "x")
 
 

@@ -34,9 +34,10 @@ def test_tokens_are_those_of_faces_and_of_their_mirror_images():
     torch.manual_seed(0)
     tokenizer = LevelTokenizer(6, 1, [(6, 2, 8, 3)])
     generator = np.random.default_rng(0)
-    for buffer in (tokenizer.basis, tokenizer.levels[0].analysis, tokenizer.levels[0].synthesis):
+    level = tokenizer.levels[0]
+    for buffer in (tokenizer.analysis, tokenizer.basis, level.analysis, level.synthesis):
         buffer.normal_()
-    tokenizer.levels[0].codebooks.weight.normal_().mul_(100)
+    level.codebooks.weight.normal_().mul_(100)
     faces = generator.integers(0, 256, (5, 128, 128, 4), dtype=np.uint8)
     _, indices, counts = tokens_of(tokenizer, faces)
     _, mirrored, _ = tokens_of(tokenizer, faces[:, :, ::-1].copy())
