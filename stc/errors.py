@@ -15,6 +15,7 @@
     │   ├── ModelMissingError    no weights where they were looked for
     │   └── WrongModelError      the weights at hand are not the ones the file names
     ├── ImageError               not a picture, or one that cannot be read safely
+    ├── DataError                evaluation data of another form than it should have
     └── BackendError             a search backend that is unknown or cannot serve here
 
 Messages hold the numbers and say what to do next. `exit_code` is what the command line
@@ -92,6 +93,10 @@ class ImageError(StcError):
     """The input is not a picture that can be read."""
 
     exit_code = 7
+
+
+class DataError(StcError, ValueError):
+    """Pairs, pictures or tables for an evaluation are not in a form that can be read safely."""
 
 
 class BackendError(StcError, ValueError):

@@ -21,7 +21,8 @@ class FlatLpips(nn.Module):
 class Colours:
     """Stands in for a judge: embeds a face as its 4x4 thumbnail."""
 
-    name = "colours"
+    name = key = "colours"
+    note = "looks at colours alone"
 
     def embed(self, faces):
         small = faces.reshape(len(faces), 4, 32, 4, 32, 3).mean((2, 4))

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from stc.errors import DataError
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -37,9 +39,12 @@ class Pairs:
 def read_pairs(path: Path) -> Pairs:
     """Read pairs.txt of LFW: a line `folds size`, then name-number lines, same first per fold."""
     lines = path.read_text().splitlines()
-    folds, size = (int(word) for word in lines[0].split())
+    try:
+        folds, size = (int(word) for word in lines[0].split())
+    except (IndexError, ValueError):
+        raise DataError(f"{path}: the first line should be two numbers, folds and size") from None
     if len(lines) < 1 + 2 * folds * size:
-        raise ValueError(f"{path}: {len(lines) - 1} pairs, the first line promises more")
+        raise DataError(f"{path}: {len(lines) - 1} pairs, the first line promises more")
     first, second, same = [], [], []
     for line in lines[1 : 1 + 2 * folds * size]:
         words = line.split("\t")

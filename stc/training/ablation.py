@@ -26,8 +26,9 @@ from tqdm import tqdm
 
 from stc.codec.quantiser import codebook_use, group_use
 from stc.errors import StcError
-from stc.evaluation.__main__ import quality, read_faces, verify
 from stc.evaluation.judges import Dlib, Judge
+from stc.evaluation.pictures import read_faces
+from stc.evaluation.summary import quality, verify
 from stc.evaluation.verification import Pairs, read_pairs
 from stc.training import configs
 from stc.training.ablation_report import report

