@@ -49,6 +49,7 @@ class LevelPlan:
     tokens: int
     identity: float
     sampled: bool = True  # sample the metric on what is left over, or keep the one before
+    components: int = 1024  # with a metric it reads the first ones, without one all
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class FitPlan:
     components: int = 1536
     identity: float = 0.0  # against pixels, in the choice of the components
     identity_faces: int = 8192  # on which that choice is made
-    metric_components: int = 1024  # the first ones, which carry identity
+    first_components: int = 1024  # which span what so many alone would, as the rest do not
     codewords: int = 256
     metric_faces: int = 4096
     fill: float = 0.92  # share of a level's bits that water-filling hands out
@@ -102,14 +103,12 @@ def identity_metric(
     recogniser: Recogniser,
     plan: FitPlan,
 ) -> Tensor:
-    """E[J^T J] of the unit embedding by the first components of z [N, Z], random cotangents.
+    """E[J^T J] [Z, Z] of the unit embedding by the components of z [N, Z], random cotangents.
 
     The difference of two embeddings is the mean of J over the way between them times the
     difference of the faces: J is taken at random places between z and z - rest, the face so far.
-    Scaled so that faces, share [N] of the whole each, vary as much in it as they do in pixels.
     """
-    first, weight = slice(plan.metric_components), tokenizer.weight[:, None]
-    metric = torch.zeros(plan.metric_components, plan.metric_components)
+    metric = torch.zeros(z.shape[1], z.shape[1])
     picked = torch.multinomial(share, plan.metric_faces, replacement=True)
     for rows in tqdm(picked.split(32), desc="identity metric"):
         way = 0.8 * torch.rand(len(rows), 1)  # this level will not stay at the old end
@@ -117,16 +116,11 @@ def identity_metric(
         with torch.autocast("cpu", torch.bfloat16):
             embedding = recogniser(to_rgb(tokenizer.planes(q)) * 2 - 1)
         (gradient,) = torch.autograd.grad((embedding * torch.randn_like(embedding)).sum(), q)
-        metric += gradient[:, first].T @ gradient[:, first]
+        metric += gradient.T @ gradient
     # A mirrored face is as good a sample: half the noise for nothing.
-    basis = tokenizer.basis[:, first]
-    mirror = (basis * weight).T @ (basis / weight)[MIRROR]
-    metric = (metric + mirror.T @ metric @ mirror) / 2
-    spread = torch.zeros_like(metric)
-    for part, own in zip(z.split(8192), share.split(8192), strict=True):
-        rows = part[:, first].float() * own.sqrt()[:, None]
-        spread += rows.T @ rows
-    return balanced([metric], [spread])[0]
+    weight = tokenizer.weight[:, None]
+    mirror = (tokenizer.basis * weight).T @ (tokenizer.basis / weight)[MIRROR]
+    return (metric + mirror.T @ metric @ mirror) / 2
 
 
 def allot(variance: Tensor, tokens: int, bits: float, fill: float) -> tuple[list[list[int]], float]:
@@ -241,13 +235,18 @@ def fit_levels(
     original = torch.from_numpy(z)
     rest, metric = original.float(), None
     share = weight / weight.sum()
-    power = (rest.square() * share[:, None]).sum().item()
+    spread = sum(
+        (part.T * own) @ part for part, own in zip(rest.split(8192), share.split(8192), strict=True)
+    )
+    power = float(spread.trace())
     for level_plan in plan.levels:
-        if level_plan.identity == 0:
-            metric = None
-        elif metric is None or level_plan.sampled:
-            metric = identity_metric(original, rest, share, tokenizer, recogniser, plan)
-        level = fit_level(rest, weight, metric, level_plan, plan.codewords, plan.fill)
+        own = None
+        if level_plan.identity > 0:
+            if metric is None or level_plan.sampled:
+                metric = identity_metric(original, rest, share, tokenizer, recogniser, plan)
+            read = slice(level_plan.components)
+            (own,) = balanced([metric[read, read]], [spread[read, read]])
+        level = fit_level(rest, weight, own, level_plan, plan.codewords, plan.fill)
         none = torch.zeros(len(rest), dtype=torch.long)
         for part, group in zip(rest.split(4096), none.split(4096), strict=True):
             part[:, : level.components] -= level.decode(level.encode(part, group), group)
@@ -298,7 +297,7 @@ def choose_components(
         planes, tokenizer.mean, share, axes[:, :COARSE], recogniser, plan.identity_faces
     )
     found = identity_axes(spread, gradients, plan.identity, plan.components)
-    basis, analysis = decorrelated(*found, spread, plan.metric_components)
+    basis, analysis = decorrelated(*found, spread, plan.first_components)
     tokenizer.basis.copy_(basis)
     tokenizer.analysis.copy_(analysis)
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from stc.codec.tokenizer import LevelTokenizer
 from stc.training.data import load_faces, to_tensors
-from stc.training.fit import LevelPlan, allot, fit_level, kmeans
+from stc.training.fit import FitPlan, LevelPlan, allot, fit_level, fit_levels, kmeans
 
 
 def test_allot_deals_every_useful_axis_once():
@@ -56,6 +57,34 @@ def test_a_level_removes_error_and_inverts_its_transform(identity):
     group = torch.zeros(len(rest), dtype=torch.long)
     left = rest - level.decode(level.encode(rest, group), group)
     assert left.square().sum() < 0.35 * rest.square().sum()
+
+
+def test_levels_share_a_metric_where_none_is_sampled_and_read_what_the_plan_says():
+    torch.manual_seed(0)
+    tokenizer = LevelTokenizer(24, 1, [])
+    tokenizer.basis.copy_(torch.linalg.qr(torch.randn(6144, 24)).Q)
+    seen = []
+
+    def recogniser(rgb):
+        seen.append(len(rgb))
+        return torch.nn.functional.normalize(rgb[:, :, ::16, ::16].flatten(1).float())
+
+    z = (torch.randn(300, 24) * torch.logspace(1, -1, 24)).half()
+    plan = FitPlan(
+        levels=(
+            LevelPlan(2, identity=1.0, components=12),
+            LevelPlan(2, identity=0.5, sampled=False, components=16),
+            LevelPlan(2, identity=0.0),
+        ),
+        codewords=8,
+        metric_faces=30,
+    )
+    fit_levels(z.numpy(), tokenizer, torch.ones(len(z)), recogniser, plan)
+    assert seen == [30]
+    assert [level.components for level in tokenizer.levels] == [12, 16, 24]
+    none = torch.zeros(len(z), dtype=torch.long)
+    left = z.float() - tokenizer.dequantise(tokenizer.quantise(z.float(), none), none)
+    assert left.square().sum() < 0.3 * z.float().square().sum()
 
 
 def test_faces_are_read_from_tars_and_kept(tmp_path):
