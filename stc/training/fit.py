@@ -1,4 +1,4 @@
-"""The closed-form part of the model: principal components, a recogniser's metric, codebooks.
+"""The closed-form part of the model: components, a recogniser's metric, codebooks.
 
 1. Components z of the training faces and their mirror images, principal axes in the metric of
    stc.training.subspace, after the borders that no camera saw were filled by ridge regression.

@@ -24,7 +24,7 @@ def test_round_trip_at_every_size(codec, canvas, limit):
     assert limit - 3 <= len(data) <= limit
     picture = codec.decode(data)
     assert (picture.mode, picture.size) == ("RGB", (128, 128))
-    assert codec.likeness(canvas, np.asarray(picture)).psnr > 17
+    assert codec.likeness(canvas, np.asarray(picture)).psnr > 15
 
 
 def test_more_bytes_are_more_like_the_source(codec, canvas):
