@@ -29,9 +29,9 @@ def test_all_is_measured_and_nothing_twice(tmp_path, faces, colours):
     coded = files(setup, faces, "stc", 192)
     assert [len(data) for data in coded] == collect(setup, faces, "stc", "stc", 192).sizes.tolist()
     pictures = decoded(setup, faces, "stc", [192])[192]
-    assert collect(setup, faces, "stc", "stc", 192).psnr == pytest.approx(
-        metrics.psnr(faces, pictures)
-    )
+    # Another size of batch may round a pixel the other way.
+    psnr = collect(setup, faces, "stc", "stc", 192).psnr
+    assert psnr == pytest.approx(metrics.psnr(faces, pictures), abs=0.01)
     assert seen.embeddings["colours"].shape == (4, 48)
     assert collect(setup, faces, "webp48", "webp48", 48).failed.all()
     plain = collect(setup, faces, ORIGINALS, ORIGINALS, 0)
