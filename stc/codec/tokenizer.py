@@ -1,7 +1,7 @@
 """The level-ordered tokeniser: a linear transform and residual token-specific codebooks.
 
-A canvas becomes planes, planes become Z principal components. Level 0 quantises the directions
-that matter most, level 1 what level 0 left over, and so on: a face may stop after any token.
+A canvas becomes planes, planes become Z components. Level 0 quantises the directions that matter
+most, level 1 what level 0 left over, and so on: a face may stop after any token.
 Every level has its own transform, because what matters changes with the size: the early levels
 are fitted in the metric of a recogniser, the later ones closer to that of pixels.
 """

@@ -1,9 +1,9 @@
 """The shipped model's first level, as a base tokeniser.
 
 The level-ordered tokeniser (stc/codec/tokenizer.py) is a third family: its latents are linear in
-principal components, and its later levels quantise what the earlier ones left over, so that they
-exist only once those are quantised. The first level needs no other; seen through here, it takes
-any arrangement of codebooks.
+the picture, and its later levels quantise what the earlier ones left over, so that they exist only
+once those are quantised. The first level needs no other; seen through here, it takes any
+arrangement of codebooks.
 """
 
 from __future__ import annotations
