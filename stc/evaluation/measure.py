@@ -67,6 +67,10 @@ def measure(setup: Setup, faces: Faces, codecs: Sequence[str], workers: int | No
 
     workers: processes of one thread each, as many as there are cores if None; 1 works here.
     """
+    for name in codecs:
+        _codec(
+            name, setup
+        )  # its key holds a digest of the code: as it is now, not when all is done
     jobs = [
         (name, faces[start : start + CHUNK])
         for name in (ORIGINALS, *codecs)
