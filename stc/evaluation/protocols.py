@@ -21,16 +21,7 @@ class Protocol:
 
     name: str
     pairs: Pairs
-    faces: npt.NDArray[np.uint8]  # [N, 128, 128, 3]
-    names: list[str]  # of the faces, as in the pairs
-
-    @property
-    def places(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """The rows of the faces on either side of every pair, int64 [P] each."""
-        row = {name: i for i, name in enumerate(self.names)}
-        first = [row[name] for name in self.pairs.first]
-        second = [row[name] for name in self.pairs.second]
-        return np.array(first), np.array(second)
+    faces: npt.NDArray[np.uint8]  # [N, 128, 128, 3], in the order of the pairs' names
 
 
 def read_protocols(path: Path, images: Path | None, limit: int | None = None) -> list[Protocol]:
@@ -47,9 +38,8 @@ def read_protocols(path: Path, images: Path | None, limit: int | None = None) ->
     if path.suffix == ".bin":
         pairs, pictures = read_bin(path)
         pairs = pairs if limit is None else pairs.take(limit)
-        names = pairs.names
-        faces = np.stack([on_canvas(pictures[int(name)]) for name in names])
-        return [Protocol(path.stem, pairs, faces, names)]
+        faces = np.stack([on_canvas(pictures[int(name)]) for name in pairs.names])
+        return [Protocol(path.stem, pairs, faces)]
     if images is None:
         raise DataError(f"{path} holds no pictures: name them with --images")
     if path.is_dir():
@@ -62,5 +52,5 @@ def read_protocols(path: Path, images: Path | None, limit: int | None = None) ->
     found = []
     for name, pairs in lists:
         own = pairs if limit is None else pairs.take(limit)
-        found.append(Protocol(name, own, read_faces(images, own.names), own.names))
+        found.append(Protocol(name, own, read_faces(images, own.names)))
     return found

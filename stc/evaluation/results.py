@@ -88,7 +88,7 @@ def _distances(
     protocol: Protocol, plain: Seen, seen: Seen, judge: str, sides: str
 ) -> npt.NDArray[np.float64]:
     """Of every pair [P]: both faces compressed, or the first of them as it was."""
-    first, second = protocol.places
+    first, second = protocol.pairs.places
     left = (seen if sides == "both" else plain).embeddings[judge]
     return metrics.distances(left[first], seen.embeddings[judge][second])
 

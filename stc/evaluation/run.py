@@ -186,7 +186,7 @@ def _fairness(request: Request, setup: Setup, protocol: Protocol) -> str:
 
 def _threshold(protocol: Protocol, left: Seen, right: Seen, judge: str) -> float:
     """The distance at which 0.1 % of a protocol's different pairs pass, coded alike."""
-    first, second = protocol.places
+    first, second = protocol.pairs.places
     distance = metrics.distances(left.embeddings[judge][first], right.embeddings[judge][second])
     return metrics.threshold_at_far(distance, protocol.pairs.same, FAR)
 

@@ -29,9 +29,7 @@ def verify(
     decoded: npt.NDArray[np.float32],
 ) -> dict[str, float]:
     """Identity cosine and verification accuracy with its standard error, both and one side."""
-    place = {name: i for i, name in enumerate(pairs.names)}
-    first = [place[name] for name in pairs.first]
-    second = [place[name] for name in pairs.second]
+    first, second = pairs.places
     figures = {f"{judge.name} cosine": float(metrics.cosines(source, decoded).mean())}
     for sides, left in (("both", decoded), ("one", source)):
         mean, error = accuracy(metrics.distances(left[first], decoded[second]), pairs)

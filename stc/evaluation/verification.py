@@ -35,6 +35,12 @@ class Pairs:
         """Every image that occurs, once."""
         return sorted({*self.first, *self.second})
 
+    @property
+    def places(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The rows of `names` on either side of every pair, int64 [P] each."""
+        row = {name: i for i, name in enumerate(self.names)}
+        return np.array([row[n] for n in self.first]), np.array([row[n] for n in self.second])
+
 
 def read_pairs(path: Path) -> Pairs:
     """Read pairs.txt of LFW: a line `folds size`, then name-number lines, same first per fold."""

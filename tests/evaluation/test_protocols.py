@@ -30,7 +30,7 @@ def test_lfw_form(folder):
     (protocol,) = read_protocols(folder / "toy_pairs.txt", folder / "faces.tar")
     assert protocol.name == "toy"
     assert protocol.faces[:, 0, 0, 0].tolist() == [0, 10, 20, 30]
-    first, second = protocol.places
+    first, second = protocol.pairs.places
     assert (first.tolist(), second.tolist()) == ([0, 0, 2, 1], [1, 2, 3, 3])
     (less,) = read_protocols(folder / "toy_pairs.txt", folder / "faces.tar", limit=2)
     assert len(less.pairs.same) == 2
