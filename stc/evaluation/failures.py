@@ -6,7 +6,7 @@ may have several. A sample of the other faces, under the same rules, says how co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,5 +140,19 @@ def section(found: Failures, judge: str, limit: int) -> str:
             "The self-check that `stc encode` prints needs no recogniser. As a predictor of these "
             "failures (area under the ROC; 0.5 is chance) and its 95 % interval:",
             table(["predictor", "AUC", "interval"], check),
+        ]
+    )
+
+
+def qualities(kept: Mapping[int, Floats]) -> str:
+    """What the self-check says of all faces [N], by limit: where a least quality may be set."""
+    rows = [
+        [str(limit), *(f"{value:.3f}" for value in np.quantile(own, [0.01, 0.05, 0.5]))]
+        for limit, own in kept.items()
+    ]
+    return "\n\n".join(
+        [
+            "The self-check of all faces, by limit:",
+            table(["bytes, at most", "lowest 1 % below", "lowest 5 % below", "half below"], rows),
         ]
     )

@@ -44,7 +44,6 @@ class Setup:
     model: str | None = None
     lpips: Path | None = None
     bare: bool = False  # STC without header and checksum as well
-    self_check: int | None = None  # limit at which STC also says itself how like its faces are
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Seen:
     psnr: npt.NDArray[np.float64]
     ssim: npt.NDArray[np.float64]
     lpips: npt.NDArray[np.float64] | None
-    likeness: npt.NDArray[np.float64] | None  # what the codec itself says, where it was asked
+    likeness: npt.NDArray[np.float64] | None  # what the codec itself says, if it is STC
     embeddings: dict[str, npt.NDArray[np.float32]]  # by the judge's name
 
 
@@ -133,7 +132,7 @@ def measure_chunk(setup: Setup, name: str, faces: Faces) -> int:
         for variant, row in coded.items():
             key = _key(place, codec, variant, limit)
             known = cache.read(*key)
-            wanted = _wanted(setup, codec, limit)
+            wanted = _wanted(setup, codec)
             if not known.keys() >= wanted:
                 _judge(cache, setup, faces, codec, row, known, key, wanted)
     return len(faces)
@@ -255,12 +254,12 @@ def _embed(
     cache.write(known, *key)
 
 
-def _wanted(setup: Setup, codec: FaceCodec, limit: int) -> set[str]:
+def _wanted(setup: Setup, codec: FaceCodec) -> set[str]:
     """What is to be known of a chunk at one limit."""
     wanted = {"psnr", *(_judge_of(text).key for text in setup.judges)}
     if setup.lpips is not None:
         wanted.add(_lpips_field(setup))
-    if limit == setup.self_check and isinstance(codec, Stc):
+    if isinstance(codec, Stc):
         wanted.add("likeness")
     return wanted
 

@@ -65,7 +65,6 @@ def evaluate(request: Request) -> list[Row]:
     """
     for text in request.judges:
         open_judge(text)  # what is wrong with one should be known before hours of work
-    checked = min(request.limits, key=lambda size: abs(size - CHECKED))
     setup = Setup(
         judges=request.judges,
         limits=tuple(sorted(request.limits)),
@@ -73,7 +72,6 @@ def evaluate(request: Request) -> list[Row]:
         model=request.model,
         lpips=request.lpips,
         bare=bool(request.rivals),
-        self_check=checked,
     )
     protocols = [
         protocol
@@ -131,7 +129,7 @@ def _about(request: Request) -> str:
 
 def _failures(setup: Setup, protocol: Protocol) -> str:
     """The worst faces of a protocol by the first judge, and the self-check."""
-    limit = setup.self_check or setup.limits[0]
+    limit = min(setup.limits, key=lambda size: abs(size - CHECKED))
     plain = collect(setup, protocol.faces, ORIGINALS, ORIGINALS, 0)
     seen = collect(setup, protocol.faces, "stc", "stc", limit)
     judge = next(iter(seen.embeddings))
@@ -140,7 +138,12 @@ def _failures(setup: Setup, protocol: Protocol) -> str:
     if seen.likeness is not None:
         predictors = {"identity kept, as `stc encode` prints it": seen.likeness, **predictors}
     found = failures.examine(protocol.faces, cosine, predictors)
-    return failures.section(found, judge, limit)
+    qualities = {}
+    for size in setup.limits:
+        kept = collect(setup, protocol.faces, "stc", "stc", size).likeness
+        if kept is not None:
+            qualities[size] = kept
+    return "\n\n".join([failures.section(found, judge, limit), failures.qualities(qualities)])
 
 
 def _fairness(request: Request, setup: Setup, protocol: Protocol) -> str:

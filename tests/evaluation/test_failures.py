@@ -40,3 +40,4 @@ def test_examine_takes_the_worst_and_judges_the_self_check(face):
     text = failures.section(found, "dlib", 192)
     assert "## How it fails, at 192 bytes" in text
     assert "| knows | 1.000 | 1.000 to 1.000 |" in text
+    assert "| 96 | 0.201 | 0.205 | 0.250 |" in failures.qualities({96: np.linspace(0.2, 0.3, 101)})
