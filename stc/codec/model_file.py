@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stc.bitstream import Tables
 
 FOLDER = Path(__file__).parent / "weights"
-DEFAULT = "stc-face-3"
+DEFAULT = "stc-face-4"
 
 _MOST_HEADER = 1 << 20  # of a safetensors file; ours take some ten thousand bytes
 

@@ -64,7 +64,7 @@ def test_pipes():
 def test_info(encoded):
     path, _ = encoded
     text, _ = run("info", path)
-    for word in ("version 1", "stc-face-3", "tokens", "bits/level", "at 256 px"):
+    for word in ("version 1", "stc-face-4", "tokens", "bits/level", "at 256 px"):
         assert word in text.decode()
     one, _ = run("info", "--json", path)
     found = json.loads(one)

@@ -171,7 +171,7 @@ def test_the_list_needs_no_torch(capsys):
     assert main(["train", "--list"]) == 0
     said = capsys.readouterr().out
     names = [line.split()[0] for line in said.splitlines()]
-    assert {"grid", "sequence", "stc-face-1", "stc-face-3", "ablation/64-global"} <= set(names)
+    assert {"grid", "sequence", "stc-face-1", "stc-face-4", "ablation/64-global"} <= set(names)
     assert all(len(line.split()) > 3 for line in said.splitlines())
     code = "import sys; from stc.cli.main import main; main(['train', '--list']); "
     code += "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
