@@ -100,10 +100,10 @@ def rows(scale: float, names: Sequence[str] = ()) -> list[Row]:
 
 def _scaled(name: str, scale: float, seed: int) -> dict[str, Any]:
     """Changes that give every stage `scale` times its steps."""
-    values = configs.read(name)
     changes: dict[str, Any] = {"seed": seed}
-    for stage in ("base", "shared", "specific", "decoder"):
-        changes[stage] = {"steps": max(1, round(values[stage]["steps"] * scale))}
+    for stage, plan in configs.read(name).items():
+        if isinstance(plan, dict) and "steps" in plan:
+            changes[stage] = {"steps": max(1, round(plan["steps"] * scale))}
     return changes
 
 
@@ -126,7 +126,8 @@ def run_row(row: Row, sources: Sources, folder: Path, evaluation: Evaluation) ->
         "groups": arrangement.groups,
         "routing": row.config.routing,
         "bits": arrangement.bits(system.tokenizer.tokens),
-        "steps": {s: getattr(row.config, s).steps for s in row.config.stages},
+        # Stage `base` is made once for all rows of a size.
+        "steps": {s: getattr(row.config, s).steps for s in row.config.stages[1:]},
         "training_seconds": time.monotonic() - start,
         **codebook_figures(system, latents, row.config.held_out),
         **routing_milliseconds(system, latents),

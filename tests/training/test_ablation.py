@@ -77,7 +77,7 @@ def test_differences_are_between_the_same_faces(tmp_path):
         "cosine +-": 0.01,
         "error_training": 0.1,
         "error_held_out": 0.2,
-        "steps": {"base": 1},
+        "steps": {"shared": 1},
     }
     common |= {"codewords_used": 0.5, "groups_used": 1.0, "exhaustive_ms": 1, "training_seconds": 9}
     for name in ("global", "other"):
@@ -101,7 +101,7 @@ def test_the_rows_and_their_seeds():
         "64-global-1",
         "64-global-2",
     ]
-    assert rows[0].config.decoder.steps == 55
+    assert rows[0].config.decoder.steps == 25
     assert {row.config.seed for row in rows} == {0, 1, 2}
     assert [row.key for row in ablation.rows(1, ["64-specific"])] == ["64-specific-0"]
     with pytest.raises(StcError, match="no row of the ablation is called 65-global"):
