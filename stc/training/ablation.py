@@ -222,7 +222,7 @@ def picture_figures(system: System, evaluation: Evaluation, cosines: Path) -> di
     for start in tqdm(range(0, len(evaluation.source), 64), desc="evaluation", leave=False):
         rgb = _to_tensor(evaluation.source[start : start + 64])
         decoded = system.decode(*system.encode(rgb)).permute(0, 2, 3, 1)
-        parts.append((decoded * 255).round().byte().numpy())
+        parts.append((decoded * 255).round().byte().contiguous().numpy())  # dlib reads no other
     faces = np.concatenate(parts)
     judge = evaluation.judge or Dlib()
     told = judge.embed(faces)

@@ -12,7 +12,7 @@ from stc.errors import StcError
 from stc.training import ablation
 from stc.training.ablation_report import BEGIN, END, report
 from tests.stand_ins import Colours
-from tests.training.conftest import tiny
+from tests.training.conftest import patches
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def data(faces, tmp_path):
 @pytest.fixture
 def toy(monkeypatch):
     """Three rows, two of them of one configuration."""
-    alone = tiny(arrangement={"kind": "global", "codewords": 8}, routing="exhaustive")
-    again = tiny(arrangement={"kind": "global", "codewords": 8}, routing="exhaustive", seed=1)
+    alone = patches(arrangement={"kind": "global", "codewords": 8}, routing="exhaustive")
+    again = patches(arrangement={"kind": "global", "codewords": 8}, routing="exhaustive", seed=1)
     rows = [
         ablation.Row("64", "global", 0, alone),
-        ablation.Row("64", "both-2-learned", 0, tiny()),
+        ablation.Row("64", "both-2-learned", 0, patches()),
         ablation.Row("64", "global", 1, again),
     ]
     monkeypatch.setattr(ablation, "rows", lambda scale, names: rows)

@@ -14,13 +14,7 @@ from stc.training.pictures import Pictures
 from stc.training.run import RunFolder
 from stc.training.stages import Sources, load_system, train
 from stc.training.system import System
-from tests.training.conftest import tiny
-
-TOKENIZER = {"cells": 4, "dimensions": 12, "widths": [8, 8, 8, 8]}
-
-
-def patches(**changes):
-    return tiny(**{"family": "patches", "tokenizer": TOKENIZER, "base": {}, **changes})
+from tests.training.conftest import patches
 
 
 def fitted(faces, **changes):
