@@ -114,7 +114,6 @@ def run_row(row: Row, sources: Sources, folder: Path, evaluation: Evaluation) ->
         known: dict[str, Any] = json.loads(kept.read_text())
         return known
     base = folder / f"base-{row.size}"
-    start = time.monotonic()
     system = train(row.config, sources, folder / "rows" / row.key, base=base).cpu()
     latents: Latents = np.load(base / "latents.npy", mmap_mode="r")
     arrangement = row.config.arrangement
@@ -128,7 +127,6 @@ def run_row(row: Row, sources: Sources, folder: Path, evaluation: Evaluation) ->
         "bits": arrangement.bits(system.tokenizer.tokens),
         # Stage `base` is made once for all rows of a size.
         "steps": {s: getattr(row.config, s).steps for s in row.config.stages[1:]},
-        "training_seconds": time.monotonic() - start,
         **codebook_figures(system, latents, row.config.held_out),
         **routing_milliseconds(system, latents),
     }

@@ -102,15 +102,14 @@ def quality_table(found: list[Result], results: Path) -> str:
 def cost_table(found: list[Result]) -> str:
     """Where bits and time go; the error is a share of the latents' variance."""
     head = ["bytes", "row", "seed", "error, training", "held out", "codewords used", "groups used"]
-    head += ["exhaustive, ms", "learned, ms", "training, s"]
+    head += ["exhaustive, ms", "learned, ms"]
     lines = [head, ["---"] * len(head)]
     for row in found:
         cells = [f"{row['bits'] / 8:.1f}", row["name"], str(row["seed"])]
         cells += [f"{row['error_training']:.4f}", f"{row['error_held_out']:.4f}"]
         cells += [f"{row['codewords_used']:.0%}", f"{row['groups_used']:.1f} of {row['groups']}"]
         cells.append(f"{row['exhaustive_ms']:.3f}")
-        cells.append(f"{row['learned_ms']:.3f}" if "learned_ms" in row else "")
-        lines.append([*cells, f"{row['training_seconds']:.0f}"])
+        lines.append([*cells, f"{row['learned_ms']:.3f}" if "learned_ms" in row else ""])
     return _markdown(lines)
 
 

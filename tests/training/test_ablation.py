@@ -79,7 +79,7 @@ def test_differences_are_between_the_same_faces(tmp_path):
         "error_held_out": 0.2,
         "steps": {"shared": 1},
     }
-    common |= {"codewords_used": 0.5, "groups_used": 1.0, "exhaustive_ms": 1, "training_seconds": 9}
+    common |= {"codewords_used": 0.5, "groups_used": 1.0, "exhaustive_ms": 1}
     for name in ("global", "other"):
         (tmp_path / f"64-{name}-0.json").write_text(json.dumps({**common, "name": name}))
     (tmp_path / "originals.json").write_text("{}")
