@@ -25,5 +25,6 @@ class Colours:
     note = "looks at colours alone"
 
     def embed(self, faces):
+        assert faces.flags.c_contiguous  # dlib takes no others
         small = faces.reshape(len(faces), 4, 32, 4, 32, 3).mean((2, 4))
         return small.reshape(len(faces), -1).astype(np.float32)

@@ -115,7 +115,8 @@ def read_config(options: argparse.Namespace) -> TokenizerRun | LevelsRun:
     if options.steps is not None:
         stages = config.stages if options.only is None else (options.only,)
         for stage in stages:
-            if hasattr(config, stage) and hasattr(getattr(config, stage), "steps"):
+            plan = getattr(config, stage, None)
+            if plan is not None and (options.only is not None or "steps" in vars(plan)):
                 changes = configs.merge(changes, {stage: {"steps": options.steps}})
         config = load(options.config, changes)
     return config

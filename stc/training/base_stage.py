@@ -20,20 +20,26 @@ from stc.training.pictures import PictureStage
 from stc.training.system import System, resize
 
 
+def first_codebook(latents: Tensor, codewords: int) -> Tensor:
+    """k-means on latents [N, D] of any token -> one codebook for all of them [1, 1, K, D]."""
+    while len(latents) < codewords:
+        latents = torch.cat([latents, latents + 1e-3 * torch.randn_like(latents)])
+    picked = latents[torch.randperm(len(latents))[: 64 * codewords]]
+    return kmeans(picked, torch.ones(len(picked)), codewords)[None, None]
+
+
 class Autoencoder(nn.Module):
     """RGB -> picture, latents, codewords (with gradient) and indices, in one forward pass."""
 
-    def __init__(self, system: System, router: Router | None, noise: float = 0.0) -> None:
+    def __init__(self, system: System, router: Router | None) -> None:
         super().__init__()
-        self.tokenizer, self.quantizer = system.tokenizer, system.quantizer
-        self.router, self.noise = router, noise
+        self.tokenizer, self.quantizer, self.router = system.tokenizer, system.quantizer, router
 
     def forward(self, rgb: Tensor, free: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         latents = self.tokenizer.analyse(resize(rgb, self.tokenizer.size)).float()
         if free:
             indices = torch.zeros(latents.shape[:2], dtype=torch.long, device=rgb.device)
-            noise = self.noise * latents.detach().std() * torch.randn_like(latents)
-            return self.tokenizer.synthesise(latents + noise), latents, latents.detach(), indices
+            return self.tokenizer.synthesise(latents), latents, latents.detach(), indices
         groups = None if self.router is None else self.quantizer.route(latents, self.router)
         told, groups, indices = self.quantizer(latents, groups)
         codewords = self.quantizer.decode(groups, indices)
@@ -47,7 +53,7 @@ class BaseTraining(PictureStage):
     plan: BaseStage
 
     def wrap(self) -> nn.Module:
-        return Autoencoder(self.system, None, self.plan.noise)
+        return Autoencoder(self.system, None)
 
     def parameter_groups(self) -> Iterator[dict[str, Any]]:
         yield {"params": list(self.system.tokenizer.parameters()), "share": 1.0}
@@ -76,12 +82,7 @@ class BaseTraining(PictureStage):
         rows = np.random.default_rng(self.system.config.seed).permutation(self.pictures.training)
         parts = np.array_split(rows[:images], max(1, min(images, len(rows)) // 32))
         latents = torch.cat([self.latents(part) for part in parts]).flatten(0, 1).cpu()
-        size = self.system.quantizer.arrangement.codewords
-        while len(latents) < size:
-            latents = torch.cat([latents, latents + 1e-3 * torch.randn_like(latents)])
-        picked = latents[torch.randperm(len(latents))[: 64 * size]]
-        codebook = kmeans(picked, torch.ones(len(picked)), size)
-        self.set_codebook(codebook[None, None])
+        self.set_codebook(first_codebook(latents, self.system.quantizer.arrangement.codewords))
 
     @torch.no_grad()
     def revive(self, rgb: Tensor) -> None:

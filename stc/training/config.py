@@ -6,10 +6,10 @@ import dataclasses
 import types
 import typing
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 from stc.codec.quantiser import Arrangement
-from stc.codec.tokenizers import GridConfig, SequenceConfig
+from stc.codec.tokenizers import GridConfig, PatchConfig, SequenceConfig
 from stc.errors import StcError
 from stc.training import configs
 from stc.training.fit import FitPlan
@@ -18,6 +18,7 @@ from stc.training.render import RenderPlan
 T = TypeVar("T")
 
 Routing = Literal["exhaustive", "learned"]
+TokenizerConfig = GridConfig | SequenceConfig | PatchConfig
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,22 @@ class BaseStage(NetworkStage):
     """Stage `base`: encoder, decoder and one codebook for all tokens."""
 
     free: int = 100  # steps without a quantiser; k-means starts the codebook after them
-    noise: float = 0.0  # in its place, in standard deviations of the latents
     commitment: float = 0.25
     revive_every: int = 20  # steps between two searches for unused codewords
+
+
+@dataclass(frozen=True)
+class PatchFit:
+    """Stage `base` of patches: a closed-form fit, which is a single step."""
+
+    faces: int = 8192  # so many training faces, if there are
+    start: str | None = None  # a shipped model whose decoder the decoder starts as
+
+    steps: ClassVar[int] = 1
+    save_every: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        _at_least(self, 1, "faces")
 
 
 @dataclass(frozen=True)
@@ -87,14 +101,14 @@ class TokenizerRun:
     """A base tokeniser of any family that is given STC's quantiser."""
 
     about: str
-    family: Literal["grid", "sequence"]
-    tokenizer: GridConfig | SequenceConfig
+    family: Literal["grid", "sequence", "patches"]
+    tokenizer: TokenizerConfig
     arrangement: Arrangement
     routing: Routing = "exhaustive"
     seed: int = 0
     precision: Literal["bf16", "fp32"] = "bf16"
     held_out: int = 200  # every so manieth face is for validation
-    base: BaseStage = field(default_factory=BaseStage)
+    base: BaseStage | PatchFit = field(default_factory=BaseStage)
     shared: CodebookStage = field(default_factory=CodebookStage)
     specific: CodebookStage = field(default_factory=CodebookStage)
     decoder: NetworkStage = field(default_factory=NetworkStage)
@@ -134,11 +148,14 @@ STAGES = ("base", "shared", "specific", "decoder", "joint")
 RUNS: dict[str, type[TokenizerRun] | type[LevelsRun]] = {
     "grid": TokenizerRun,
     "sequence": TokenizerRun,
+    "patches": TokenizerRun,
     "levels": LevelsRun,
 }
-TOKENIZERS: dict[str, type[GridConfig] | type[SequenceConfig]] = {
-    "grid": GridConfig,
-    "sequence": SequenceConfig,
+# What a family's tables `tokenizer` and `base` hold.
+TOKENIZERS: dict[str, tuple[type[TokenizerConfig], type[BaseStage] | type[PatchFit]]] = {
+    "grid": (GridConfig, BaseStage),
+    "sequence": (SequenceConfig, BaseStage),
+    "patches": (PatchConfig, PatchFit),
 }
 
 
@@ -156,18 +173,19 @@ def parse(values: dict[str, Any], name: str) -> TokenizerRun | LevelsRun:
     family = values.get("family")
     if family not in RUNS:
         raise StcError(f"{name}: family must be one of {', '.join(RUNS)}, not {family!r}")
-    if family in TOKENIZERS and "tokenizer" in values:
-        tokenizer = _tokenizer(values["tokenizer"], TOKENIZERS[family], name)
-        values = {**values, "tokenizer": tokenizer}
+    if family in TOKENIZERS:
+        tokenizer, base = TOKENIZERS[family]
+        values = {**values, "base": _convert(base, values.get("base", {}), f"{name}: base")}
+        if "tokenizer" in values:
+            values["tokenizer"] = _tokenizer(values["tokenizer"], tokenizer, name)
     return _build(RUNS[family], values, name)
 
 
-def _tokenizer(
-    values: Any, kind: type[GridConfig] | type[SequenceConfig], name: str
-) -> GridConfig | SequenceConfig:
+def _tokenizer(values: Any, kind: type[TokenizerConfig], name: str) -> TokenizerConfig:
     """The tokeniser's own configuration; `published` picks a size that a paper states."""
-    if not isinstance(values, dict) or "published" not in values:
-        return cast("GridConfig | SequenceConfig", _convert(kind, values, f"{name}: tokenizer"))
+    chosen = isinstance(values, dict) and "published" in values
+    if not chosen or issubclass(kind, PatchConfig):
+        return cast("TokenizerConfig", _convert(kind, values, f"{name}: tokenizer"))
     (published, *others) = values.values()
     if others:
         raise StcError(f"{name}: tokenizer.published allows no other keys beside it")

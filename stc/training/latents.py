@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from stc.errors import StcError
@@ -55,33 +53,3 @@ def latents_of(
             f"{tokenizer.tokens} tokens: use the data that the run began with, or a new --run"
         )
     return latents
-
-
-@dataclass(frozen=True)
-class Coded:
-    """Groups [2, N] and indices [2, N, T] of the faces and their mirrors."""
-
-    groups: Tensor  # int16
-    indices: Tensor  # int16
-
-    def of(
-        self, mirrored: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
-    ) -> tuple[Tensor, Tensor]:
-        """Groups int64 [B] and indices int64 [B, T] of some views."""
-        return self.groups[mirrored, rows].long(), self.indices[mirrored, rows].long()
-
-
-@torch.inference_mode()
-def code(system: System, latents: Latents) -> Coded:
-    """Quantise all latents [2, N, T, D] with the system's quantiser and router."""
-    views, number, tokens, _ = latents.shape
-    device = system.quantizer.codebooks.device
-    groups = torch.empty(views, number, dtype=torch.int16)
-    indices = torch.empty(views, number, tokens, dtype=torch.int16)
-    for view in range(views):
-        for start in range(0, number, 1024):
-            rows = slice(start, start + 1024)
-            part = torch.from_numpy(np.array(latents[view, rows])).to(device).float()
-            found = system.quantizer.encode(part, system.route(part))
-            groups[view, rows], indices[view, rows] = found[0].cpu(), found[1].cpu()
-    return Coded(groups, indices)

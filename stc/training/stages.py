@@ -1,6 +1,7 @@
 """A run of a base tokeniser from the first stage to the last.
 
-    base      encoder, decoder and one codebook: in place of the paper's published tokeniser
+    base      encoder, decoder and one codebook: in place of the paper's published tokeniser;
+              of patches, components and k-means
     shared    G codebooks for all tokens, and the router, on frozen latents
     specific  every token's own copy of them, and the router
     decoder   the decoder alone, against pictures
@@ -26,13 +27,14 @@ import torch
 from stc.errors import StcError
 from stc.training.base_stage import BaseTraining
 from stc.training.codebooks import CodebookTraining
-from stc.training.config import TokenizerRun
+from stc.training.config import PatchFit, TokenizerRun
 from stc.training.data import load_faces, repeats
-from stc.training.latents import Latents, code, latents_of
+from stc.training.latents import Latents, latents_of
 from stc.training.launch import launcher
 from stc.training.loop import Stage, run_stage
 from stc.training.networks import Lpips, Recogniser
 from stc.training.objective import Objective
+from stc.training.patch_stage import PatchTraining
 from stc.training.pictures import Pictures
 from stc.training.run import RunFolder, as_json
 from stc.training.system import System
@@ -145,15 +147,19 @@ def _stage(
         plan = config.shared if name == "shared" else config.specific
         latents = _latents(system, pictures, home, accelerator)
         return CodebookTraining(name, system, pictures, latents, plan, accelerator)
-    network = {"base": config.base, "decoder": config.decoder, "joint": config.joint}[name]
-    objective = Objective(network, sources.recogniser, sources.lpips, accelerator)
+    judges = (sources.recogniser, sources.lpips, accelerator)
     if name == "base":
+        if isinstance(config.base, PatchFit):
+            return PatchTraining(system, pictures, config.base, accelerator)
+        objective = Objective(config.base, *judges)
         return BaseTraining(system, pictures, config.base, objective, accelerator)
     if name == "joint":
+        objective = Objective(config.joint, *judges)
         return JointTraining(system, pictures, config.joint, objective, accelerator)
-    coded = code(system, _latents(system, pictures, home, accelerator))
+    latents = _latents(system, pictures, home, accelerator)
+    objective = Objective(config.decoder, *judges)
     own = (system, pictures, config.decoder, objective, accelerator)
-    return DecoderTraining(*own, coded=coded)
+    return DecoderTraining(*own, latents=latents)
 
 
 def _latents(

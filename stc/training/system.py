@@ -11,7 +11,14 @@ from torch import Tensor, nn
 from stc.codec.canvas import CANVAS
 from stc.codec.quantiser import Arrangement, SwitchableQuantizer
 from stc.codec.routing import Router
-from stc.codec.tokenizers import BaseTokenizer, GridConfig, GridTokenizer, SequenceTokenizer
+from stc.codec.tokenizers import (
+    BaseTokenizer,
+    GridConfig,
+    GridTokenizer,
+    PatchConfig,
+    PatchTokenizer,
+    SequenceTokenizer,
+)
 from stc.training.config import TokenizerRun
 from stc.training.run import RunFolder
 
@@ -89,6 +96,8 @@ def build_tokenizer(config: TokenizerRun) -> BaseTokenizer:
     """The base tokeniser that a run names."""
     if isinstance(config.tokenizer, GridConfig):
         return GridTokenizer(config.tokenizer)
+    if isinstance(config.tokenizer, PatchConfig):
+        return PatchTokenizer(config.tokenizer)
     return SequenceTokenizer(config.tokenizer)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stc.training.base_stage import Autoencoder
 from stc.training.config import JointStage
-from stc.training.latents import Coded
+from stc.training.latents import Latents
 from stc.training.pictures import PictureStage
 from stc.training.system import System, drawing_parameters
 
@@ -21,8 +21,8 @@ class DecoderTraining(PictureStage):
 
     name = "decoder"
 
-    def __init__(self, *arguments: Any, coded: Coded) -> None:
-        self.coded = coded
+    def __init__(self, *arguments: Any, latents: Latents) -> None:
+        self.latents = latents
         super().__init__(*arguments)
 
     def wrap(self) -> nn.Module:
@@ -35,10 +35,11 @@ class DecoderTraining(PictureStage):
 
     def loss(self, number: int) -> tuple[Tensor, dict[str, Tensor]]:
         rgb, mask, flip = self.batch(number)
-        groups, indices = self.coded.of(flip.long().numpy(), self.rows(number))
-        device = self.accelerator.device
+        views = self.latents[flip.long().numpy(), self.rows(number)]
         with torch.no_grad():
-            codewords = self.system.quantizer.decode(groups.to(device), indices.to(device))
+            latents = torch.from_numpy(views).to(self.accelerator.device).float()
+            told = self.system.quantizer.encode(latents, self.system.route(latents))
+            codewords = self.system.quantizer.decode(*told)
         return self.objective(self.model(codewords), rgb, mask)
 
 

@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 import tarfile
+from argparse import Namespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from stc.cli.main import main
+from stc.cli.train import read_config
 
 CONFIG = """\
 about = "as small as it gets"
@@ -136,6 +138,7 @@ def test_two_processes_train_one_model(place):
         (("nothing",), "no configuration 'nothing': `stc train --list` shows them"),
         (("tiny.toml", "--only", "fit"), "no stage 'fit' in this run: there are base, shared"),
         (("tiny.toml", "--set", "base.stepps=1"), "base.stepps: no such key"),
+        (("ablation/64-global", "--only", "base", "--steps", "5"), "base.steps: no such key"),
         (("stc-face-2",), "this run needs --recogniser FILE and --lpips FILE"),
     ],
 )
@@ -146,6 +149,12 @@ def test_errors_are_one_line(place, arguments, message, monkeypatch, capsys):
     assert said.startswith("stc: error: ")
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_steps_are_those_of_the_stages_that_have_any():
+    options = Namespace(config="ablation/64-global", changes=[], steps=7, only=None)
+    config = read_config(options)
+    assert (config.base.steps, config.shared.steps, config.decoder.steps) == (1, 7, 7)
 
 
 def test_no_data_no_run_no_config(tmp_path, capsys):

@@ -29,6 +29,12 @@ def tiny(**changes):
     return parse({**TINY, **changes}, "tiny")
 
 
+def patches(**changes):
+    """The tiny run on patches instead of a grid."""
+    tokenizer = {"cells": 4, "dimensions": 12, "widths": [8, 8, 8, 8]}
+    return tiny(**{"family": "patches", "tokenizer": tokenizer, "base": {}, **changes})
+
+
 @pytest.fixture(scope="session")
 def faces():
     """Smooth pictures, uint8 [24, 128, 128, 4]; the first row of every second was never seen."""

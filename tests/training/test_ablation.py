@@ -12,7 +12,7 @@ from stc.errors import StcError
 from stc.training import ablation
 from stc.training.ablation_report import BEGIN, END, report
 from tests.stand_ins import Colours
-from tests.training.conftest import tiny
+from tests.training.conftest import patches
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def data(faces, tmp_path):
 @pytest.fixture
 def toy(monkeypatch):
     """Three rows, two of them of one configuration."""
-    alone = tiny(arrangement={"kind": "global", "codewords": 8}, routing="exhaustive")
-    again = tiny(arrangement={"kind": "global", "codewords": 8}, routing="exhaustive", seed=1)
+    alone = patches(arrangement={"kind": "global", "codewords": 8}, routing="exhaustive")
+    again = patches(arrangement={"kind": "global", "codewords": 8}, routing="exhaustive", seed=1)
     rows = [
         ablation.Row("64", "global", 0, alone),
-        ablation.Row("64", "both-2-learned", 0, tiny()),
+        ablation.Row("64", "both-2-learned", 0, patches()),
         ablation.Row("64", "global", 1, again),
     ]
     monkeypatch.setattr(ablation, "rows", lambda scale, names: rows)
@@ -77,9 +77,9 @@ def test_differences_are_between_the_same_faces(tmp_path):
         "cosine +-": 0.01,
         "error_training": 0.1,
         "error_held_out": 0.2,
-        "steps": {"base": 1},
+        "steps": {"shared": 1},
     }
-    common |= {"codewords_used": 0.5, "groups_used": 1.0, "exhaustive_ms": 1, "training_seconds": 9}
+    common |= {"codewords_used": 0.5, "groups_used": 1.0, "exhaustive_ms": 1}
     for name in ("global", "other"):
         (tmp_path / f"64-{name}-0.json").write_text(json.dumps({**common, "name": name}))
     (tmp_path / "originals.json").write_text("{}")
@@ -101,7 +101,7 @@ def test_the_rows_and_their_seeds():
         "64-global-1",
         "64-global-2",
     ]
-    assert rows[0].config.decoder.steps == 55
+    assert rows[0].config.decoder.steps == 25
     assert {row.config.seed for row in rows} == {0, 1, 2}
     assert [row.key for row in ablation.rows(1, ["64-specific"])] == ["64-specific-0"]
     with pytest.raises(StcError, match="no row of the ablation is called 65-global"):

@@ -40,6 +40,25 @@ def test_what_makes_no_sense_is_refused_by_name(changes, message):
         tiny(**changes)
 
 
+PATCHES = {"family": "patches", "tokenizer": {"cells": 4, "dimensions": 4}, "base": {}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base": {"steps": 5}}, r"^tiny: base\.steps: no such key; there are faces, start"),
+        ({"base": {"faces": 0}}, r"^tiny: base: faces must be at least 1, not 0"),
+        ({"tokenizer": {"published": True}}, r"^tiny: tokenizer\.published: no such key"),
+        ({"tokenizer": {"cells": 5}}, r"^tiny: tokenizer: cells must divide 32, not be 5"),
+        ({"tokenizer": {"cells": 32, "dimensions": 7}}, r"dimensions must be 1 to 6, .*, not 7"),
+    ],
+)
+def test_patches_take_only_what_means_something_to_them(changes, message):
+    assert tiny(**PATCHES).base.steps == 1
+    with pytest.raises(StcError, match=message):
+        tiny(**{**PATCHES, **changes})
+
+
 def test_values_arrive_as_their_types():
     config = tiny(base={"rate": 1}, tokenizer={"multipliers": [1, 2, 4]})
     assert isinstance(config.base.rate, float)

@@ -2,12 +2,15 @@
 
 from stc.codec.tokenizers.base import BaseTokenizer
 from stc.codec.tokenizers.grid import GridConfig, GridTokenizer
+from stc.codec.tokenizers.patches import PatchConfig, PatchTokenizer
 from stc.codec.tokenizers.sequence import SequenceConfig, SequenceTokenizer
 
 __all__ = [
     "BaseTokenizer",
     "GridConfig",
     "GridTokenizer",
+    "PatchConfig",
+    "PatchTokenizer",
     "SequenceConfig",
     "SequenceTokenizer",
 ]

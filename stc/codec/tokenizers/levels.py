@@ -1,8 +1,8 @@
 """The shipped model's first level, as a base tokeniser.
 
-The level-ordered tokeniser (stc/codec/tokenizer.py) is a third family: its latents are linear in
-the picture, and its later levels quantise what the earlier ones left over, so that they exist only
-once those are quantised. The first level needs no other; seen through here, it takes any
+The level-ordered tokeniser (stc/codec/tokenizer.py) is a family of its own: its latents are linear
+in the picture, and its later levels quantise what the earlier ones left over, so that they exist
+only once those are quantised. The first level needs no other; seen through here, it takes any
 arrangement of codebooks.
 """
 

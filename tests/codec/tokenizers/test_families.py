@@ -10,6 +10,8 @@ from stc.codec.tokenizers import (
     BaseTokenizer,
     GridConfig,
     GridTokenizer,
+    PatchConfig,
+    PatchTokenizer,
     SequenceConfig,
     SequenceTokenizer,
 )
@@ -19,8 +21,16 @@ from stc.codec.tokenizers.sequence import Size
 SMALL = {
     "grid": lambda: GridTokenizer(GridConfig(32, 8, 5, channels=8)),
     "sequence": lambda: SequenceTokenizer(SequenceConfig(32, 8, 7, 5, Size(64, 1), Size(128, 2))),
+    "patches": lambda: _patches(),
     "levels": lambda: FirstLevel(_levels()),
 }
+
+
+def _patches():
+    tokenizer = PatchTokenizer(PatchConfig(4, 5, (8, 8, 8, 8)))
+    for parameter in tokenizer.parameters():  # new, its last layer is zero and hides the others
+        torch.nn.init.normal_(parameter, std=0.1)
+    return tokenizer
 
 
 def _levels():
