@@ -18,7 +18,7 @@ _USER_COMMENT = 0x9286
 _ASCII = b"ASCII\0\0\0"  # how EXIF says in what a user comment is written
 
 _LABEL = "reconstructed"
-_LEAST_LETTERS = 8  # pixels; smaller ones are a smear
+_LEAST_LETTERS = 10  # pixels; smaller ones are a smear
 
 
 def note(size: int | str) -> str:
@@ -29,8 +29,8 @@ def note(size: int | str) -> str:
 def save(picture: Image.Image, form: str, text: str) -> bytes:
     """A picture file of Pillow's format `form` whose metadata hold a text in ASCII.
 
-    PNG: the chunks Description and Software. PNG, JPEG, WebP, TIFF and AVIF: EXIF's
-    ImageDescription, Software and UserComment. JPEG and GIF: the comment. Others hold no text.
+    PNG: the chunks Description and Software. PNG, JPEG, WebP and AVIF: EXIF's ImageDescription,
+    Software and UserComment; TIFF: the first two. JPEG and GIF: the comment. Others hold no text.
     """
     options: dict[str, Any] = {}
     if form in _WITH_EXIF:

@@ -39,6 +39,7 @@ class StcImageFile(ImageFile.ImageFile):
 
     format = FORMAT
     format_description = "STC face"
+    _data: bytes | None = None  # what is still to be decoded
 
     def _open(self) -> None:
         assert self.fp is not None  # noqa: S101 - Pillow has just set it
@@ -58,7 +59,7 @@ class StcImageFile(ImageFile.ImageFile):
             bytes=len(data),
             comment=note(len(data)),
         )
-        self._data: bytes | None = data
+        self._data = data
 
     def load(self) -> Any:
         """Decode the pixels, once."""
