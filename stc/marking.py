@@ -37,7 +37,8 @@ def save(picture: Image.Image, form: str, text: str) -> bytes:
         exif = Image.Exif()
         exif[ExifTags.Base.ImageDescription] = text
         exif[ExifTags.Base.Software] = SOFTWARE
-        exif.get_ifd(ExifTags.IFD.Exif)[_USER_COMMENT] = _ASCII + text.encode("ascii")
+        if form != "TIFF":  # which Pillow writes without nested tags
+            exif[ExifTags.IFD.Exif] = {_USER_COMMENT: _ASCII + text.encode("ascii")}
         options["exif"] = exif
     if form == "PNG":
         chunks = PngImagePlugin.PngInfo()

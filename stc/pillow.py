@@ -52,6 +52,7 @@ class StcImageFile(ImageFile.ImageFile):
             raise OSError(str(error)) from error
         self._mode = "RGB"
         self._size = (_CANVAS, _CANVAS)
+        self.tile = []  # nothing for Pillow's own decoders
         self.info.update(
             version=header.version,
             fingerprint=header.fingerprint.hex(),
