@@ -124,11 +124,12 @@ def main(arguments: list[str] | None = None) -> int:
     text = to_text(claims(face), private)
     code = segno.make_qr(text, error="M", mode="alphanumeric")
     code.save(str(options.output), scale=6, border=qr.QUIET)
-    print(f"{options.output}: face of {len(face)} bytes, QR code {code.designator}")
+    print(f"{options.output}: face of {len(face)} bytes, {len(text)} characters, {code.designator}")
 
     other = random.Random(0).randbytes(SAMPLE_FACE)  # noqa: S311 - no secret, only as long
-    longer = segno.make_qr(to_text(claims(other, 4), private), error="M", mode="alphanumeric")
-    print(f"with the specification's sample face of {len(other)} bytes: {longer.designator}")
+    longer = to_text(claims(other, 4), private)
+    size = segno.make_qr(longer, error="M", mode="alphanumeric").designator
+    print(f"with a face of {len(other)} bytes, as the sample's: {len(longer)} characters, {size}")
 
     (read,) = qr.contents(options.output)
     found = from_text(read, public)

@@ -22,11 +22,11 @@ from typing import IO, Any
 from PIL import Image, ImageFile
 
 from stc.bitstream import is_stc, parse_header
+from stc.carriers.ndef import MEDIA_TYPE
 from stc.errors import StcError
 from stc.marking import note
 
 FORMAT = "STC"
-MEDIA_TYPE = "application/vnd.stc-face"
 
 _MOST = 1 << 16  # bytes; no .stc file is so long
 _CANVAS = 128

@@ -9,6 +9,7 @@ segno writes symbols, zxing-cpp reads them, base45 translates: `pip install 'stc
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -38,6 +39,7 @@ QUIET = 4  # modules of white around a symbol, as the standard wants it
 MOST_SIDE = 4096
 
 _PICTURES = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
+_BOXES = b"ftyp"  # how HEIC, which phones write and Pillow does not read, and its kin begin
 _BASE45 = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
 
 
@@ -142,13 +144,16 @@ def to_text(data: bytes) -> str:
 def is_picture(data: bytes) -> bool:
     """Whether data begins like a picture of a common format; not a pixel of it is decoded."""
     Image.init()
-    try:
-        with Image.open(io.BytesIO(data), formats=[f for f in _PICTURES if f in Image.OPEN]):
+    known = [form for form in _PICTURES if form in Image.OPEN]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # size and metadata are a matter for reading it
+        try:
+            with Image.open(io.BytesIO(data), formats=known):
+                return True
+        except UnidentifiedImageError:
+            return data[4:8] == _BOXES
+        except Exception:  # known by its first bytes, and broken or too large: reading will tell
             return True
-    except UnidentifiedImageError:
-        return False
-    except Exception:  # known by its first bytes, and broken or too large: reading it will tell
-        return True
 
 
 def contents(image: Source) -> list[bytes]:

@@ -188,6 +188,10 @@ def test_what_is_a_picture(face_file):
         buffer = io.BytesIO()
         Image.new("RGB", (9, 9)).save(buffer, form)
         assert qr.is_picture(buffer.getvalue())
+    heic = bytes.fromhex("00000018") + b"ftypheic" + bytes(40)
+    assert qr.is_picture(heic)
+    with pytest.raises(ImageError, match="try JPEG or PNG"):
+        qr.read(heic)
     for data in (b"", b"hello", face_file, face_file[4:-2]):
         assert not qr.is_picture(data)
 

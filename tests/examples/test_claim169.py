@@ -36,8 +36,9 @@ def test_it_makes_a_card_and_reads_it(claim169, tmp_path, capsys):
     words = ["tests/assets/astronaut.png", "-o", str(card), "--face", str(face)]
     assert claim169.main(words) == 0
     said = capsys.readouterr().out
-    assert "QR code 15-M" in said
-    assert "sample face of 484 bytes: 21-M" in said
+    assert "characters, 15-M" in said
+    assert "with a face of 484 bytes, as the sample's: 10" in said
+    assert "characters, 21-M" in said
     assert "face unchanged: True" in said
     with Image.open(face) as picture:
         assert picture.size == (128, 128)
