@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from stc.bitstream import is_stc, parse_header
+from stc.bitstream import has_header, parse_header
 from stc.carriers.ndef import MEDIA_TYPE
 from stc.errors import StcError
 from stc.marking import note
@@ -44,7 +44,7 @@ class StcImageFile(ImageFile.ImageFile):
     def _open(self) -> None:
         assert self.fp is not None  # noqa: S101 - Pillow has just set it
         data = self.fp.read(_MOST)
-        if not is_stc(data):
+        if not has_header(data):
             raise SyntaxError("not a .stc file")  # what Pillow takes for "ask the next plug-in"
         try:
             header = parse_header(data)
@@ -97,7 +97,7 @@ def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
 
 
 def _accept(prefix: bytes) -> bool:
-    return is_stc(prefix)
+    return has_header(prefix)
 
 
 def register() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from stc.bitstream.header import Header, is_stc, parse_header
+from stc.bitstream.header import Header, has_header, parse_header
 from stc.bitstream.plain import decode_symbols
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = [
     "decode_symbols",
     "encode_payload",
     "fingerprint",
-    "is_stc",
+    "has_header",
     "longest_prefix",
     "pack",
     "parse_header",

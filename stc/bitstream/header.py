@@ -23,7 +23,7 @@ class Header:
     overhead: int  # bytes of the file that are not payload
 
 
-def is_stc(data: bytes) -> bool:
+def has_header(data: bytes) -> bool:
     """Whether data begins like a .stc file of any version; a bare file never does."""
     return len(data) >= 2 and int.from_bytes(data[:2], "big") >> 4 == _MAGIC
 
@@ -32,7 +32,7 @@ def parse_header(data: bytes) -> Header:
     """Check all that can be checked without the model. Raises FormatError."""
     if len(data) < 2:
         raise TruncatedError(f"{len(data)} bytes are too few to be a .stc file")
-    if not is_stc(data):
+    if not has_header(data):
         raise BadMagicError(f"not a .stc file: it begins with {data[:2].hex()}, not fac1")
     version = data[1] & 15
     if version != VERSION:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from PIL import Image, UnidentifiedImageError
 
-from stc.bitstream import is_stc
+from stc.bitstream import has_header
 from stc.errors import (
     BadMagicError,
     BudgetError,
@@ -190,7 +190,7 @@ def read(image: Source, *, bare: bool = False) -> bytes:
         )
     files = [_untext(code) for code in codes]
     if not bare:
-        files = list(dict.fromkeys(file for file in files if is_stc(file)))
+        files = list(dict.fromkeys(file for file in files if has_header(file)))
     if len(files) > 1:
         raise SeveralCodesError(f"{len(files)} QR codes in the picture: crop it to one of them")
     if not files:

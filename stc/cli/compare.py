@@ -113,10 +113,10 @@ def load(name: str, options: argparse.Namespace) -> Face:
     """A picture or a .stc file as a face on the canvas."""
     import numpy as np
 
-    from stc.bitstream import is_stc
+    from stc.bitstream import has_header
 
     data = read_all(name)
-    if is_stc(data):
+    if has_header(data):
         from stc.api import decode
 
         return Face(name, len(data), True, np.array(decode(data, model=options.model)))

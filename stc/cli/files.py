@@ -41,10 +41,10 @@ def read_all(name: str, limit: int | None = None) -> bytes:
 
 def read_face(name: str, *, bare: bool = False) -> bytes:
     """The bytes of a .stc file, or of the one whose QR code a picture shows."""
-    from stc.bitstream import is_stc
+    from stc.bitstream import has_header
 
     data = read_all(name, MOST_PICTURE + 1)
-    if is_stc(data):
+    if has_header(data):
         return data[:MOST_BYTES]
     from stc.carriers import qr
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stc.bitstream import Tables, fingerprint, is_stc, longest_prefix, pack, parse_header, unpack
+from stc.bitstream import Tables, fingerprint, has_header, longest_prefix, pack, parse_header, unpack
 from stc.errors import BudgetError, CorruptError, FormatError, StcError, TruncatedError
 from tests.bitstream.lcg import make_message, make_tables
 
@@ -33,10 +33,10 @@ def test_overhead(count, overhead):
 
 
 def test_what_begins_like_a_file():
-    assert is_stc(file_of(5))
-    assert is_stc(b"\xfa\xcf")  # of a later version
+    assert has_header(file_of(5))
+    assert has_header(b"\xfa\xcf")  # of a later version
     for data in (b"", b"\xfa", b"\xfa\xb1", b"\x0f\xac", b"\x89PNG"):
-        assert not is_stc(data)
+        assert not has_header(data)
 
 
 def test_every_flipped_bit_is_found():
