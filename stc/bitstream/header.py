@@ -10,6 +10,7 @@ from stc.errors import BadMagicError, CorruptError, TruncatedError, UnsupportedV
 VERSION = 1
 FIXED = 6  # bytes of magic and version, model, checksum
 _MAGIC = 0xFAC
+_START = (_MAGIC << 4 | VERSION).to_bytes(2, "big")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def seal(fingerprint: bytes, body: bytes) -> bytes:
     """Token count and payload -> the whole file."""
     if len(fingerprint) != 2:
         raise ValueError(f"a file carries 2 bytes of fingerprint, not {len(fingerprint)}")
-    data = (_MAGIC << 4 | VERSION).to_bytes(2, "big") + fingerprint + body
+    data = _START + fingerprint + body
     return data + _checksum(data)
 
 

@@ -55,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    level = logging.DEBUG if options.verbose else logging.WARNING
+    level = logging.WARNING
+    if options.verbose or options.quiet:
+        level = logging.DEBUG if options.verbose else logging.ERROR
     logging.basicConfig(level=logging.WARNING, format="stc: %(message)s")
     logging.getLogger("stc").setLevel(level)
     try:

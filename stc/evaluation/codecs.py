@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from stc.bitstream import has_header
+
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 
 # Faces that are decoded at a time.
@@ -72,8 +74,7 @@ class Stc:
         return coded
 
     def decode(self, files: Sequence[bytes]) -> Faces:
-        # No bare file begins like a whole one: it begins with the count of its tokens.
-        whole = [data[:2] == b"\xfa\xc1" for data in files]
+        whole = [has_header(data) for data in files]
         parts = []
         for start in range(0, len(files), BATCH):
             part = slice(start, start + BATCH)

@@ -19,6 +19,7 @@ from stc.evaluation.report import table
 from stc.imaging import find_faces
 from stc.imaging.alignment import displacement
 from stc.imaging.framing import ON_CANVAS, RIVAL
+from stc.progress import hidden
 
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 Floats = npt.NDArray[np.float64]
@@ -64,8 +65,8 @@ def examine(faces: Faces, cosine: Floats, predictors: dict[str, Floats]) -> Fail
     count = max(1, round(WORST * len(faces)))
     rest = order[count:]
     chosen = np.random.default_rng(0).choice(rest, min(OTHERS, len(rest)), replace=False)
-    bad = [_look(faces[i]) for i in tqdm(order[:count], desc="worst faces", disable=None)]
-    good = [_look(faces[i]) for i in tqdm(chosen, desc="other faces", disable=None)]
+    bad = [_look(faces[i]) for i in tqdm(order[:count], desc="worst faces", disable=hidden())]
+    good = [_look(faces[i]) for i in tqdm(chosen, desc="other faces", disable=hidden())]
     causes = list(zip(_causes(bad, good), _causes(good, good), strict=True))
     named = dict(zip([*CAUSES, "none of these"], causes, strict=True))
     failed = np.zeros(len(faces), bool)

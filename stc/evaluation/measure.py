@@ -26,6 +26,7 @@ from stc.evaluation import metrics
 from stc.evaluation.cache import Arrays, Cache, digest
 from stc.evaluation.codecs import Coded, FaceCodec, Stc, open_codec
 from stc.evaluation.judges import Judge, open_judge
+from stc.progress import hidden
 
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 
@@ -77,7 +78,7 @@ def measure(setup: Setup, faces: Faces, codecs: Sequence[str], workers: int | No
         for start in range(0, len(faces), CHUNK)
     ]
     total = sum(len(chunk) for _, chunk in jobs)
-    with tqdm(total=total, desc="faces, by all codecs", unit="face", disable=None) as bar:
+    with tqdm(total=total, desc="faces, by all codecs", unit="face", disable=hidden()) as bar:
         for count in _work_through(setup, jobs, workers or available_cores()):
             bar.update(count)
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from stc.errors import DataError, FaceError, ImageError
 from stc.imaging import CANVAS, frame, load_image
+from stc.progress import hidden
 
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 
@@ -30,7 +31,7 @@ def read_faces(path: Path, names: Sequence[str]) -> Faces:
     """
     depths = {name.count("/") + 1 for name in names}
     wanted, found = set(names), {}
-    for place, read in tqdm(list_pictures(path), desc="reading faces", disable=None):
+    for place, read in tqdm(list_pictures(path), desc="reading faces", disable=hidden()):
         parts = PurePosixPath(place).with_suffix("").parts
         for depth in depths:
             name = "/".join(parts[-depth:])

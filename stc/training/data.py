@@ -20,6 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stc.codec.canvas import CANVAS
+from stc.progress import hidden
 
 # A face fills the canvas as photographs do if a camera saw this share of it.
 WHOLE = 0.97
@@ -55,7 +56,11 @@ def load_faces(folder: Path, cache: Path) -> npt.NDArray[np.uint8]:
         tars = sorted(folder.glob("*.tar"))
         if not tars:
             raise FileNotFoundError(f"no tar files in {folder}")
-        faces = [face for tar in tqdm(tars, desc="reading faces") for face in read_tar(tar)]
+        faces = [
+            face
+            for tar in tqdm(tars, desc="reading faces", disable=hidden())
+            for face in read_tar(tar)
+        ]
         partial = cache.with_suffix(".partial.npy")
         np.save(partial, np.stack(faces))
         partial.replace(cache)

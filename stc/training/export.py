@@ -15,6 +15,7 @@ from stc.codec.decoder import Decoder
 from stc.codec.export import from_arrays, to_arrays
 from stc.codec.model_file import ModelFile, save_model
 from stc.codec.tokenizer import LevelTokenizer
+from stc.progress import hidden
 from stc.training.data import to_tensors
 
 Indices = npt.NDArray[np.int64]
@@ -32,7 +33,7 @@ def tokens_of(
     generator = torch.Generator().manual_seed(0)
     kept: list[tuple[Tensor, ...]] = []
     for mirrored in (False, True):
-        for start in tqdm(range(0, len(faces), 256), desc="tokens", disable=None):
+        for start in tqdm(range(0, len(faces), 256), desc="tokens", disable=hidden()):
             rgb, _ = to_tensors(faces[start : start + 256])
             components = tokenizer.analyse(rgb.flip(3) if mirrored else rgb)
             groups, indices = tokenizer.encode(components)

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from stc.codec.canvas import CHROMA, LUMA, PLANES, to_planes, to_rgb
 from stc.codec.tokenizer import Level, LevelTokenizer, plane_weight
+from stc.progress import hidden
 from stc.training.data import WHOLE, Often, to_tensors
 from stc.training.networks import Recogniser
 from stc.training.subspace import (
@@ -73,7 +74,7 @@ def visible_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     """uint8 [N, 128, 128, 4] -> planes [N, 6144] and which samples were seen, bool [N, 6144]."""
     planes = torch.empty(len(faces), PLANES)
     seen = torch.empty(len(faces), PLANES, dtype=torch.bool)
-    for start in tqdm(range(0, len(faces), 512), desc="planes"):
+    for start in tqdm(range(0, len(faces), 512), desc="planes", disable=hidden()):
         rgb, mask = to_tensors(faces[start : start + 512])
         planes[start : start + 512] = to_planes(rgb)
         luma = F.avg_pool2d(mask, 128 // LUMA).flatten(1) > 0.999
@@ -89,7 +90,7 @@ def fill_borders(planes: Tensor, seen: Tensor, rounds: int = 6, rank: int = 192)
     mean = mirrored_mean(planes, share)
     basis, power = principal_axes(covariances(planes, mean, share), rank)
     weight, shrink = plane_weight(), power / (power + 0.02)
-    for _ in tqdm(range(rounds), desc="filling borders"):
+    for _ in tqdm(range(rounds), desc="filling borders", disable=hidden()):
         for part, visible in zip(planes.split(2048), seen.split(2048), strict=True):
             guess = (((part - mean) * weight) @ basis * shrink) @ basis.T / weight + mean
             part.copy_(torch.where(visible, part, guess))
@@ -110,7 +111,7 @@ def identity_metric(
     """
     metric = torch.zeros(z.shape[1], z.shape[1])
     picked = torch.multinomial(share, plan.metric_faces, replacement=True)
-    for rows in tqdm(picked.split(32), desc="identity metric"):
+    for rows in tqdm(picked.split(32), desc="identity metric", disable=hidden()):
         way = 0.8 * torch.rand(len(rows), 1)  # this level will not stay at the old end
         q = (z[rows].float() - way * rest[rows]).requires_grad_()
         with torch.autocast("cpu", torch.bfloat16):
@@ -211,7 +212,8 @@ def fit_level(
     gain = [variance[t].sum().item() - theta * len(t) for t in dealt]
     dealt = [dealt[i] for i in sorted(range(len(dealt)), key=lambda i: -gain[i])]
     level = Level(rest.shape[1], 1, plan.tokens, codewords, max(len(t) for t in dealt))
-    for token, own in enumerate(tqdm(dealt, desc=f"level of {plan.tokens}", leave=False)):
+    bar = tqdm(dealt, desc=f"level of {plan.tokens}", leave=False, disable=hidden())
+    for token, own in enumerate(bar):
         at, size = token * level.dimensions, len(own)
         level.analysis[:, at : at + size] = forward[:, own]
         level.synthesis[at : at + size] = inverse[own]

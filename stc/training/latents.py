@@ -13,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stc.errors import StcError
+from stc.progress import hidden
 from stc.training.data import to_tensors
 from stc.training.system import System, resize
 
@@ -37,7 +38,7 @@ def latents_of(
     if not path.exists() and accelerator.is_main_process:
         partial = path.with_suffix(".partial.npy")
         kept = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
-        for start in tqdm(range(0, len(faces), BATCH), desc="latents", disable=None):
+        for start in tqdm(range(0, len(faces), BATCH), desc="latents", disable=hidden()):
             rgb, _ = to_tensors(np.array(faces[start : start + BATCH]))
             rgb = resize(rgb, tokenizer.size).to(accelerator.device)
             for mirrored, view in enumerate((rgb, rgb.flip(3))):

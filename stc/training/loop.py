@@ -10,6 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stc.errors import StcError
+from stc.progress import hidden
 from stc.training.launch import interruption, seed_step
 from stc.training.run import RunFolder
 
@@ -63,7 +64,7 @@ def run_stage(stage: Stage, folder: RunFolder, accelerator: Accelerator, seed: i
     if step >= plan.steps and folder.file(name).exists():
         return
     start, first = time.monotonic(), step
-    quiet = None if _main(accelerator) else True  # None: where there is no terminal
+    quiet = hidden() if _main(accelerator) else True
     bar = tqdm(total=plan.steps, initial=step, desc=name, disable=quiet)
     with interruption() as asked, bar:
         while step < plan.steps:

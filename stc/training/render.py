@@ -25,6 +25,7 @@ from tqdm import tqdm
 from stc.codec.canvas import CANVAS
 from stc.codec.decoder import Decoder
 from stc.codec.tokenizer import LevelTokenizer
+from stc.progress import hidden
 from stc.training.critic import Critic, critic_loss
 from stc.training.data import Often, to_tensors
 from stc.training.losses import face_weight, jitter, masked_error, shift
@@ -73,7 +74,7 @@ class Faces:
 def embed(pixels: npt.NDArray[np.uint8], recogniser: Recogniser) -> npt.NDArray[np.float16]:
     """Faces [N, 128, 128, 4] -> the recogniser's mean opinion of each and its mirror, [N, E]."""
     found = []
-    for start in tqdm(range(0, len(pixels), 64), desc="embeddings"):
+    for start in tqdm(range(0, len(pixels), 64), desc="embeddings", disable=hidden()):
         rgb = to_tensors(pixels[start : start + 64])[0] * 2 - 1
         with torch.autocast("cpu", torch.bfloat16):
             both = recogniser(rgb) + recogniser(rgb.flip(3))
@@ -167,7 +168,8 @@ class RenderTrainer:
         return order[place * size : (place + 1) * size]
 
     def train(self) -> None:
-        progress = tqdm(total=self.plan.steps, initial=self.step, desc="decoder", mininterval=10)
+        done, total = self.step, self.plan.steps
+        progress = tqdm(total=total, initial=done, desc="decoder", mininterval=10, disable=hidden())
         start = time.monotonic()
         while self.step < self.plan.steps:
             metrics = self.train_step()

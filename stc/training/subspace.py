@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from stc.codec.canvas import CHROMA, LUMA, PLANES, to_rgb
 from stc.codec.tokenizer import plane_weight
+from stc.progress import hidden
 from stc.training.networks import Recogniser
 
 # Position of every plane sample in the mirror image.
@@ -92,7 +93,7 @@ def identity_gradients(
     """
     weight, found = plane_weight(), []
     picked = torch.multinomial(share, faces, replacement=True)
-    for rows in tqdm(picked.split(32), desc="identity"):
+    for rows in tqdm(picked.split(32), desc="identity", disable=hidden()):
         y = (planes[rows].float() - mean) * weight
         lost = y - (y @ coarse) @ coarse.T
         place = (y - torch.rand(len(rows), 1) * lost).requires_grad_()

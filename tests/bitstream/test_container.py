@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stc.bitstream import Tables, fingerprint, has_header, longest_prefix, pack, parse_header, unpack
+from stc.bitstream import (
+    Tables,
+    fingerprint,
+    has_header,
+    longest_prefix,
+    pack,
+    parse_header,
+    unpack,
+)
 from stc.errors import BudgetError, CorruptError, FormatError, StcError, TruncatedError
 from tests.bitstream.lcg import make_message, make_tables
 
@@ -26,6 +34,8 @@ def test_overhead(count, overhead):
     assert (header.version, header.fingerprint, header.tokens) == (1, b"\x12\x34", count)
     assert header.overhead == overhead
     bare = file_of(count, bare=True)
+    assert has_header(file_of(count))
+    assert not has_header(bare)
     assert len(bare) == len(file_of(count)) - 6
     group, indices = unpack(bare, TABLES, bare=True)
     assert group == GROUP
