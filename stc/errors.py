@@ -5,16 +5,20 @@
     │   ├── BadMagicError        not an .stc file at all
     │   ├── UnsupportedVersionError
     │   ├── TruncatedError       the file ends early
-    │   └── CorruptError         checksum, count or payload contradict each other
+    │   ├── CorruptError         checksum, count or payload contradict each other
+    │   ├── NoCodeError          a picture without a readable QR code
+    │   └── SeveralCodesError    a picture of several faces' QR codes
     ├── FaceError                the picture does not show one usable face
     │   ├── NoFaceError
     │   ├── SeveralFacesError
     │   └── FaceTooSmallError
+    ├── QualityError             less of the face is kept than was asked for
     ├── BudgetError              the byte limit is smaller than the smallest file
     ├── ModelError
     │   ├── ModelMissingError    no weights where they were looked for
     │   └── WrongModelError      the weights at hand are not the ones the file names
     ├── ImageError               not a picture, or one that cannot be read safely
+    ├── MissingExtraError        a library of one of the extras is not installed
     ├── DataError                evaluation data of another form than it should have
     └── BackendError             a search backend that is unknown or cannot serve here
 
@@ -69,10 +73,28 @@ class CorruptError(FormatError):
     """The data contradicts itself: a checksum, a count or a coded symbol is wrong."""
 
 
+class NoCodeError(FormatError):
+    """No QR code can be read in the picture."""
+
+
+class SeveralCodesError(FormatError):
+    """The picture shows QR codes of several faces."""
+
+
+class QualityError(StcError):
+    """The file would keep less of the face than was asked for."""
+
+    exit_code = 4
+
+
 class BudgetError(StcError):
-    """The face cannot be coded in so few bytes."""
+    """The face cannot be coded in so few bytes; `smallest` is what it would take, if known."""
 
     exit_code = 5
+
+    def __init__(self, message: str, smallest: int | None = None) -> None:
+        super().__init__(message)
+        self.smallest = smallest
 
 
 class ModelError(StcError):
@@ -93,6 +115,10 @@ class ImageError(StcError):
     """The input is not a picture that can be read."""
 
     exit_code = 7
+
+
+class MissingExtraError(StcError, ImportError):
+    """A library that only one of the extras installs is missing; the message names the extra."""
 
 
 class DataError(StcError, ValueError):

@@ -46,5 +46,5 @@ def longest_prefix(
             return tokens
     smallest = len(pack(b"\0\0", tables, group, indices[:1], bare=bare))
     raise BudgetError(
-        f"{max_bytes} bytes are too few: the smallest file of this face has {smallest}"
+        f"{max_bytes} bytes are too few: the smallest file of this face has {smallest}", smallest
     )

@@ -25,20 +25,20 @@ class Header:
 
 
 def has_header(data: bytes) -> bool:
-    """Whether a file begins as all of this version do; no bare file of any model does."""
-    return data[:2] == _START
+    """Whether data begins like a .stc file of any version; a bare file never does."""
+    return len(data) >= 2 and int.from_bytes(data[:2], "big") >> 4 == _MAGIC
 
 
 def parse_header(data: bytes) -> Header:
     """Check all that can be checked without the model. Raises FormatError."""
     if len(data) < 2:
         raise TruncatedError(f"{len(data)} bytes are too few to be a .stc file")
-    start = int.from_bytes(data[:2], "big")
-    if start >> 4 != _MAGIC:
+    if not has_header(data):
         raise BadMagicError(f"not a .stc file: it begins with {data[:2].hex()}, not fac1")
-    if start & 15 != VERSION:
+    version = data[1] & 15
+    if version != VERSION:
         raise UnsupportedVersionError(
-            f"format version {start & 15}, this release reads version {VERSION}: update stc"
+            f"format version {version}, this release reads version {VERSION}: update stc"
         )
     if len(data) < FIXED + 1:
         raise TruncatedError(f"{len(data)} bytes are too few for header and checksum")

@@ -1,22 +1,24 @@
-"""`stc decode`: a .stc file -> a picture."""
+"""`stc decode`: a .stc file, or a picture of its QR code -> a picture of the face."""
 
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
 from typing import Any
 
-from stc.cli.files import MOST_BYTES, add_paths, for_each, pair_up, read_all, write_whole
+from stc.cli.files import add_paths, for_each, pair_up, read_face, write_whole
 from stc.errors import ImageError
 
 EPILOG = """\
-The format of the picture follows from the name of OUT; - and folders get PNG.
+The format of the picture follows from the name of OUT; - and folders get PNG. IN may also be a
+picture or photograph of a QR code that `stc qr` made. Metadata of PNG, JPEG and WebP say that the
+picture is reconstructed.
 
 examples:
   stc decode face.stc -o face.png
   stc decode face.stc -o face.jpg --size 256
   stc decode faces/*.stc -o pictures/
+  stc decode photo-of-the-code.jpg -o face.png --mark
 """
 
 
@@ -29,13 +31,16 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_paths(parser, ".stc file")
+    add_paths(parser, ".stc file, or picture of a QR code")
     parser.add_argument(
         "--size",
         type=size,
         default=128,
         metavar="PX",
         help="width and height of the picture, 1 to 4096; 128 if not given",
+    )
+    parser.add_argument(
+        "--mark", action="store_true", help='write "reconstructed" along the lower edge'
     )
     parser.add_argument("--bare", action="store_true", help="the input was made with --bare")
     parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
@@ -55,15 +60,16 @@ def run(options: argparse.Namespace) -> int:
     pairs = pair_up(options.inputs, options.output, ".png")
 
     def work(name: str, target: str) -> str:
-        data = read_all(name, MOST_BYTES)
         form = picture_format(target)
+        data = read_face(name, bare=options.bare)
 
+        from stc import marking
         from stc.api import decode
 
         picture = decode(data, size=options.size, bare=options.bare, model=options.model)
-        buffer = io.BytesIO()
-        picture.save(buffer, form)
-        write_whole(target, buffer.getvalue())
+        if options.mark:
+            picture = marking.stamp(picture)
+        write_whole(target, marking.save(picture, form, marking.note(len(data))))
         return f"{target}: {options.size}x{options.size} pixels from {len(data)} bytes"
 
     return for_each(pairs, work, options)

@@ -9,19 +9,22 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from stc.errors import StcError
+from stc.errors import ImageError, StcError
 
 # No .stc file is so long. Of a larger input only so much is read, and its checksum will not match.
 MOST_BYTES = 1 << 16
 
+# No photograph of a QR code needs to be so long.
+MOST_PICTURE = 1 << 26
 
-def add_paths(parser: argparse.ArgumentParser, what: str) -> None:
+
+def add_paths(parser: argparse.ArgumentParser, what: str, *, required: bool = True) -> None:
     """The arguments every verb that writes files has."""
     parser.add_argument("inputs", nargs="+", metavar="IN", help=f"{what}, or - for stdin")
     parser.add_argument(
         "-o",
         "--output",
-        required=True,
+        required=required,
         metavar="OUT",
         help="file to write, - for stdout, or a folder for many inputs",
     )
@@ -34,6 +37,22 @@ def read_all(name: str, limit: int | None = None) -> bytes:
         return sys.stdin.buffer.read(size)
     with open(name, "rb") as file:
         return file.read(size)
+
+
+def read_face(name: str, *, bare: bool = False) -> bytes:
+    """The bytes of a .stc file, or of the one whose QR code a picture shows."""
+    from stc.bitstream import has_header
+
+    data = read_all(name, MOST_PICTURE + 1)
+    if has_header(data):
+        return data[:MOST_BYTES]
+    from stc.carriers import qr
+
+    if not qr.is_picture(data):
+        return data[:MOST_BYTES]
+    if len(data) > MOST_PICTURE:
+        raise ImageError(f"the picture has more than {MOST_PICTURE} bytes: make it smaller")
+    return qr.read(data, bare=bare)
 
 
 def write_whole(name: str, data: bytes) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from stc import __version__
-from stc.cli import decode, encode, evaluate, info, train
+from stc.cli import compare, decode, encode, evaluate, info, qr, train
 from stc.errors import StcError
 
 DESCRIPTION = "Put a human face into 50 to 400 bytes, and get it back."
@@ -20,13 +20,16 @@ examples:
   stc encode face.jpg -o face.stc --max-bytes 96  at most 96 bytes
   stc decode face.stc -o face.png                 back to a picture
   stc info face.stc                               what is inside
+  stc qr face.stc -o code.png                     as a QR code; stc decode reads it
+  stc compare face.jpg face.stc -o pair.png       side by side, in figures
   cat face.jpg | stc encode - -o - | stc decode - -o - > face.png
 
 exit codes:
-  0  all went well                     4  not a sound .stc file
-  1  any other failure                 5  the byte limit is too small
-  2  the command was typed wrongly     6  the model is missing or another one
-  3  no usable face in the picture     7  the input is no picture that can be read
+  0  all went well                     4  not a sound .stc file; of encode: less
+  1  any other failure                    is kept than --min-quality
+  2  the command was typed wrongly     5  the byte limit is too small
+  3  no usable face in the picture     6  the model is missing or another one
+                                       7  the input is no picture that can be read
 """
 
 
@@ -40,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stc {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for module in (encode, decode, info, train, evaluate):
+    for module in (encode, decode, info, qr, compare, train, evaluate):
         verb = module.add_parser(verbs)
         loudness = verb.add_mutually_exclusive_group()
         loudness.add_argument("-v", "--verbose", action="store_true", help="say what is being done")

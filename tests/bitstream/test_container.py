@@ -42,6 +42,13 @@ def test_overhead(count, overhead):
     np.testing.assert_array_equal(indices, INDICES[:count])
 
 
+def test_what_begins_like_a_file():
+    assert has_header(file_of(5))
+    assert has_header(b"\xfa\xcf")  # of a later version
+    for data in (b"", b"\xfa", b"\xfa\xb1", b"\x0f\xac", b"\x89PNG"):
+        assert not has_header(data)
+
+
 def test_every_flipped_bit_is_found():
     data = file_of(60)
     for bit in range(8 * len(data)):

@@ -116,7 +116,8 @@ def test_two_faces_need_a_choice(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["decode", ASTRONAUT, "-o", "x.png"], 4, "not a .stc file"),
+        (["decode", ASTRONAUT, "-o", "x.png"], 4, "no QR code can be read"),
+        (["decode", "setup.py", "-o", "x.png"], 4, "not a .stc file"),
         (["info", ASTRONAUT], 4, "not a .stc file"),
         (["encode", "nowhere.png", "-o", "x.stc"], 1, "nowhere.png: No such file"),
         (["encode", ASTRONAUT, ASTRONAUT, "-o", "x.stc"], 1, "need a folder"),

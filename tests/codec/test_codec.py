@@ -58,6 +58,7 @@ def test_too_small_a_limit_names_the_smallest_size(codec, canvas):
     with pytest.raises(BudgetError, match=r"smallest file of this face has (\d+)") as caught:
         codec.encode_canvases(canvas[None], max_bytes=5)
     smallest = int(str(caught.value).split()[-1])
+    assert caught.value.smallest == smallest
     (data,) = codec.encode_canvases(canvas[None], max_bytes=smallest)
     assert len(data) == smallest
 

@@ -1,0 +1,1 @@
+"""What carries a .stc file where bytes are few: QR codes (`qr`) and NFC tags (`ndef`)."""

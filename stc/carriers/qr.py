@@ -1,0 +1,223 @@
+"""A .stc file as a QR code, and back from a picture of one.
+
+Raw: the bytes in byte mode, the smallest symbol. Text: the bytes in Base45 (RFC 9285) in
+alphanumeric mode, for scanners that hand on text alone; it takes 3 % more.
+
+segno writes symbols, zxing-cpp reads them, base45 translates: `pip install 'stc[qr]'`.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from PIL import Image, UnidentifiedImageError
+
+from stc.bitstream import has_header
+from stc.errors import (
+    BadMagicError,
+    BudgetError,
+    MissingExtraError,
+    NoCodeError,
+    SeveralCodesError,
+)
+from stc.imaging import Source, load_image
+
+if TYPE_CHECKING:
+    import segno
+
+VERSIONS = range(1, 41)
+LEVELS = ("L", "M", "Q", "H")  # of error correction: about 7, 15, 25 and 30 % may be unreadable
+KINDS = ("png", "svg", "pdf", "eps")
+
+QUIET = 4  # modules of white around a symbol, as the standard wants it
+
+# Longer pictures are reduced to this before they are searched: a code that fills a tenth of the
+# side still has two pixels a module at version 40, and no picture takes more than a second or two.
+MOST_SIDE = 4096
+
+_PICTURES = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
+_BOXES = b"ftyp"  # how HEIC, which phones write and Pillow does not read, and its kin begin
+_BASE45 = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A QR code that is ready to be drawn."""
+
+    version: int  # 1 to 40
+    ecc: str  # L, M, Q or H; may be higher than asked for where that is free
+    modules: int  # along a side, without the quiet zone
+    size: int  # bytes of the file
+    text: bool  # Base45 in place of the raw bytes
+    code: segno.QRCode
+
+    def __str__(self) -> str:
+        mode = "Base45" if self.text else "raw"
+        return f"QR code {self.version}-{self.ecc}, {self.modules}x{self.modules} modules, {mode}"
+
+    def draw(self, kind: str = "png", scale: int = 8) -> bytes:
+        """A picture file with the quiet zone.
+
+        kind: one of `KINDS`. scale: pixels a module, or points in pdf and eps.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+        buffer = io.BytesIO()
+        if kind == "eps":
+            text = io.StringIO()
+            self.code.save(text, kind=kind, scale=scale, border=QUIET)
+            return text.getvalue().encode()
+        self.code.save(buffer, kind=kind, scale=scale, border=QUIET)
+        return buffer.getvalue()
+
+
+def capacity(version: int, ecc: str = "M", *, text: bool = False) -> int:
+    """Bytes of the largest file that a symbol holds.
+
+    The data bits of ISO/IEC 18004 less mode indicator (4 bits) and count; Base45 needs three
+    characters for two bytes, two for one, and alphanumeric mode 11 bits for two, 6 for one.
+    """
+    _check(version, ecc)
+    try:
+        from segno import consts
+    except ImportError as error:
+        raise _missing(error) from error
+
+    table = cast("dict[int, dict[int, int]]", consts.SYMBOL_CAPACITY)
+    bits = table[version][getattr(consts, f"ERROR_LEVEL_{ecc}")]
+    if not text:
+        return (bits - 4 - (8 if version < 10 else 16)) // 8
+    pairs, rest = divmod(bits - 4 - (9 if version < 10 else 11 if version < 27 else 13), 11)
+    threes, over = divmod(2 * pairs + (rest >= 6), 3)
+    return 2 * threes + (over == 2)
+
+
+def smallest_version(size: int, ecc: str = "M", *, text: bool = False) -> int:
+    """The version of the smallest symbol for so many bytes. Raises BudgetError if there is none."""
+    for version in VERSIONS:
+        if size <= capacity(version, ecc, text=text):
+            return version
+    most = capacity(VERSIONS[-1], ecc, text=text)
+    raise BudgetError(f"{size} bytes: the largest QR code of level {ecc} holds {most}")
+
+
+def make(data: bytes, *, ecc: str = "M", version: int | None = None, text: bool = False) -> Symbol:
+    """The symbol of a .stc file.
+
+    ecc: the least level of error correction; a higher one is taken if the symbol does not grow.
+    version: 1 to 40; the smallest that holds the file if None.
+    Raises BudgetError if the file does not fit, MissingExtraError, ValueError for bad arguments.
+    """
+    least = smallest_version(len(data), ecc, text=text)
+    if version is None:
+        version = least
+    elif version not in VERSIONS or version < least:
+        _check(version, ecc)
+        raise BudgetError(
+            f"{len(data)} bytes: a QR code {version}-{ecc} holds "
+            f"{capacity(version, ecc, text=text)}; version {least} would do"
+        )
+    import segno
+
+    code = segno.make_qr(
+        to_text(data) if text else data,
+        error=ecc,
+        version=version,
+        mode="alphanumeric" if text else "byte",
+    )
+    side, _ = code.symbol_size(border=0)
+    return Symbol(version, str(code.error), int(side), len(data), text, code)
+
+
+def to_text(data: bytes) -> str:
+    """Base45. Raises MissingExtraError."""
+    try:
+        from base45 import b45encode
+    except ImportError as error:
+        raise _missing(error) from error
+    return str(b45encode(data), "ascii")
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether data begins like a picture of a common format; not a pixel of it is decoded."""
+    Image.init()
+    known = [form for form in _PICTURES if form in Image.OPEN]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # size and metadata are a matter for reading it
+        try:
+            with Image.open(io.BytesIO(data), formats=known):
+                return True
+        except UnidentifiedImageError:
+            return data[4:8] == _BOXES
+        except Exception:  # known by its first bytes, and broken or too large: reading will tell
+            return True
+
+
+def contents(image: Source) -> list[bytes]:
+    """What every QR code in a picture holds, each different one once. Raises ImageError."""
+    try:
+        import zxingcpp
+    except ImportError as error:
+        raise _missing(error) from error
+    grey = load_image(image).convert("L")
+    grey.thumbnail((MOST_SIDE, MOST_SIDE), reducing_gap=2.0)
+    wanted = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    found = zxingcpp.read_barcodes(grey, formats=wanted)
+    if not found and max(grey.size) <= MOST_SIDE // 2:
+        # The reader finds a third of the blurred, slanted codes that it misses in twice the size.
+        larger = grey.resize((2 * grey.width, 2 * grey.height), Image.Resampling.BICUBIC)
+        found = zxingcpp.read_barcodes(larger, formats=wanted)
+    return list(dict.fromkeys(code.bytes for code in found))
+
+
+def read(image: Source, *, bare: bool = False) -> bytes:
+    """The .stc file in a picture, or a photograph, of its QR code.
+
+    Codes that hold something else do not matter, unless a bare file is looked for, which nothing
+    tells from other bytes. Whether the file is sound is for its reader to say.
+
+    Raises NoCodeError, SeveralCodesError, BadMagicError for a code that holds no .stc file,
+    ImageError, MissingExtraError.
+    """
+    codes = contents(image)
+    if not codes:
+        raise NoCodeError(
+            "no QR code can be read in the picture; take it closer, straight and sharp, with the "
+            "white border around the code"
+        )
+    files = [_untext(code) for code in codes]
+    if not bare:
+        files = list(dict.fromkeys(file for file in files if has_header(file)))
+    if len(files) > 1:
+        raise SeveralCodesError(f"{len(files)} QR codes in the picture: crop it to one of them")
+    if not files:
+        raise BadMagicError(f"the QR code holds no .stc file: it begins with {codes[0][:24]!r}")
+    return files[0]
+
+
+def _untext(code: bytes) -> bytes:
+    """The bytes behind Base45 text; anything else stays what it is."""
+    if not _BASE45.issuperset(code):
+        return code
+    try:
+        from base45 import b45decode
+
+        return bytes(b45decode(code))
+    except ImportError as error:
+        raise _missing(error) from error
+    except ValueError:
+        return code
+
+
+def _check(version: int, ecc: str) -> None:
+    if version not in VERSIONS:
+        raise ValueError(f"a QR code has a version of 1 to 40, not {version}")
+    if ecc not in LEVELS:
+        raise ValueError(f"a QR code has level {', '.join(LEVELS)}, not {ecc!r}")
+
+
+def _missing(error: ImportError) -> MissingExtraError:
+    return MissingExtraError(f"{error.name} is missing: pip install 'stc[qr]'")

@@ -1,0 +1,165 @@
+"""`stc compare`: two pictures or .stc files, side by side and in figures."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stc.cli.decode import picture_format, size
+from stc.cli.files import read_all, same_file, write_whole
+from stc.errors import MissingExtraError, StcError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
+
+EPILOG = """\
+Both are compared as faces on the canvas of 128x128 pixels: a .stc file is decoded, a picture is
+framed as `stc encode` does it. PSNR and SSIM are over RGB; identity is the share of what a face
+recogniser attends to in A that B has, as in `stc encode`. Needs pip install 'stc[compare]'.
+
+examples:
+  stc compare photo.jpg face.stc
+  stc compare photo.jpg face.stc -o pair.png
+  stc compare a.stc b.stc --json
+"""
+
+GAP = 8  # pixels between the faces and around the captions
+
+
+@dataclass(frozen=True)
+class Face:
+    """One of the two."""
+
+    name: str
+    size: int  # bytes of the file
+    decoded: bool  # from a .stc file
+    canvas: npt.NDArray[np.uint8]  # [128, 128, 3]
+
+
+def add_parser(verbs: Any) -> argparse.ArgumentParser:
+    """Add the verb to argparse's subparsers."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "compare",
+        help="two pictures or .stc files, side by side",
+        description="Compare two faces, each a picture or a .stc file.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("first", metavar="A", help="picture or .stc file, or - for stdin")
+    parser.add_argument("second", metavar="B", help="picture or .stc file")
+    parser.add_argument("-o", "--output", metavar="OUT", help="picture of both, or - for stdout")
+    parser.add_argument("--json", action="store_true", help="figures as one JSON object")
+    parser.add_argument(
+        "--size", type=size, default=256, metavar="PX", help="of each face in OUT; 256 if not given"
+    )
+    parser.add_argument(
+        "--align",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="find and align faces in pictures: unless aligned already (auto), always, or never",
+    )
+    parser.add_argument(
+        "--face", choices=("only", "largest"), default="only", help="of several faces in a picture"
+    )
+    parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
+    parser.set_defaults(run=run, usage_error=parser.error)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare, print, draw."""
+    if options.output == "-" and options.json:
+        options.usage_error("--json and -o - cannot both write to stdout")
+    if options.first == options.second == "-":
+        options.usage_error("only one of the two can come from stdin")
+    form = None if options.output is None else picture_format(options.output)
+    for name in (options.first, options.second):
+        if options.output is not None and same_file(name, options.output):
+            raise StcError(f"{name} is both input and output")
+    first, second = pair = [load(name, options) for name in (options.first, options.second)]
+    figures = measure(first, second, options.model)
+    if form is not None:
+        from stc import marking
+
+        picture = side_by_side(pair, options.size, figures)
+        buffer = io.BytesIO()
+        if any(face.decoded for face in pair):
+            sizes = " and ".join(str(face.size) for face in pair if face.decoded)
+            buffer.write(marking.save(picture, form, marking.note(sizes)))
+        else:
+            picture.save(buffer, form)
+        write_whole(options.output, buffer.getvalue())
+    if options.json:
+        files = {
+            key: {"file": face.name, "bytes": face.size}
+            for key, face in zip("ab", pair, strict=True)
+        }
+        finite = {k: v if math.isfinite(v) else None for k, v in figures.items()}
+        print(json.dumps({**files, **finite}))
+    elif not options.quiet and options.output != "-":
+        for face in pair:
+            print(f"{face.name}: {face.size} bytes")
+        print(describe(figures))
+    return 0
+
+
+def load(name: str, options: argparse.Namespace) -> Face:
+    """A picture or a .stc file as a face on the canvas."""
+    import numpy as np
+
+    from stc.bitstream import has_header
+
+    data = read_all(name)
+    if has_header(data):
+        from stc.api import decode
+
+        return Face(name, len(data), True, np.array(decode(data, model=options.model)))
+    from stc.imaging import frame
+
+    canvas = frame(io.BytesIO(data), align=options.align, face=options.face)
+    return Face(name, len(data), False, canvas)
+
+
+def measure(first: Face, second: Face, model: str | None) -> dict[str, float]:
+    """PSNR in dB, SSIM, and the share of the first one's identity that the second one has."""
+    from stc.codec.codec import load_codec
+    from stc.evaluation import metrics
+
+    pair = first.canvas[None], second.canvas[None]
+    try:
+        ssim = metrics.ssim(*pair)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{error.name} is missing: pip install 'stc[compare]'") from error
+    identity = load_codec(model).likeness(first.canvas, second.canvas).identity
+    return {"psnr": float(metrics.psnr(*pair)[0]), "ssim": float(ssim[0]), "identity": identity}
+
+
+def describe(figures: dict[str, float]) -> str:
+    """The figures on one line."""
+    return "PSNR {psnr:.2f} dB, SSIM {ssim:.3f}, identity {identity:.3f}".format(**figures)
+
+
+def side_by_side(pair: list[Face], side: int, figures: dict[str, float]) -> Image.Image:
+    """Both faces, `side` pixels each, with their bytes and the figures below."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    letters = max(8, side // 18)
+    font = ImageFont.load_default(letters)
+    height = side + 2 * (letters + GAP) + 2 * GAP
+    sheet = Image.new("RGB", (2 * side + 3 * GAP, height), "white")
+    draw = ImageDraw.Draw(sheet)
+    below = side + 2 * GAP
+    for place, face in enumerate(pair):
+        left = GAP + place * (side + GAP)
+        picture = Image.fromarray(face.canvas).resize((side, side), Image.Resampling.LANCZOS)
+        sheet.paste(picture, (left, GAP))
+        words = ".stc file" if face.decoded else "picture"
+        draw.text((left, below), f"{words}, {face.size} bytes", "black", font)
+    draw.text((GAP, below + letters + GAP), describe(figures), "black", font)
+    return sheet

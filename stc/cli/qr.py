@@ -1,0 +1,105 @@
+"""`stc qr`: a .stc file -> its QR code; and the options of symbols that `stc encode` shares."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from stc.bitstream import parse_header
+from stc.cli.files import MOST_BYTES, add_paths, for_each, pair_up, read_all, write_whole
+from stc.errors import StcError
+
+EPILOG = """\
+The smallest symbol that holds the file is made, with the highest error correction that fits into
+it. OUT may end with .png, .svg, .pdf or .eps; - and folders get PNG. `stc decode` reads the code
+back, from the picture or from a photograph. Needs pip install 'stc[qr]'.
+
+examples:
+  stc qr face.stc -o code.png
+  stc qr face.stc -o code.svg --ecc Q
+  stc qr face.stc -o code.png --text              for scanners that hand on text alone
+  stc qr faces/*.stc -o codes/
+"""
+
+KINDS = (".png", ".svg", ".pdf", ".eps")
+
+
+def add_parser(verbs: Any) -> argparse.ArgumentParser:
+    """Add the verb to argparse's subparsers."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "qr",
+        help=".stc file -> QR code",
+        description="Turn a .stc file into a QR code.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_paths(parser, ".stc file")
+    add_symbol(parser, "its version, 1 to 40; else the smallest that holds the file")
+    parser.add_argument(
+        "--scale",
+        type=scale,
+        default=8,
+        metavar="PX",
+        help="pixels a module, or points in .pdf and .eps, 1 to 64; 8 if not given",
+    )
+    parser.add_argument("--bare", action="store_true", help="the input was made with --bare")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_symbol(parser: argparse._ActionsContainer, version_help: str) -> None:
+    """The options that describe a symbol."""
+    parser.add_argument(
+        "--ecc",
+        choices=("L", "M", "Q", "H"),
+        default="M",
+        help="least error correction: about 7, 15, 25 or 30 %% may be unreadable; M if not given",
+    )
+    parser.add_argument("--qr-version", type=version, metavar="V", help=version_help)
+    parser.add_argument(
+        "--text", action="store_true", help="Base45 text in place of raw bytes, takes 3 %% more"
+    )
+
+
+def version(text: str) -> int:
+    """The version of a QR code, 1 to 40."""
+    return _whole(text, 40)
+
+
+def scale(text: str) -> int:
+    """Pixels a module, 1 to 64."""
+    return _whole(text, 64)
+
+
+def _whole(text: str, most: int) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {most}")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the code of every input."""
+    pairs = pair_up(options.inputs, options.output, ".png")
+
+    def work(name: str, target: str) -> str:
+        kind = picture_kind(target)
+        data = read_all(name, MOST_BYTES)
+        if not options.bare:
+            parse_header(data)
+
+        from stc.carriers import qr
+
+        symbol = qr.make(data, ecc=options.ecc, version=options.qr_version, text=options.text)
+        write_whole(target, symbol.draw(kind, options.scale))
+        return f"{target}: {symbol}, {len(data)} bytes"
+
+    return for_each(pairs, work, options)
+
+
+def picture_kind(target: str) -> str:
+    """The kind of picture that a file name asks for. Raises StcError."""
+    suffix = ".png" if target == "-" else Path(target).suffix.lower()
+    if suffix not in KINDS:
+        raise StcError(f"cannot write a QR code named {target!r}: end it with {', '.join(KINDS)}")
+    return suffix[1:]

@@ -1,0 +1,111 @@
+"""Pillow opens and saves .stc files once this module is imported.
+
+>>> import stc.pillow
+>>> Image.open("face.stc").thumbnail((64, 64))
+>>> Image.open("photo.jpg").save("face.stc", max_bytes=192)
+
+Opening reads the header and checks the checksum; the model, and torch with it, is loaded with the
+pixels. `info` holds `version`, `fingerprint`, `tokens`, `bytes`, and a `comment` that JPEG and GIF
+take over. `save` takes `max_bytes` or `level`, `align`, `face` and `model` like `stc.encode`, and
+`quality` for programs that know no other dial: 32 bytes at 0 to 384 bytes at 100. Other options are
+ignored, as Pillow's own formats do.
+
+What is no .stc file is left to other plug-ins (UnidentifiedImageError); one that is damaged, of
+another version or of a missing model, and a picture that cannot be coded, is an OSError whose
+`__cause__` is the StcError.
+"""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from PIL import Image, ImageFile
+
+from stc.bitstream import has_header, parse_header
+from stc.carriers.ndef import MEDIA_TYPE
+from stc.errors import StcError
+from stc.marking import note
+
+FORMAT = "STC"
+
+_MOST = 1 << 16  # bytes; no .stc file is so long
+_CANVAS = 128
+_QUALITY = (32, 384)  # bytes at the two ends of the dial
+_OPTIONS = ("max_bytes", "level", "align", "face", "model")
+
+
+class StcImageFile(ImageFile.ImageFile):
+    """A .stc file as Pillow sees it: RGB, 128 x 128 pixels."""
+
+    format = FORMAT
+    format_description = "STC face"
+    _data: bytes | None = None  # what is still to be decoded
+
+    def _open(self) -> None:
+        assert self.fp is not None  # noqa: S101 - Pillow has just set it
+        data = self.fp.read(_MOST)
+        if not has_header(data):
+            raise SyntaxError("not a .stc file")  # what Pillow takes for "ask the next plug-in"
+        try:
+            header = parse_header(data)
+        except StcError as error:
+            raise OSError(str(error)) from error
+        self._mode = "RGB"
+        self._size = (_CANVAS, _CANVAS)
+        self.tile = []  # nothing for Pillow's own decoders
+        self.info.update(
+            version=header.version,
+            fingerprint=header.fingerprint.hex(),
+            tokens=header.tokens,
+            bytes=len(data),
+            comment=note(len(data)),
+        )
+        self._data = data
+
+    def load(self) -> Any:
+        """Decode the pixels, once."""
+        if self._data is not None:
+            from stc.api import decode
+
+            try:
+                picture = decode(self._data)
+            except StcError as error:
+                raise OSError(str(error)) from error
+            self.im = picture.im
+            self._data = None
+            if self.fp is not None and self._exclusive_fp:
+                self.fp.close()
+        return super().load()
+
+
+def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
+    """Pillow's hook: encode `image` into `file`."""
+    given = getattr(image, "encoderinfo", {})
+    options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
+    quality = given.get("quality")
+    if isinstance(quality, int) and quality >= 0 and not {"max_bytes", "level"} & options.keys():
+        low, high = _QUALITY
+        options["max_bytes"] = low + round((high - low) * min(quality, 100) / 100)
+
+    from stc.api import encode
+
+    try:
+        data = encode(image, **options)
+    except StcError as error:
+        raise OSError(str(error)) from error
+    file.write(data)
+
+
+def _accept(prefix: bytes) -> bool:
+    return has_header(prefix)
+
+
+def register() -> None:
+    """Make the format known to Pillow; importing this module does it."""
+    Image.register_open(FORMAT, StcImageFile, _accept)
+    Image.register_save(FORMAT, save)
+    Image.register_extension(FORMAT, ".stc")
+    Image.register_mime(FORMAT, MEDIA_TYPE)
+
+
+register()

@@ -1,0 +1,95 @@
+"""Two faces side by side."""
+
+import json
+import sys
+
+import pytest
+from PIL import Image
+
+import stc
+from stc.cli.main import main
+
+ASTRONAUT = "tests/assets/astronaut.png"
+
+
+@pytest.fixture
+def path(face_file, tmp_path):
+    path = tmp_path / "face.stc"
+    path.write_bytes(face_file)
+    return path
+
+
+def test_figures_and_picture(path, tmp_path, capsys):
+    out = tmp_path / "pair.png"
+    assert main(["compare", ASTRONAUT, str(path), "-o", str(out), "--size", "100"]) == 0
+    first, second, figures = capsys.readouterr().out.splitlines()
+    assert first == f"{ASTRONAUT}: 181245 bytes"
+    assert second == f"{path}: {path.stat().st_size} bytes"
+    for word in ("PSNR", "SSIM", "identity"):
+        assert word in figures
+    with Image.open(out) as picture:
+        assert picture.width == 2 * 100 + 3 * 8
+        assert "Reconstructed" in picture.text["Description"]
+        assert picture.getpixel((116 + 50, 50)) != (255, 255, 255)
+
+
+def test_figures_are_those_of_encode(path, capsys):
+    assert main(["encode", ASTRONAUT, "-o", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert main(["compare", "--json", ASTRONAUT, str(path)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["b"] == {"file": str(path), "bytes": path.stat().st_size}
+    assert f"{found['psnr']:.1f} dB" in said
+    assert f"quality {found['identity']:.3f}" in said
+    assert 0.4 < found["ssim"] < 1
+
+
+def test_a_file_and_itself(path, face_file, tmp_path, capsys):
+    assert main(["compare", "--json", str(path), str(path)]) == 0
+    same = json.loads(capsys.readouterr().out)
+    assert same["psnr"] is None
+    assert same["ssim"] == pytest.approx(1)
+    assert same["identity"] == pytest.approx(1)
+    picture = tmp_path / "face.png"
+    stc.decode(face_file).save(picture)
+    words = ["compare", "--align", "never", str(path), str(picture), "-o", str(tmp_path / "p.jpg")]
+    assert main(words) == 0
+    assert "PSNR inf dB" in capsys.readouterr().out
+
+
+def test_two_pictures_are_not_called_reconstructed(tmp_path):
+    out = tmp_path / "pair.png"
+    assert main(["compare", ASTRONAUT, ASTRONAUT, "-o", str(out), "-q"]) == 0
+    with Image.open(out) as picture:
+        assert picture.text == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["GREEN", "FACE"], 3, "no face found"),
+        (["FACE", "missing.png"], 1, "missing.png: No such file"),
+        (["FACE", "pyproject.toml"], 7, "not a picture"),
+        (["FACE", "FACE", "-o", "x.xyz"], 7, "cannot write a picture"),
+        (["FACE", ASTRONAUT, "-o", ASTRONAUT], 1, "both input and output"),
+    ],
+)
+def test_errors(words, code, message, path, tmp_path, capsys):
+    green = tmp_path / "green.png"
+    Image.new("RGB", (200, 200), "green").save(green)
+    names = {"FACE": str(path), "GREEN": str(green)}
+    assert main(["compare", *[names.get(word, word) for word in words]]) == code
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["-", "-"], ["-", "x", "--json", "-o", "-"]])
+def test_wrong_commands(words, capsys):
+    with pytest.raises(SystemExit):
+        main(["compare", *words])
+    assert "std" in capsys.readouterr().err
+
+
+def test_a_missing_library_names_the_extra(path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchmetrics.functional.image", None)
+    assert main(["compare", str(path), str(path)]) == 1
+    assert "pip install 'stc[compare]'" in capsys.readouterr().err
