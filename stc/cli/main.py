@@ -27,6 +27,7 @@ exit codes:
   1  any other failure                 5  the byte limit is too small
   2  the command was typed wrongly     6  the model is missing or another one
   3  no usable face in the picture     7  the input is no picture that can be read
+  8  a template cannot be protected or matched: a wrong key, a revoked record
 """
 
 
