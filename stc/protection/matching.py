@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from stc.protection.record import ProtectedTemplate, id_to_name
 from stc.protection.renewal import Revocations
 from stc.protection.rotation import dot, mixing, normalise
 from stc.protection.stream import Parameters, draw
-from stc.protection.template import Floats, GroupedTemplate, unit
+from stc.protection.template import Floats, GroupedTemplate, as_floats, check_arrays, unit
 
 Scores = npt.NDArray[np.float32]  # [N]
 
@@ -72,19 +73,42 @@ def match_many(
     return scores
 
 
+def match_pairs(
+    features: Any,
+    weights: Any,
+    gallery: Gallery,
+    key: Key,
+    *,
+    backend: Backend = "numpy",
+    device: str = "cpu",
+) -> Scores:
+    """How alike query i, of features [N, m, c] and weights [N, m], and record i are: [N]."""
+    features, weights = as_floats(features, 3), as_floats(weights, 2)
+    check_arrays(features, weights)
+    if len(features) != len(gallery):
+        raise TemplateError(f"{len(features)} queries and {len(gallery)} records are no pairs")
+    return _match(features, weights, gallery, key, backend, device)
+
+
 def _match_gallery(
     query: GroupedTemplate, gallery: Gallery, key: Key, backend: Backend, device: str
 ) -> Scores:
+    return _match(query.features[None], query.weights[None], gallery, key, backend, device)
+
+
+def _match(
+    features: Floats, weights: Floats, gallery: Gallery, key: Key, backend: Backend, device: str
+) -> Scores:
+    """Queries [N or 1, m, c] and [N or 1, m] against N records."""
     parameters = gallery.parameters
-    if query.shape != (parameters.groups, parameters.size):
+    if features.shape[1:] != (parameters.groups, parameters.size):
         raise TemplateError(
-            f"the query is {query.shape[0]} x {query.shape[1]}, "
+            f"the query is {features.shape[1]} x {features.shape[2]}, "
             f"the record {parameters.groups} x {parameters.size}"
         )
     xp, move = module(backend, device)
-    features, weights = _evidence(query)
+    rows, evidence = _evidence(features, weights)
     matrix, scores = move(mixing(parameters.size)), np.zeros(len(gallery), np.float32)
-    features, weights, own = move(features), move(weights), move(query.weights)
     for start in range(0, len(gallery), CHUNK):
         some = slice(start, start + CHUNK)
         names = [id_to_name(one) for one in gallery.record_ids[some]]
@@ -92,25 +116,32 @@ def _match_gallery(
         # All of them at once, in constant time.
         if not hmac.compare_digest(drawn.tags.tobytes(), b"".join(gallery.tags[some])):
             raise WrongKeyError("the record was not made with this key")
+        of = some if len(features) > 1 else slice(None)
         stored = move(gallery.features[some])
         turned = turn(
-            xp, features, own, move(drawn.noise), move(drawn.signs), matrix, parameters.alpha
+            xp,
+            move(rows[of]),
+            move(weights[of]),
+            move(drawn.noise),
+            move(drawn.signs),
+            matrix,
+            parameters.alpha,
         )
-        rows = normalise(xp, turned * (stored != 0))
-        cosines = dot(xp, rows, normalise(xp, stored))
-        found = xp.clip((cosines * weights).sum(-1), -1, 1)
+        kept = normalise(xp, turned * (stored != 0))
+        cosines = dot(xp, kept, normalise(xp, stored))
+        found = xp.clip((cosines * move(evidence[of])).sum(-1), -1, 1)
         scores[some] = found if xp is np else found.cpu().numpy()
     return scores
 
 
-def _evidence(query: GroupedTemplate) -> tuple[Floats, Floats]:
+def _evidence(features: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Unit features, and weights that give what empty groups weigh to the others.
 
     An empty group would turn into the noise itself, and so look like anybody's.
     """
-    features = unit(query.features)
-    weights = query.weights * features.any(-1)
-    total = weights.sum()
-    if total <= 0:
+    rows = unit(features)
+    left = weights * rows.any(-1)
+    total = left.sum(-1, keepdims=True)
+    if (total <= 0).any():
         raise TemplateError("the query has weight in empty groups alone: it shows nobody")
-    return features, np.asarray(weights / total, np.float32)
+    return rows, np.asarray(left / total, np.float32)

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from stc.errors import TemplateError, WrongKeyError
-from stc.protection import Gallery, GroupedTemplate, Key, match, match_many, protect, protect_many
+from stc.protection import (
+    Gallery,
+    GroupedTemplate,
+    Key,
+    match,
+    match_many,
+    match_pairs,
+    protect,
+    protect_many,
+)
 from stc.protection.template import similarity
 from tests.protection.conftest import random_arrays, random_template
 
@@ -63,6 +72,17 @@ def test_one_to_many_is_one_to_one_many_times(key, template):
     assert match_many(template, list(gallery), key) == pytest.approx(scores, abs=1e-6)
     alone = protect(GroupedTemplate(features[17], weights[17]), key, "r17")
     assert alone.features == pytest.approx(gallery[17].features, abs=1e-6)
+
+
+def test_pairs_are_one_to_one_many_times(key):
+    features, weights = random_arrays(300, seed=6)
+    gallery = protect_many(features[::-1], weights[::-1], key, list(range(300)))
+    scores = match_pairs(features, weights, gallery, key)
+    for i in (0, 150, 299):
+        query = GroupedTemplate(features[i], weights[i])
+        assert scores[i] == pytest.approx(match(query, gallery[i], key), abs=1e-6)
+    with pytest.raises(TemplateError, match="no pairs"):
+        match_pairs(features[:5], weights[:5], gallery, key)
 
 
 def test_a_gallery_of_mixed_parameters(key, template):

@@ -1,0 +1,114 @@
+"""Faces -> plain templates: any recogniser, by its last map through a head, or by its embedding."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stc.errors import ModelMissingError, TemplateError
+from stc.protection.fit import Looks
+from stc.protection.heads import Head, load_head, shipped_head
+from stc.protection.template import Floats, GroupedTemplate, unit
+from stc.recognition.base import Recogniser, open_recogniser
+
+Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3] on the canvas
+
+SIZE = 16  # dimensions of a group
+PLAIN = "plain"  # in place of a head: the embedding, cut
+_PART = 64  # faces at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Extractor:
+    """Faces on the canvas -> grouped templates, of one recogniser.
+
+    head: from its last map; None cuts its embedding into groups of 16 instead, which count by
+    their energy. Both see the face and its mirror image.
+    """
+
+    recogniser: Recogniser
+    head: Head | None
+
+    @property
+    def key(self) -> str:
+        """Changes when templates would be others."""
+        if self.head is None:
+            return f"{self.recogniser.key}-{PLAIN}"
+        digest = hashlib.sha256()
+        for name, value in sorted(self.head.state_dict().items()):
+            digest.update(name.encode() + value.numpy().tobytes())
+        return f"{self.recogniser.key}-{digest.hexdigest()[:16]}"
+
+    def template(self, face: npt.NDArray[np.uint8]) -> GroupedTemplate:
+        """The template of one face, uint8 [128, 128, 3]."""
+        features, weights = self.extract(face[None])
+        return GroupedTemplate(features[0], weights[0])
+
+    def extract(self, faces: Faces) -> tuple[Floats, Floats]:
+        """Features [N, m, c] and weights [N, m]."""
+        return self.from_looks(look_twice(self.recogniser, faces, maps=self.head is not None))
+
+    @torch.inference_mode()
+    def from_looks(self, looks: Looks) -> tuple[Floats, Floats]:
+        """The same from what the recogniser said of the faces already."""
+        if self.head is None:
+            return cut(looks.embeddings)
+        if looks.maps.shape[2] != self.head.channels:
+            raise TemplateError(
+                f"the map has {looks.maps.shape[2]} channels, the head wants {self.head.channels}"
+            )
+        features, weights = [], []
+        for start in range(0, len(looks.maps), _PART):
+            both = torch.from_numpy(looks.maps[start : start + _PART].astype(np.float32))
+            made = self.head(both[:, 0], both[:, 1])
+            features.append(made[0])
+            weights.append(made[1])
+        return torch.cat(features).numpy(), torch.cat(weights).numpy()
+
+
+def open_extractor(text: str, head: str | None = None) -> Extractor:
+    """dlib, or NAME=FILE.onnx, with a head file, or `plain`, or (None) the head that ships.
+
+    Raises StcError; ModelMissingError if no head ships for the recogniser and none is named.
+    """
+    recogniser = open_recogniser(text)
+    if head == PLAIN:
+        return Extractor(recogniser, None)
+    path = shipped_head(recogniser.key) if head is None else Path(head)
+    if path is None:
+        raise ModelMissingError(
+            f"no head ships for {text}: make one with stc protect fit, or give --head {PLAIN}"
+        )
+    return Extractor(recogniser, load_head(path, recogniser.key))
+
+
+def look_twice(recogniser: Recogniser, faces: Faces, *, maps: bool = True) -> Looks:
+    """What the recogniser says of faces and of their mirror images, put together."""
+    told, seen = [], []
+    for start in range(0, len(faces), _PART):
+        some = np.ascontiguousarray(faces[start : start + _PART])
+        mirrored = np.ascontiguousarray(some[:, :, ::-1])
+        if maps:
+            (one, map_one), (two, map_two) = recogniser.look(some), recogniser.look(mirrored)
+            seen.append(np.stack([map_one, map_two], 1).astype(np.float16))
+        else:
+            one, two = recogniser.embed(some), recogniser.embed(mirrored)
+            seen.append(np.zeros((len(some), 2, 0, 1, 1), np.float16))
+        told.append(unit(one) + unit(two))
+    return Looks(np.concatenate(told), np.concatenate(seen))
+
+
+def cut(embeddings: Floats) -> tuple[Floats, Floats]:
+    """Embeddings [N, D] as features [N, D/16, 16], the last group filled up with zeros, and
+    weights: each group's share of the squared length, so that the plain score is near the cosine.
+    """
+    count, size = embeddings.shape
+    padded = np.pad(unit(embeddings), ((0, 0), (0, -size % SIZE)))
+    features = padded.reshape(count, -1, SIZE)
+    energy = np.square(features).sum(2)
+    return features, np.asarray(energy / energy.sum(1, keepdims=True), np.float32)
