@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from stc import __version__
-from stc.cli import decode, encode, evaluate, info, train
+from stc.cli import decode, encode, evaluate, info, protect, train
 from stc.errors import StcError
 
 DESCRIPTION = "Put a human face into 50 to 400 bytes, and get it back."
@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stc {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for module in (encode, decode, info, train, evaluate):
+    for module in (encode, decode, info, train, evaluate, protect):
         verb = module.add_parser(verbs)
         loudness = verb.add_mutually_exclusive_group()
         loudness.add_argument("-v", "--verbose", action="store_true", help="say what is being done")

@@ -107,7 +107,7 @@ def _neighbours(unit: Tensor) -> npt.NDArray[np.int64]:
     found = [
         (part @ unit.T).topk(min(_ALIKE, len(unit)), dim=1).indices for part in unit.split(1024)
     ]
-    return torch.cat(found).numpy()  # type: ignore[no-any-return]
+    return torch.cat(found).numpy()
 
 
 def _draw(
@@ -128,7 +128,10 @@ def _correlations(
     apart = ~np.eye(len(rows), dtype=bool)
     near = np.argsort(-np.where(apart, theirs, -2), axis=1)[:, :_ALIKE]
     close = [np.take_along_axis(values, near, 1).ravel() for values in (ours, theirs)]
-    return (
-        float(np.corrcoef(ours[apart], theirs[apart])[0, 1]),
-        float(np.corrcoef(*close)[0, 1]),
-    )
+    whole = [values[apart] for values in (ours, theirs)]
+    return _correlation(*whole), _correlation(*close)
+
+
+def _correlation(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> float:
+    one, other = (values.astype(np.float64) - values.mean() for values in (left, right))
+    return float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum()))

@@ -55,6 +55,12 @@ class ProtectedTemplate:
         return self.parameters.drop
 
     @property
+    def label(self) -> str:
+        """The record id for people to read."""
+        shown = self.record_id
+        return shown.hex() if isinstance(shown, bytes) else str(shown)
+
+    @property
     def name(self) -> bytes:
         """The record id with its type, as bytes."""
         return id_to_name(self.record_id)
