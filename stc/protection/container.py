@@ -75,7 +75,7 @@ def _read(data: memoryview, start: int) -> tuple[ProtectedTemplate, int]:
         raise TruncatedError(f"{len(data) - start} bytes are less than the header's {_HEADER.size}")
     fields = _HEADER.unpack_from(data, start)
     bits, groups, size, kept, steps, generation, tag, length = fields[2:]
-    sound = 1 <= groups <= MOST_GROUPS and 2 <= size <= MOST_DIMENSIONS and 1 <= kept <= size
+    sound = 1 <= groups <= MOST_GROUPS and 2 <= size <= MOST_DIMENSIONS and 2 <= kept <= size
     if not (sound and steps <= STEPS and 2 <= bits <= 8 and 2 <= length <= LONGEST_ID + 1):
         raise CorruptError("the header's numbers are none that a record can have")
     body = start + _HEADER.size + length

@@ -15,7 +15,7 @@ from stc.protection.gallery import Gallery
 from stc.protection.key import Key
 from stc.protection.record import ProtectedTemplate, id_to_name
 from stc.protection.renewal import Revocations
-from stc.protection.rotation import dot, mixing, normalise
+from stc.protection.rotation import across, dot, mixing, normalise
 from stc.protection.stream import Parameters, draw
 from stc.protection.template import Floats, GroupedTemplate, as_floats, check_arrays, unit
 
@@ -31,9 +31,10 @@ def match(
 ) -> float:
     """How alike the query and a record are, in [-1, 1].
 
-    The query turns as the record's face did, but by alpha less its own weights; it loses the
-    dimensions that the record lacks; the score is the cosine of every group by the query's weight.
-    Scores lie close to one, the closer the larger alpha: choose a threshold for the parameters.
+    The query turns as the record's face did, but by alpha less its own weights, and loses the
+    dimensions that the record lacks. Of both the part along the noise is taken out: it is the
+    larger part, and says nothing of the face. The score is the cosine of what is left in every
+    group, by the query's weight; like a plain one, it is near zero for strangers.
     Raises WrongKeyError, RevokedError, and TemplateError if the shapes differ.
     """
     if revoked is not None:
@@ -127,8 +128,11 @@ def _match(
             matrix,
             parameters.alpha,
         )
-        kept = normalise(xp, turned * (stored != 0))
-        cosines = dot(xp, kept, normalise(xp, stored))
+        kept = turned * (stored != 0)
+        if parameters.steps:  # where nothing turned there is no noise to be taken out
+            noise = normalise(xp, move(drawn.noise) * (stored != 0))
+            kept, stored = (across(xp, rows, noise) for rows in (kept, stored))
+        cosines = dot(xp, normalise(xp, kept), normalise(xp, stored))
         found = xp.clip((cosines * move(evidence[of])).sum(-1), -1, 1)
         scores[some] = found if xp is np else found.cpu().numpy()
     return scores

@@ -55,14 +55,14 @@ def slerp(xp: Any, start: Any, end: Any, amount: Any) -> Any:
     least gives it. A `start` of zeros gives `end`.
     """
     cosine = dot(xp, start, end)
-    across = end - cosine[..., None] * start
-    sine = xp.sqrt(dot(xp, across, across))
+    side = end - cosine[..., None] * start
+    sine = xp.sqrt(dot(xp, side, side))
     apart = sine > _TINY
-    across = across / xp.where(apart, sine, xp.ones_like(sine))[..., None]
+    side = side / xp.where(apart, sine, xp.ones_like(sine))[..., None]
     if not bool(apart.all()):
-        across = xp.where(apart[..., None], across, _at_right_angles(xp, start))
+        side = xp.where(apart[..., None], side, _at_right_angles(xp, start))
     angle = amount * xp.arctan2(sine, cosine)
-    turned = xp.cos(angle)[..., None] * start + xp.sin(angle)[..., None] * across
+    turned = xp.cos(angle)[..., None] * start + xp.sin(angle)[..., None] * side
     there = dot(xp, start, start) > 0.5
     return turned if bool(there.all()) else xp.where(there[..., None], turned, end)
 
@@ -79,6 +79,11 @@ def dot(xp: Any, left: Any, right: Any) -> Any:
     if xp is np:  # an einsum that makes no array of the products; torch's is slower than that array
         return np.einsum("...c,...c->...", left, right)
     return (left * right).sum(-1)
+
+
+def across(xp: Any, rows: Any, noise: Any) -> Any:
+    """The part of rows [..., c] at right angles to unit rows of noise."""
+    return rows - dot(xp, rows, noise)[..., None] * noise
 
 
 def normalise(xp: Any, rows: Any) -> Any:

@@ -49,8 +49,8 @@ class Parameters:
         if not 0 <= drop < 1:
             raise TemplateError(f"drop is at least 0 and less than 1, not {drop}")
         kept = size - round(drop * size)
-        if kept < 1:
-            raise TemplateError(f"drop {drop} leaves none of {size} dimensions")
+        if kept < 2:  # of a single one nothing is left once the noise is taken out
+            raise TemplateError(f"drop {drop} leaves {kept} of {size} dimensions, 2 are needed")
         return cls(groups, size, kept, round(alpha * STEPS))
 
     @property

@@ -117,7 +117,8 @@ def test_fit_and_attack(tmp_path, capsys):
     (tmp_path / "pairs.txt").write_text("\n".join(lines))
     docs = tmp_path / "page.md"
     docs.write_text(
-        "before\n<!-- results: stc protect attack -->\nof another run\n<!-- end of results -->\nafter\n"
+        "before\n<!-- results: stc protect attack -->\n"
+        "of another run\n<!-- end of results -->\nafter\n"
     )
     words = ["--images", tmp_path / "faces", "--pairs", tmp_path / "pairs.txt"]
     words += ["--faces", tmp_path / "others", "--subject", f"x,{head}", "--subject", "x,plain"]

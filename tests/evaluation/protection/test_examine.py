@@ -1,0 +1,69 @@
+"""All of the proof, on a subject drawn at random."""
+
+import numpy as np
+import pytest
+
+from stc.errors import DataError
+from stc.evaluation.protection import attacks, linking, report, tradeoff
+from stc.evaluation.protection.accuracy import stored
+from stc.evaluation.protection.attacks import choose_victims
+from stc.evaluation.protection.run import examine
+from stc.evaluation.protection.tradeoff import Setting
+from stc.protection import Key, protect_many
+
+
+@pytest.fixture(scope="module")
+def findings(subject):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linking, "RESAMPLES", 20)
+        patch.setattr(attacks, "GUESSES", 20)
+        patch.setattr(tradeoff, "SETTINGS", (Setting(0.9, 0.5), Setting(0.9, 0.5, 2)))
+        return examine(subject, 0.9, 0.5)
+
+
+def test_a_secret_key_gives_nothing_away(findings):
+    secret = [r for r in findings.recoveries[report.OURS] if not r.stolen]
+    assert len(secret) == 3
+    assert max(abs(r.cosine) for r in secret) < 0.2
+    stolen = [r for r in findings.recoveries[report.OURS] if r.stolen]
+    assert max(r.cosine for r in stolen) > 0.7
+    links = {link.stolen: link.found for link in findings.links[report.OURS]}
+    assert links[True].d_sys > links[False].d_sys
+
+
+def test_accuracy_goes_down_with_what_is_dropped(findings):
+    assert findings.plain.right > 0.9
+    assert findings.grid[0.5, 0.0].right >= findings.grid[0.5, 0.75].right - 0.05
+    assert findings.bits[8][1] > findings.bits[4][1]
+
+
+def test_fewer_bits_give_less_back(findings):
+    eight, two = findings.curve
+    assert two.prior.cosine < eight.prior.cosine
+    assert two.size < eight.size
+
+
+def test_thinning_drops_more_where_weights_are_low(subject):
+    faces = subject.faces.take(np.arange(4))
+    gallery = protect_many(faces.features, faces.weights, Key.generate(), list("abcd"), 0.9, 0.25)
+    thin = tradeoff._thinned(gallery, faces.weights, Setting(0.9, 0.25, thin=True))
+    left = (thin.features != 0).sum(2)
+    light = faces.weights < np.median(faces.weights, axis=1, keepdims=True)
+    assert (left[light] == 4).all()
+    assert (left[~light] == 12).all()
+    with pytest.raises(AssertionError):
+        assert stored(gallery, 8)[0].features == pytest.approx(thin.features)
+
+
+def test_victims_are_people_with_two_pictures(subject):
+    victims = choose_victims(subject, 10)
+    names = subject.pairs.names
+    for one, other in zip(victims.rows, victims.others, strict=True):
+        assert names[one] != names[other]
+        assert names[one][:4] == names[other][:4]
+
+
+def test_marks_must_be_there(tmp_path):
+    (tmp_path / "x.md").write_text("nothing")
+    with pytest.raises(DataError, match="lacks the marks"):
+        report.write_between_marks(tmp_path / "x.md", "text")
