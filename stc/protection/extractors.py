@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +14,17 @@ import torch
 from stc.errors import ModelMissingError, TemplateError
 from stc.protection.fit import Looks
 from stc.protection.heads import Head, load_head, shipped_head
+from stc.protection.rotation import frame
 from stc.protection.template import Floats, GroupedTemplate, unit
 from stc.recognition.base import Recogniser, open_recogniser
 
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3] on the canvas
 
 SIZE = 16  # dimensions of a group
-PLAIN = "plain"  # in place of a head: the embedding, cut
+# In place of a head: the embedding, cut, or spread over more groups than it fills.
+PLAIN: Literal["plain"] = "plain"
+SPREAD: Literal["spread"] = "spread"
+SPREAD_GROUPS = 49
 _PART = 64  # faces at a time
 
 
@@ -27,18 +32,20 @@ _PART = 64  # faces at a time
 class Extractor:
     """Faces on the canvas -> grouped templates, of one recogniser.
 
-    head: from its last map; None cuts its embedding into groups of 16 instead, which count by
-    their energy. Both see the face and its mirror image.
+    head: from its last map, or what to do with its embedding instead: `plain` cuts it into groups
+    of 16, `spread` projects it onto 49 groups of 16 by a fixed tight frame, so that more is left
+    when dimensions are dropped. Groups of an embedding count by their energy. All see the face and
+    its mirror image.
     """
 
     recogniser: Recogniser
-    head: Head | None
+    head: Head | Literal["plain", "spread"]
 
     @property
     def key(self) -> str:
         """Changes when templates would be others."""
-        if self.head is None:
-            return f"{self.recogniser.key}-{PLAIN}"
+        if isinstance(self.head, str):
+            return f"{self.recogniser.key}-{self.head}"
         digest = hashlib.sha256()
         for name, value in sorted(self.head.state_dict().items()):
             digest.update(name.encode() + value.numpy().tobytes())
@@ -51,16 +58,16 @@ class Extractor:
 
     def extract(self, faces: Faces) -> tuple[Floats, Floats]:
         """Features [N, m, c] and weights [N, m]."""
-        return self.from_looks(look_twice(self.recogniser, faces, maps=self.head is not None))
+        return self.from_looks(look_twice(self.recogniser, faces, maps=isinstance(self.head, Head)))
 
     @torch.inference_mode()
     def from_looks(self, looks: Looks) -> tuple[Floats, Floats]:
         """The same from what the recogniser said of the faces already."""
-        if self.head is None:
-            return cut(looks.embeddings)
-        if looks.maps.shape[2] != self.head.channels:
+        if isinstance(self.head, str):
+            return cut(looks.embeddings) if self.head == PLAIN else spread(looks.embeddings)
+        if looks.maps.shape[2:] != self.head.shape:
             raise TemplateError(
-                f"the map has {looks.maps.shape[2]} channels, the head wants {self.head.channels}"
+                f"the map is {looks.maps.shape[2:]}, the head wants {self.head.shape}"
             )
         features, weights = [], []
         for start in range(0, len(looks.maps), _PART):
@@ -72,17 +79,17 @@ class Extractor:
 
 
 def open_extractor(text: str, head: str | None = None) -> Extractor:
-    """dlib, or NAME=FILE.onnx, with a head file, or `plain`, or (None) the head that ships.
+    """dlib, or NAME=FILE.onnx, with a head file, `plain`, `spread`, or (None) the head that ships.
 
     Raises StcError; ModelMissingError if no head ships for the recogniser and none is named.
     """
     recogniser = open_recogniser(text)
-    if head == PLAIN:
-        return Extractor(recogniser, None)
+    if head in (PLAIN, SPREAD):
+        return Extractor(recogniser, PLAIN if head == PLAIN else SPREAD)
     path = shipped_head(recogniser.key) if head is None else Path(head)
     if path is None:
         raise ModelMissingError(
-            f"no head ships for {text}: make one with stc protect fit, or give --head {PLAIN}"
+            f"no head ships for {text}: make one with stc protect fit, or give --head {SPREAD}"
         )
     return Extractor(recogniser, load_head(path, recogniser.key))
 
@@ -109,6 +116,17 @@ def cut(embeddings: Floats) -> tuple[Floats, Floats]:
     """
     count, size = embeddings.shape
     padded = np.pad(unit(embeddings), ((0, 0), (0, -size % SIZE)))
-    features = padded.reshape(count, -1, SIZE)
+    return _weighted(padded.reshape(count, -1, SIZE))
+
+
+def spread(embeddings: Floats) -> tuple[Floats, Floats]:
+    """Embeddings [N, D] as features [N, 49, 16] and weights, in the same sense."""
+    projections = frame(SPREAD_GROUPS, SIZE, embeddings.shape[1])
+    return _weighted(np.einsum("nd,gcd->ngc", unit(embeddings), projections, optimize=True))
+
+
+def _weighted(features: Floats) -> tuple[Floats, Floats]:
     energy = np.square(features).sum(2)
-    return features, np.asarray(energy / energy.sum(1, keepdims=True), np.float32)
+    return np.asarray(features, np.float32), np.asarray(
+        energy / energy.sum(1, keepdims=True), np.float32
+    )

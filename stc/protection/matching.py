@@ -53,7 +53,7 @@ def match_many(
 ) -> Scores:
     """How alike the query and each record are: float32 [N] in [-1, 1], as `match` gives them.
 
-    A Gallery saves the packing. Beside the records it takes some 100 MB, however many there are.
+    A Gallery saves the packing. Beside the records it takes some 20 MB, however many there are.
     A revoked record scores -1. backend: numpy, or torch on a device, with the same answers.
     Raises WrongKeyError if any record was made with another key.
     """

@@ -19,15 +19,28 @@ _TINY = 1e-6  # a sine below which two directions are one, or opposite
 @lru_cache(maxsize=8)
 def mixing(size: int) -> Floats:
     """An orthonormal matrix [c, c]: Sylvester's Hadamard for powers of two, else the DCT-II."""
-    if size & (size - 1) == 0:
-        matrix = np.ones((1, 1))
-        while len(matrix) < size:
-            matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-        matrix = matrix / np.sqrt(size)
-    else:
-        row, column = np.arange(size)[:, None], np.arange(size)
-        matrix = np.cos(np.pi * row * (2 * column + 1) / (2 * size)) * np.sqrt(2 / size)
-        matrix[0] /= np.sqrt(2)
+    if size & (size - 1):
+        return _cosines(size)
+    matrix = np.ones((1, 1))
+    while len(matrix) < size:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return np.asarray(matrix / np.sqrt(size), np.float32)
+
+
+@lru_cache(maxsize=8)
+def frame(groups: int, size: int, inputs: int) -> Floats:
+    """A fixed tight frame [m, c, D]: projections of a vector that keep its length, taken together,
+    if m * c is at least D; else orthonormal directions. From the DCT-II, a group's far apart."""
+    most = max(groups * size, inputs)
+    rows = _cosines(most)[: groups * size, :inputs]
+    return np.ascontiguousarray(rows.reshape(size, groups, inputs).transpose(1, 0, 2))
+
+
+def _cosines(size: int) -> Floats:
+    """The orthonormal DCT-II [size, size]."""
+    row, column = np.arange(size)[:, None], np.arange(size)
+    matrix = np.cos(np.pi * row * (2 * column + 1) / (2 * size)) * np.sqrt(2 / size)
+    matrix[0] /= np.sqrt(2)
     return np.asarray(matrix, np.float32)
 
 

@@ -128,5 +128,11 @@ def test_fit_and_attack(tmp_path, capsys):
     assert page.startswith("before\n")
     assert page.endswith("-->\nafter\n")
     assert "of another run" not in page
-    for found in ("thumbnails, map", "12 groups of 16", "learned mapping", "PolyProtect", "D_sys"):
+    for found in (
+        "thumbnails, last map",
+        "12 groups of 16",
+        "learned mapping",
+        "PolyProtect",
+        "D_sys",
+    ):
         assert found in page

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stc.protection.rotation import mixing, normalise, rotate, slerp, unrotate
+from stc.protection.rotation import frame, mixing, normalise, rotate, slerp, unrotate
 
 
 def rows(*values):
@@ -60,3 +60,17 @@ def test_a_rotated_direction_is_anywhere():
     made = rotate(x, signs, mixing(16))[:, 0]
     assert np.abs(made.mean(0)).max() < 0.01
     assert np.abs(made.T @ made / 20000 - np.eye(16) / 16).max() < 0.005
+
+
+@pytest.mark.parametrize(("groups", "size", "inputs"), [(49, 16, 512), (16, 16, 128), (5, 4, 12)])
+def test_a_frame_keeps_lengths_and_its_groups_see_apart(groups, size, inputs):
+    rows = frame(groups, size, inputs)
+    flat = rows.reshape(-1, inputs)
+    assert flat.T @ flat == pytest.approx(np.eye(inputs), abs=1e-5)
+    inner = rows @ rows.transpose(0, 2, 1) * groups * size / inputs
+    assert np.abs(inner - np.eye(size)).max() < 0.5
+
+
+def test_a_frame_of_fewer_directions_is_orthonormal():
+    flat = frame(2, 4, 12).reshape(8, 12)
+    assert flat @ flat.T == pytest.approx(np.eye(8), abs=1e-6)

@@ -36,6 +36,7 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("--alpha", type=float, default=0.9)
     parser.add_argument("--drop", type=float, default=0.5)
+    parser.add_argument("--no-rivals", action="store_true", help="this method alone")
     parser.add_argument("--docs", type=Path, metavar="FILE", help="write the tables between marks")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.set_defaults(run=run)
@@ -59,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
             drop=options.drop,
             output=options.output,
             docs=options.docs,
+            rivals=not options.no_rivals,
             command=command_line(sys.argv[1:]),
         )
     )

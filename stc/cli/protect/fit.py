@@ -25,7 +25,7 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("--recogniser", default="dlib", metavar="R", help="dlib or NAME=FILE.onnx")
     parser.add_argument("--count", type=int, default=5000, help="faces, drawn from all; 5000")
-    parser.add_argument("--steps", type=int, default=1500, help="of training; 1500")
+    parser.add_argument("--steps", type=int, default=300, help="of training; 300")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep here what was seen")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="HEAD")

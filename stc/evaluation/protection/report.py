@@ -34,30 +34,29 @@ class Findings:
     curve: Sequence[Point]
 
 
-def compose(all_of: Sequence[Findings], about: str) -> str:
-    """The part between the marks."""
-    parts = [about]
-    for one in all_of:
-        groups, size = one.shape
-        note = f" ({one.note})" if one.note else ""
-        parts += [
-            f"### {one.name}{note}: {groups} groups of {size}",
-            bars_table(one),
-            "Pairs of LFW view 2 that are told right, ± one standard error:",
-            grid_table(one),
-            "What storing costs, in one record of the longest id here:",
-            bits_table(one),
-            "Recovering a face's features from a record. Cosine: to the true embedding "
-            "(un-rotation and its guesses: to the true template). Accepted: at the threshold that "
-            "0.1 % of strangers pass, against the picture that was enrolled, and against another "
-            "picture of the person; in brackets the upper end of a 95 % interval.",
-            recovery_table(one),
-            "Linking the records of one person's two pictures under two keys. Floor: the same with "
-            "labels shuffled, its mean and the value that 95 % of shuffles stay below.",
-            link_table(one),
-            "With the key stolen, accuracy against what comes back, 8-bit unless said otherwise:",
-            curve_table(one),
-        ]
+def compose(one: Findings, about: str) -> str:
+    """The section of one subject."""
+    groups, size = one.shape
+    note = f" ({one.note})" if one.note else ""
+    parts = [
+        f"### {one.name}{note}: {groups} groups of {size}",
+        about,
+        bars_table(one),
+        "Pairs of LFW view 2 that are told right, ± one standard error:",
+        grid_table(one),
+        "What storing costs:",
+        bits_table(one),
+        "Recovering a face's features from a record. Cosine: to the true embedding (un-rotation "
+        "and its guesses: to the true template). Accepted: at the threshold that 0.1 % of "
+        "strangers pass, against the picture that was enrolled, and against another picture of "
+        "the person; in brackets the upper end of a 95 % interval.",
+        recovery_table(one),
+        "Linking the records of one person's two pictures under two keys. Floor: the same with "
+        "labels shuffled, its mean and the value that 95 % of shuffles stay below.",
+        link_table(one),
+        "With the key stolen, accuracy against what comes back:",
+        curve_table(one),
+    ]
     return "\n\n".join(parts)
 
 

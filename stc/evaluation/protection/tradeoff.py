@@ -20,7 +20,7 @@ from stc.protection import Gallery, Key, protect_many
 from stc.protection.rotation import normalise
 from stc.protection.template import Floats
 
-TARGETS = 300
+TARGETS = 150
 
 
 @dataclass(frozen=True)
@@ -41,21 +41,15 @@ class Setting:
 
 SETTINGS = (
     Setting(0.5, 0.5),
-    Setting(0.7, 0.5),
     Setting(0.9, 0.25),
     Setting(0.9, 0.5),
+    Setting(0.9, 0.25, thin=True),
     Setting(0.9, 0.5, 6),
     Setting(0.9, 0.5, 5),
     Setting(0.9, 0.5, 4),
-    Setting(0.9, 0.5, 3),
-    Setting(0.9, 0.25, thin=True),
     Setting(0.9, 0.75),
     Setting(0.9, 0.75, 5),
-    Setting(0.9, 0.75, 4),
-    Setting(0.9, 0.875),
-    Setting(0.95, 0.5),
     Setting(0.95, 0.5, 5),
-    Setting(0.95, 0.75, 5),
 )
 
 
