@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stc.cli.evaluate import command_line
+from stc.cli.evaluate import command_line, positive
 from stc.cli.protect.common import new_parser
 from stc.errors import StcError
 
@@ -37,6 +37,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--alpha", type=float, default=0.9)
     parser.add_argument("--drop", type=float, default=0.5)
     parser.add_argument("--no-rivals", action="store_true", help="this method alone")
+    parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes; 1")
     parser.add_argument("--docs", type=Path, metavar="FILE", help="write the tables between marks")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.set_defaults(run=run)
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
             output=options.output,
             docs=options.docs,
             rivals=not options.no_rivals,
+            workers=options.workers,
             command=command_line(sys.argv[1:]),
         )
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -73,16 +71,14 @@ def stored(gallery: Gallery, bits: int) -> tuple[Gallery, int]:
     return Gallery.of(unpack_all(b"".join(files))), max(map(len, files))
 
 
-def grid(
-    subject: Subject,
-    key: Key,
-    alphas: Sequence[float] = ALPHAS,
-    drops: Sequence[float] = DROPS,
-) -> dict[tuple[float, float], Accuracy]:
-    """Accuracy at every alpha and drop."""
-    return {
-        (alpha, drop): judge(
-            protected_scores(subject, enrol(subject, key, alpha, drop), key), subject
-        )
-        for alpha, drop in product(alphas, drops)
-    }
+def at(subject: Subject, alpha: float, drop: float) -> Accuracy:
+    """Accuracy at one alpha and drop, under a new key."""
+    key = Key.generate()
+    return judge(protected_scores(subject, enrol(subject, key, alpha, drop), key), subject)
+
+
+def at_bits(subject: Subject, alpha: float, drop: float, bits: int) -> tuple[Accuracy, int]:
+    """The same of records that were stored with so many bits, and the size of the largest."""
+    key = Key.generate()
+    kept, size = stored(enrol(subject, key, alpha, drop), bits)
+    return judge(protected_scores(subject, kept, key), subject), size

@@ -17,7 +17,7 @@ from torch import Tensor
 from stc.protection.rotation import mixing
 from stc.protection.template import Floats
 
-_STEPS, _RATE = 200, 0.02  # of an inversion by gradient
+_STEPS, _RATE = 120, 0.1  # of an inversion by gradient
 
 
 class Rival(Protocol):
@@ -122,7 +122,7 @@ def invert(
     wanted = stored.values.clone()
     scale = wanted.square().mean()
     hidden = torch.zeros(len(wanted), len(mean), requires_grad=True)
-    optimiser = torch.optim.Adam([hidden], _RATE * 5)
+    optimiser = torch.optim.Adam([hidden], _RATE)
     middle = torch.from_numpy(mean)
     embed: Callable[[], Tensor] = lambda: F.normalize(middle + hidden @ spread)  # noqa: E731
     for _ in range(_STEPS):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +20,11 @@ from stc.evaluation.protection.faces import draw_faces
 from stc.evaluation.protection.rivals import RIVALS, Rival, store
 from stc.evaluation.protection.subject import Subject, looks_of, templates_of
 from stc.evaluation.verification import Pairs, read_pairs
-from stc.protection import Key
 from stc.protection.extractors import open_extractor
 
 _log = logging.getLogger(__name__)
 
-BITS = (8, 6, 5, 4, 3, 2)
+BITS = (8, 6, 5, 4)
 NOTHING = "no protection"
 
 
@@ -38,6 +42,7 @@ class Request:
     output: Path
     docs: Path | None
     rivals: bool
+    workers: int
     command: str
 
 
@@ -58,7 +63,7 @@ def prove(request: Request) -> Path:
         recogniser = subject.name.split(",")[0]
         rivals = RIVALS if request.rivals and recogniser not in seen else ()
         seen.add(recogniser)
-        found = examine(subject, request.alpha, request.drop, rivals)
+        found = examine(subject, request.alpha, request.drop, rivals, request.workers)
         about = f"Made by `{request.command}`, an attacker with {len(others)} faces of others."
         section = sections / f"{subject.name.replace(', ', '-').replace(' ', '-')}.md"
         section.write_text(report.compose(found, about))
@@ -84,45 +89,77 @@ def open_subject(text: str, request: Request, pairs: Pairs, faces: Faces, others
 
 
 def examine(
-    subject: Subject, alpha: float, drop: float, rivals: Sequence[Rival] = RIVALS
+    subject: Subject,
+    alpha: float,
+    drop: float,
+    rivals: Sequence[Rival] = RIVALS,
+    workers: int = 1,
 ) -> report.Findings:
     """Accuracy, attacks, rivals and the trade-off of one subject."""
-    key = Key.generate()
-    cells = accuracy.grid(subject, key)
-    gallery = accuracy.enrol(subject, key, alpha, drop)
-    usual = accuracy.judge(accuracy.protected_scores(subject, gallery, key), subject)
-    bits = {}
-    for number in BITS:
-        kept, size = accuracy.stored(gallery, number)
-        scores = accuracy.protected_scores(subject, kept, key)
-        bits[number] = accuracy.judge(scores, subject), size
-    _log.info("%s: accuracy %.4f", subject.name, usual.right)
     victims = attacks.choose_victims(subject)
-    recoveries, links, right = {}, {}, {report.OURS: usual}
-    recoveries[report.OURS], links[report.OURS] = attacks.attack_ours(subject, victims, alpha, drop)
-    _log.info("%s: attacked", subject.name)
-    first, second = subject.pairs.places
+    tasks: dict[Any, Callable[[], Any]] = {
+        (a, d): partial(accuracy.at, subject, a, d)
+        for a, d in {(alpha, drop), *product(accuracy.ALPHAS, accuracy.DROPS)}
+    }
+    tasks |= {bits: partial(accuracy.at_bits, subject, alpha, drop, bits) for bits in BITS}
+    for stolen in (False, True):
+        tasks[stolen, "recover"] = partial(
+            attacks.attack_ours, subject, victims, alpha, drop, stolen
+        )
+    tasks["link"] = partial(attacks.link_ours, subject, alpha, drop)
     if rivals:
-        recoveries[NOTHING], links[NOTHING] = attacks.attack_nothing(subject, victims)
-        right[NOTHING] = accuracy.judge(accuracy.embedding_scores(subject), subject)
+        tasks[NOTHING] = partial(attacks.attack_nothing, subject, victims)
     for rival in rivals:
-        recoveries[rival.name], links[rival.name] = attacks.attack_rival(rival, subject, victims)
-        told = subject.faces.embeddings
-        secret = rival.draw(0, len(first), told.shape[1])
-        alike = store(rival, told[first], secret).scores(store(rival, told[second], secret))
-        right[rival.name] = accuracy.judge(alike.astype(np.float64), subject)
-        _log.info("%s: %s attacked", subject.name, rival.name)
+        tasks[rival.name] = partial(attacks.attack_rival, rival, subject, victims)
+    tasks |= {s: partial(tradeoff.measure, subject, victims, s) for s in tradeoff.SETTINGS}
+    done = run_all(tasks, workers)
+    others = [NOTHING, *(rival.name for rival in rivals)] if rivals else []
+    plain = accuracy.judge(accuracy.embedding_scores(subject), subject)
+    right = {report.OURS: done[alpha, drop], **({NOTHING: plain} if rivals else {})}
     return report.Findings(
         subject.name,
         subject.note,
         (subject.faces.features.shape[1], subject.faces.features.shape[2]),
-        accuracy.judge(accuracy.embedding_scores(subject), subject),
+        plain,
         accuracy.judge(accuracy.plain_scores(subject), subject),
-        {**cells, (alpha, drop): usual},
-        bits,
+        {place: found for place, found in done.items() if isinstance(found, accuracy.Accuracy)},
+        {bits: done[bits] for bits in BITS},
         (alpha, drop),
-        right,
-        recoveries,
-        links,
-        tradeoff.trade_off(subject, victims),
+        {**right, **{rival.name: _accuracy_of(rival, subject) for rival in rivals}},
+        {
+            report.OURS: done[False, "recover"] + done[True, "recover"],
+            **{name: done[name][0] for name in others},
+        },
+        {report.OURS: done["link"], **{name: done[name][1] for name in others}},
+        [done[setting] for setting in tradeoff.SETTINGS],
     )
+
+
+def _accuracy_of(rival: Rival, subject: Subject) -> accuracy.Accuracy:
+    first, second = subject.pairs.places
+    told = subject.faces.embeddings
+    secret = rival.draw(0, len(first), told.shape[1])
+    alike = store(rival, told[first], secret).scores(store(rival, told[second], secret))
+    return accuracy.judge(alike.astype(np.float64), subject)
+
+
+_tasks: dict[Any, Callable[[], Any]] = {}
+
+
+def run_all(tasks: dict[Any, Callable[[], Any]], workers: int) -> dict[Any, Any]:
+    """What every task gives, by its name; in processes that share what was loaded, if several."""
+    if workers == 1 or "fork" not in multiprocessing.get_all_start_methods():
+        return {name: task() for name, task in tasks.items()}
+    _tasks.clear()
+    _tasks.update(tasks)
+    done = {}
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
+        running = {pool.submit(_run, name): name for name in tasks}
+        for future in as_completed(running):
+            done[running[future]] = future.result()
+            _log.info("%d of %d: %s", len(done), len(tasks), running[future])
+    return done
+
+
+def _run(name: Any) -> Any:
+    return _tasks[name]()
