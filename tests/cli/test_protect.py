@@ -8,6 +8,7 @@ from PIL import Image
 
 from stc.cli.main import main
 from stc.imaging import frame
+from tests.evaluation.protection.small import make_small
 from tests.stand_ins import Thumbnails
 
 FACE = "tests/assets/astronaut.png"
@@ -103,7 +104,8 @@ def write_faces(folder, count):
             Image.fromarray(face).save(folder / f"P{person}_{picture:04d}.png")
 
 
-def test_fit_and_attack(tmp_path, capsys):
+def test_fit_and_attack(tmp_path, capsys, monkeypatch):
+    make_small(monkeypatch)
     write_faces(tmp_path / "others", 40)
     write_faces(tmp_path / "faces", 8)
     head = str(tmp_path / "h.safetensors")

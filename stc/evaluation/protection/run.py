@@ -97,6 +97,7 @@ def examine(
 ) -> report.Findings:
     """Accuracy, attacks, rivals and the trade-off of one subject."""
     victims = attacks.choose_victims(subject)
+    few = victims.take(attacks.STOLEN_TARGETS)
     tasks: dict[Any, Callable[[], Any]] = {
         (a, d): partial(accuracy.at, subject, a, d)
         for a, d in {(alpha, drop), *product(accuracy.ALPHAS, accuracy.DROPS)}
@@ -104,14 +105,14 @@ def examine(
     tasks |= {bits: partial(accuracy.at_bits, subject, alpha, drop, bits) for bits in BITS}
     for stolen in (False, True):
         tasks[stolen, "recover"] = partial(
-            attacks.attack_ours, subject, victims, alpha, drop, stolen
+            attacks.attack_ours, subject, few if stolen else victims, alpha, drop, stolen
         )
     tasks["link"] = partial(attacks.link_ours, subject, alpha, drop)
     if rivals:
-        tasks[NOTHING] = partial(attacks.attack_nothing, subject, victims)
+        tasks[NOTHING] = partial(attacks.attack_nothing, subject, few)
     for rival in rivals:
-        tasks[rival.name] = partial(attacks.attack_rival, rival, subject, victims)
-    tasks |= {s: partial(tradeoff.measure, subject, victims, s) for s in tradeoff.SETTINGS}
+        tasks[rival.name] = partial(attacks.attack_rival, rival, subject, few)
+    tasks |= {s: partial(tradeoff.measure, subject, few, s) for s in tradeoff.SETTINGS}
     done = run_all(tasks, workers)
     others = [NOTHING, *(rival.name for rival in rivals)] if rivals else []
     plain = accuracy.judge(accuracy.embedding_scores(subject), subject)

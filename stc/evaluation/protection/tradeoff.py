@@ -34,9 +34,9 @@ class Setting:
     thin: bool = False
 
     def __str__(self) -> str:
-        more = ", more where weights are low" if self.thin else ""
-        drop = 0.5 if self.thin else self.drop
-        return f"alpha {self.alpha:g}, drop {drop:g}{more}, {self.bits} bits"
+        if self.thin:
+            return f"alpha {self.alpha:g}, drop 0.25, and 0.75 where weights are low"
+        return f"alpha {self.alpha:g}, drop {self.drop:g}, {self.bits} bits"
 
 
 SETTINGS = (
@@ -59,23 +59,23 @@ class Point:
     setting: Setting
     right: float
     error: float
-    size: int
+    size: int | None
     algebra: Recovery
     prior: Recovery
 
 
 def measure(subject: Subject, victims: Victims, setting: Setting) -> Point:
     """A setting, measured on all pairs, and attacked on some hundred people."""
-    victims = replace(victims, rows=victims.rows[:TARGETS], others=victims.others[:TARGETS])
+    victims = victims.take(TARGETS)
     key, prior = Key.generate(), Prior(subject.others)
     _, second = subject.pairs.places
     gallery = enrol(subject, key, setting.alpha, setting.drop)
-    gallery, size = stored(_thinned(gallery, subject.faces.weights[second], setting), setting.bits)
+    gallery, size = _kept(gallery, subject.faces.weights[second], setting)
     found = judge(protected_scores(subject, gallery, key), subject)
     faces = subject.faces.take(victims.rows)
     ids = [f"victim {i}" for i in range(len(faces))]
     made = protect_many(faces.features, faces.weights, key, ids, setting.alpha, setting.drop)
-    taken, _ = stored(_thinned(made, faces.weights, setting), setting.bits)
+    taken, _ = _kept(made, faces.weights, setting)
     seen = observed_by_parts(taken, key, subject.others.weights.mean(0))
     filled = np.concatenate([part.filled for part in seen])
     told = np.concatenate([prior.recover(part)[1] for part in seen])
@@ -89,10 +89,15 @@ def measure(subject: Subject, victims: Victims, setting: Setting) -> Point:
     )
 
 
-def _thinned(gallery: Gallery, weights: Floats, setting: Setting) -> Gallery:
-    """Drop the last of what was kept in groups that weigh less than the median."""
-    if not setting.thin:
-        return gallery
+def _kept(gallery: Gallery, weights: Floats, setting: Setting) -> tuple[Gallery, int | None]:
+    """The gallery as it is stored, and its largest record's bytes; thinned, it has no container."""
+    if setting.thin:
+        return thinned(gallery, weights), None
+    return stored(gallery, setting.bits)
+
+
+def thinned(gallery: Gallery, weights: Floats) -> Gallery:
+    """Drop the last of what was kept, half of all, in groups that weigh less than the median."""
     features = gallery.features.copy()
     light = weights < np.median(weights, axis=1, keepdims=True)
     rank = (features != 0).cumsum(2)
