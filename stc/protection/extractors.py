@@ -13,7 +13,7 @@ import torch
 
 from stc.errors import ModelMissingError, TemplateError
 from stc.protection.fit import Looks
-from stc.protection.heads import Head, load_head, shipped_head
+from stc.protection.heads import Head, load_head, load_middle, shipped_head
 from stc.protection.rotation import frame
 from stc.protection.template import Floats, GroupedTemplate, unit
 from stc.recognition.base import Recogniser, open_recogniser
@@ -24,6 +24,7 @@ SIZE = 16  # dimensions of a group
 # In place of a head: the embedding, cut, or spread over more groups than it fills.
 PLAIN: Literal["plain"] = "plain"
 SPREAD: Literal["spread"] = "spread"
+MAP = "map"  # the head that ships
 SPREAD_GROUPS = 49
 _PART = 64  # faces at a time
 
@@ -35,17 +36,19 @@ class Extractor:
     head: from its last map, or what to do with its embedding instead: `plain` cuts it into groups
     of 16, `spread` projects it onto 49 groups of 16 by a fixed tight frame, so that more is left
     when dimensions are dropped. Groups of an embedding count by their energy. All see the face and
-    its mirror image.
+    its mirror image. middle [D]: what the embeddings of all faces have in common, taken out first.
     """
 
     recogniser: Recogniser
     head: Head | Literal["plain", "spread"]
+    middle: Floats | None = None
 
     @property
     def key(self) -> str:
         """Changes when templates would be others."""
         if isinstance(self.head, str):
-            return f"{self.recogniser.key}-{self.head}"
+            middle = b"" if self.middle is None else self.middle.tobytes()
+            return f"{self.recogniser.key}-{self.head}-{hashlib.sha256(middle).hexdigest()[:8]}"
         digest = hashlib.sha256()
         for name, value in sorted(self.head.state_dict().items()):
             digest.update(name.encode() + value.numpy().tobytes())
@@ -64,7 +67,10 @@ class Extractor:
     def from_looks(self, looks: Looks) -> tuple[Floats, Floats]:
         """The same from what the recogniser said of the faces already."""
         if isinstance(self.head, str):
-            return cut(looks.embeddings) if self.head == PLAIN else spread(looks.embeddings)
+            told = unit(looks.embeddings)
+            if self.middle is not None:
+                told = told - self.middle
+            return cut(told) if self.head == PLAIN else spread(told)
         if looks.maps.shape[2:] != self.head.shape:
             raise TemplateError(
                 f"the map is {looks.maps.shape[2:]}, the head wants {self.head.shape}"
@@ -79,18 +85,19 @@ class Extractor:
 
 
 def open_extractor(text: str, head: str | None = None) -> Extractor:
-    """dlib, or NAME=FILE.onnx, with a head file, `plain`, `spread`, or (None) the head that ships.
+    """dlib, or NAME=FILE.onnx, with `spread` (None means that), `plain`, `map` (the head that
+    ships), or the file of a head. Raises StcError; ModelMissingError if no head is there.
 
-    Raises StcError; ModelMissingError if no head ships for the recogniser and none is named.
+    A recogniser for which a head ships has the mean of its embeddings from it.
     """
     recogniser = open_recogniser(text)
-    if head in (PLAIN, SPREAD):
-        return Extractor(recogniser, PLAIN if head == PLAIN else SPREAD)
-    path = shipped_head(recogniser.key) if head is None else Path(head)
+    shipped = shipped_head(recogniser.key)
+    if head in (None, PLAIN, SPREAD):
+        middle = None if shipped is None else load_middle(shipped)
+        return Extractor(recogniser, PLAIN if head == PLAIN else SPREAD, middle)
+    path = shipped if head == MAP else Path(str(head))
     if path is None:
-        raise ModelMissingError(
-            f"no head ships for {text}: make one with stc protect fit, or give --head {SPREAD}"
-        )
+        raise ModelMissingError(f"no head ships for {text}: make one with stc protect fit")
     return Extractor(recogniser, load_head(path, recogniser.key))
 
 

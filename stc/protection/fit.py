@@ -50,6 +50,12 @@ class Looks:
     embeddings: npt.NDArray[np.float32]
     maps: npt.NDArray[np.float16]
 
+    @property
+    def middle(self) -> npt.NDArray[np.float32]:
+        """The mean of the embeddings, each of length one, [D]."""
+        length = np.linalg.norm(self.embeddings, axis=1, keepdims=True)
+        return np.asarray((self.embeddings / np.maximum(length, 1e-12)).mean(0), np.float32)
+
 
 def fit_head(
     looks: Looks,
@@ -65,7 +71,10 @@ def fit_head(
     generator = np.random.default_rng(seed)
     order = generator.permutation(count)
     held, own = np.split(order, [max(16, int(count * HELD_OUT))])
-    unit = F.normalize(torch.from_numpy(looks.embeddings))
+    # About their mean: of some recognisers it is most of every embedding, and says nothing.
+    unit = F.normalize(
+        F.normalize(torch.from_numpy(looks.embeddings)) - torch.from_numpy(looks.middle)
+    )
     near = _neighbours(unit[own])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

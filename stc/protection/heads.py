@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stc.errors import ModelMissingError, WrongModelError
+from stc.protection.template import Floats
 
 SHIPPED = {"dlib-resnet-v1": "dlib.safetensors"}  # by the recogniser's key
 _HIDDEN = 32  # channels within the attention
@@ -61,11 +63,15 @@ def _step(before: int, after: int) -> tuple[nn.Module, ...]:
     )
 
 
-def save_head(path: Path, head: Head, recogniser: str, notes: Mapping[str, str]) -> None:
-    """Write a head for the recogniser of that key, in half precision."""
+def save_head(
+    path: Path, head: Head, recogniser: str, middle: Floats, notes: Mapping[str, str]
+) -> None:
+    """Write a head for the recogniser of that key, in half precision, and the mean of its
+    embeddings [D] over faces, which others than the head need."""
     arrays = {
         k: v.half().contiguous() for k, v in head.state_dict().items() if v.is_floating_point()
     }
+    arrays["middle"] = torch.tensor(middle)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(
         arrays, path, {"kind": _KIND, "recogniser": recogniser, "map": _shown(head.shape), **notes}
@@ -88,6 +94,7 @@ def load_head(path: Path, recogniser: str) -> Head:
         raise WrongModelError(
             f"{path} is a head for {about.get('recogniser')}, not for {recogniser}"
         )
+    arrays.pop("middle", None)
     cells, channels, size = arrays["reduce"].shape
     sides = [int(side) for side in about.get("map", "").split("x") if side.isdecimal()]
     if len(sides) != 3 or sides[0] != channels or sides[1] * sides[2] != cells:
@@ -100,6 +107,17 @@ def load_head(path: Path, recogniser: str) -> Head:
     if unknown or any(not name.endswith("num_batches_tracked") for name in missing):
         raise WrongModelError(f"{path} is not a head for protection")
     return head.eval().requires_grad_(False)
+
+
+def load_middle(path: Path) -> Floats:
+    """The mean of the recogniser's embeddings [D] that a head's file holds. Raises as load_head."""
+    if not path.is_file():
+        raise ModelMissingError(f"there is no head {path}")
+    try:
+        with safe_open(path, "np") as file:
+            return np.asarray(file.get_tensor("middle"), np.float32)
+    except SafetensorError as error:
+        raise WrongModelError(f"{path}: {error}") from error
 
 
 def _shown(shape: tuple[int, int, int]) -> str:

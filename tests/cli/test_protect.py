@@ -87,7 +87,7 @@ def test_renew_revokes(record, key, tmp_path, capsys):
 
 
 def test_no_head_ships_for_another_recogniser(key, tmp_path, capsys):
-    words = ["enroll", FACE, "-o", str(tmp_path / "x"), "--key", key]
+    words = ["enroll", FACE, "-o", str(tmp_path / "x"), "--key", key, "--head", "map"]
     assert main(["protect", *words]) == 6
     assert "stc protect fit" in capsys.readouterr().err
 

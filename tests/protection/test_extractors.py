@@ -7,7 +7,7 @@ import torch
 from stc.errors import DataError, ModelMissingError, TemplateError, WrongModelError
 from stc.protection.extractors import Extractor, cut, look_twice, open_extractor, spread
 from stc.protection.fit import Looks, fit_head, scores
-from stc.protection.heads import Head, load_head, save_head, shipped_head
+from stc.protection.heads import Head, load_head, load_middle, save_head, shipped_head
 from stc.protection.template import similarity
 from tests.stand_ins import Thumbnails
 
@@ -75,7 +75,9 @@ def random_head():
 
 def test_a_head_survives_its_file(tmp_path, faces, looks):
     head = random_head()
-    save_head(tmp_path / "h.safetensors", head, "thumbnails", {"faces": "0"})
+    middle = np.arange(5, dtype=np.float32)
+    save_head(tmp_path / "h.safetensors", head, "thumbnails", middle, {"faces": "0"})
+    assert np.array_equal(load_middle(tmp_path / "h.safetensors"), middle)
     back = load_head(tmp_path / "h.safetensors", "thumbnails")
     one, two = (Extractor(Thumbnails(), some).from_looks(looks) for some in (head, back))
     assert one[0] == pytest.approx(two[0], abs=1e-2)  # half precision
@@ -105,6 +107,6 @@ def test_a_head_ships_for_dlib_alone(tmp_path):
     pytest.importorskip("dlib")
     extractor = open_extractor("dlib")
     assert shipped_head(extractor.recogniser.key).is_file()
-    assert extractor.head.shape == (256, 4, 4)
-    assert open_extractor("dlib", "spread").head == "spread"
+    assert (extractor.head, extractor.middle.shape) == ("spread", (128,))
+    assert open_extractor("dlib", "map").head.shape == (256, 4, 4)
     assert shipped_head("another") is None

@@ -29,8 +29,8 @@ def add_extractor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--head",
         metavar="FILE",
-        help="a head from `stc protect fit`, or `plain` or `spread` to cut the embedding or to "
-        "project it onto 49 groups; the head that ships if not given",
+        help="`spread` projects the embedding onto 49 groups (if not given), `plain` cuts it, "
+        "`map` is the head that ships; or a head from `stc protect fit`",
     )
 
 

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         "correlation": f"{found.correlation:.4f}",
         "correlation_near": f"{found.correlation_near:.4f}",
     }
-    save_head(options.output, head, recogniser.key, notes)
+    save_head(options.output, head, recogniser.key, looks.middle, notes)
     if not options.quiet:
         print(
             f"{options.output}: on faces held out, scores follow {recogniser.name}'s with a "

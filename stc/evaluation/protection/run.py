@@ -79,10 +79,8 @@ def open_subject(text: str, request: Request, pairs: Pairs, faces: Faces, others
     name, _, head = text.partition(",")
     extractor = open_extractor(name, head or None)
     cache = request.output / "cache"
-    made = [
-        templates_of(extractor, looks_of(extractor.recogniser, some, cache))
-        for some in (faces, others)
-    ]
+    looks = [looks_of(extractor.recogniser, some, cache) for some in (faces, others)]
+    made = [templates_of(extractor, some, looks[1].middle) for some in looks]
     how = {"plain": "embedding cut", "spread": "embedding spread"}
     label = f"{extractor.recogniser.name}, {how.get(str(extractor.head), 'last map')}"
     return Subject(label, extractor.recogniser.note, made[0], pairs, made[1])
