@@ -77,8 +77,21 @@ def at(subject: Subject, alpha: float, drop: float) -> Accuracy:
     return judge(protected_scores(subject, enrol(subject, key, alpha, drop), key), subject)
 
 
-def at_bits(subject: Subject, alpha: float, drop: float, bits: int) -> tuple[Accuracy, int]:
-    """The same of records that were stored with so many bits, and the size of the largest."""
+@dataclass(frozen=True)
+class Storage:
+    """Accuracy of records that were stored, what storing took from it, and the largest's bytes."""
+
+    found: Accuracy
+    lost: float
+    size: int
+
+
+def at_bits(subject: Subject, alpha: float, drop: float, bits: int) -> Storage:
+    """Records stored with so many bits against the same ones as they were."""
     key = Key.generate()
-    kept, size = stored(enrol(subject, key, alpha, drop), bits)
-    return judge(protected_scores(subject, kept, key), subject), size
+    gallery = enrol(subject, key, alpha, drop)
+    kept, size = stored(gallery, bits)
+    before, after = (
+        judge(protected_scores(subject, some, key), subject) for some in (gallery, kept)
+    )
+    return Storage(after, before.right - after.right, size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stc.errors import DataError
-from stc.evaluation.protection.accuracy import ALPHAS, DROPS, Accuracy
+from stc.evaluation.protection.accuracy import ALPHAS, DROPS, Accuracy, Storage
 from stc.evaluation.protection.attacks import Link, Recovery
 from stc.evaluation.protection.tradeoff import Point
 from stc.evaluation.report import percent, table
@@ -26,7 +26,7 @@ class Findings:
     embedding: Accuracy
     plain: Accuracy
     grid: Mapping[tuple[float, float], Accuracy]
-    bits: Mapping[int, tuple[Accuracy, int]]
+    bits: Mapping[int, Storage]
     usual: tuple[float, float]
     rivals: Mapping[str, Accuracy]
     recoveries: Mapping[str, Sequence[Recovery]]
@@ -69,12 +69,11 @@ def bars_table(one: Findings) -> str:
     link = next(k for k in one.links[OURS] if not k.stolen).found
     accepted = max(max(r.same, r.another) for r in secret)
     surely = max(max(r.same_high, r.another_high) for r in secret)
-    eight, size = one.bits[8]
     lines = [
         ["accuracy", "99.0 % (fr_feature)", percent(ours.right, ours.error)],
         ["below the recogniser's own score", "0.3 points", f"{lost:.2f} points"],
-        ["lost by 8 bits", "0.1 points", f"{100 * (ours.right - eight.right):.2f} points"],
-        ["a record", "512 bytes", f"{size} bytes"],
+        ["lost by 8 bits", "0.1 points", f"{100 * one.bits[8].lost:.2f} points"],
+        ["a record", "512 bytes", f"{one.bits[8].size} bytes"],
         ["key secret: D_sys above its floor", "0.05", f"{link.d_sys - link.floor:+.3f}"],
         [
             "key secret: recovered faces accepted",
@@ -107,11 +106,11 @@ def bits_table(one: Findings) -> str:
     lines = [
         [
             str(bits),
-            str(size),
-            percent(found.right, found.error),
-            f"{found.threshold:.4f}",
+            str(kept.size),
+            percent(kept.found.right, kept.found.error),
+            f"{kept.found.threshold:.4f}",
         ]
-        for bits, (found, size) in sorted(one.bits.items(), reverse=True)
+        for bits, kept in sorted(one.bits.items(), reverse=True)
     ]
     return table(["bits", "bytes", "accuracy", "score that 0.1 % of strangers reach"], lines)
 
