@@ -20,6 +20,11 @@
     ├── ImageError               not a picture, or one that cannot be read safely
     ├── MissingExtraError        a library of one of the extras is not installed
     ├── DataError                evaluation data of another form than it should have
+    ├── ProtectionError          a template cannot be protected or matched
+    │   ├── TemplateError        features, weights or parameters that cannot be used
+    │   ├── KeyFileError         a key file that cannot be read, or would be overwritten
+    │   ├── WrongKeyError        the record was made with another key
+    │   └── RevokedError         the record was revoked
     └── BackendError             a search backend that is unknown or cannot serve here
 
 Messages hold the numbers and say what to do next. `exit_code` is what the command line
@@ -123,6 +128,28 @@ class MissingExtraError(StcError, ImportError):
 
 class DataError(StcError, ValueError):
     """Pairs, pictures or tables for an evaluation are not in a form that can be read safely."""
+
+
+class ProtectionError(StcError):
+    """A template cannot be protected or matched."""
+
+    exit_code = 8
+
+
+class TemplateError(ProtectionError, ValueError):
+    """Features, weights, a record id or a parameter cannot be used as they are."""
+
+
+class KeyFileError(ProtectionError):
+    """A key file cannot be read, or is there already and is not overwritten."""
+
+
+class WrongKeyError(ProtectionError):
+    """The record was made with another key."""
+
+
+class RevokedError(ProtectionError):
+    """The record was revoked."""
 
 
 class BackendError(StcError, ValueError):

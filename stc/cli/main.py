@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from stc import __version__
-from stc.cli import compare, decode, encode, evaluate, info, qr, train
+from stc.cli import compare, decode, encode, evaluate, info, protect, qr, train
 from stc.errors import StcError
 
 DESCRIPTION = "Put a human face into 50 to 400 bytes, and get it back."
@@ -30,6 +30,7 @@ exit codes:
   2  the command was typed wrongly     5  the byte limit is too small
   3  no usable face in the picture     6  the model is missing or another one
                                        7  the input is no picture that can be read
+  8  a template cannot be protected or matched: a wrong key, a revoked record
 """
 
 
@@ -43,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stc {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for module in (encode, decode, info, qr, compare, train, evaluate):
+    for module in (encode, decode, info, qr, compare, train, evaluate, protect):
         verb = module.add_parser(verbs)
         loudness = verb.add_mutually_exclusive_group()
         loudness.add_argument("-v", "--verbose", action="store_true", help="say what is being done")

@@ -18,7 +18,7 @@ from PIL import Image
 from stc.errors import DataError
 from stc.evaluation.verification import Pairs
 from stc.imaging import CANVAS, load_image
-from stc.training.networks import CROP
+from stc.recognition.base import CROP
 
 FOLDS = 10
 

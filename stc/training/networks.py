@@ -13,8 +13,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-# The ArcFace 112 px crop is this square of the canvas.
-CROP = slice(12, 116)
+from stc.recognition.base import CROP
 
 
 class _OnnxChain(nn.Module):

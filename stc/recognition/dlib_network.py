@@ -54,9 +54,16 @@ class DlibNetwork(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, chips: Tensor) -> Tensor:
+        return self.look(chips)[0]
+
+    def look(self, chips: Tensor) -> tuple[Tensor, Tensor]:
+        """The embeddings, and the map before the last block, [B, 256, 4, 4]: that block's own has
+        2 x 2 cells, fewer than there are places in a face."""
         x = ((chips - self.mean) / _SCALE).contiguous(memory_format=torch.channels_last)
         x = F.max_pool2d(F.relu_(self.stem(x)), 3, 2)
-        return self.blocks(x).mean((2, 3)) @ self.get_buffer("last").view(-1, _SIZE)  # type: ignore[no-any-return]
+        before = self.blocks[:-1](x)
+        pooled = self.blocks[-1](before).mean((2, 3))
+        return pooled @ self.get_buffer("last").view(-1, _SIZE), before
 
 
 class _Block(nn.Module):

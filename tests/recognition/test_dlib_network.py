@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from stc.errors import StcError
-from stc.evaluation.dlib_network import DlibNetwork
-from stc.evaluation.judges import Dlib
 from stc.imaging import frame
+from stc.recognition.dlib import Dlib
+from stc.recognition.dlib_network import DlibNetwork
 
 pytest.importorskip("dlib")
 
@@ -34,3 +34,11 @@ def test_another_file_is_refused(tmp_path, data):
     (tmp_path / "x.dat").write_bytes(data)
     with pytest.raises(StcError, match="is not dlib's face recognition network"):
         DlibNetwork(tmp_path / "x.dat")
+
+
+def test_the_map_is_what_the_last_block_sees():
+    judge = Dlib()
+    embeddings, maps = judge.look(frame("tests/assets/astronaut.png")[None])
+    assert maps.shape == (1, 256, 4, 4)
+    assert np.array_equal(embeddings, judge.embed(frame("tests/assets/astronaut.png")[None]))
+    assert maps.any((0, 2, 3)).mean() > 0.9

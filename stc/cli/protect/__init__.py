@@ -1,0 +1,33 @@
+"""`stc protect`: templates that can be matched but not read. One module a subcommand."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from stc.cli.protect import attack, enroll, fit, info, keygen, match, renew
+
+EPILOG = """\
+examples:
+  stc protect keygen -o face.key
+  stc protect enroll alice.jpg bob.jpg --key face.key -o records/
+  stc protect match probe.jpg records/*.stp --key face.key
+  stc protect renew alice-new.jpg records/alice.stp --key face.key --revoked revoked.txt -o a.stp
+
+docs/protection.md says what is promised, what is not, and what to do when a key leaks.
+"""
+
+
+def add_parser(verbs: Any) -> argparse.ArgumentParser:
+    """Add the verb and its own verbs to argparse's subparsers."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "protect",
+        help="face templates that match under a secret key",
+        description="Enrol and match protected face templates.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    own = parser.add_subparsers(dest="protect_verb", metavar="VERB", required=True)
+    for module in (keygen, enroll, match, renew, info, fit, attack):
+        module.add_parser(own)
+    return parser

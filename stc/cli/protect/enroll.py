@@ -1,0 +1,60 @@
+"""`stc protect enroll`: pictures -> records."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from stc.cli.files import add_paths, for_each, pair_up, write_whole
+from stc.cli.protect.common import (
+    SUFFIX,
+    add_extractor,
+    add_key,
+    new_parser,
+    open_extractor,
+    share,
+    template_of,
+)
+from stc.errors import StcError
+
+
+def add_parser(verbs: Any) -> None:
+    parser = new_parser(
+        verbs,
+        "enroll",
+        "protect the face of a picture, or of many",
+        epilog="A record's id is its file's name; it is public, and never used twice with one key.",
+    )
+    add_paths(parser, "picture that Pillow opens")
+    add_key(parser)
+    add_extractor(parser)
+    parser.add_argument("--id", metavar="ID", help="the record's id, for a single picture")
+    parser.add_argument("--alpha", type=share, default=0.9, help="how far to turn; 0.9")
+    parser.add_argument("--drop", type=share, default=0.5, help="share of dimensions dropped; 0.5")
+    parser.add_argument(
+        "--bits", type=int, choices=range(2, 9), default=8, help="of a dimension, 2 to 8; 8"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write a record for every picture. A record that is there is never overwritten."""
+    from stc.protection import Key, protect
+
+    pairs = pair_up(options.inputs, options.output, SUFFIX)
+    if options.id is not None and len(pairs) > 1:
+        raise StcError("--id is for one picture: many are called as their files")
+    key, extractor = Key.load(options.key), open_extractor(options)
+
+    def work(name: str, target: str) -> str:
+        if target != "-" and Path(target).exists():
+            raise StcError(f"{target} is there already: stc protect renew replaces a record")
+        record_id = options.id or Path(target if name == "-" else name).stem
+        template = template_of(name, extractor)
+        record = protect(template, key, record_id, options.alpha, options.drop)
+        data = record.to_bytes(options.bits)
+        write_whole(target, data)
+        return f"{target}: {len(data)} bytes, record {record_id}"
+
+    return for_each(pairs, work, options)

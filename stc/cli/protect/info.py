@@ -1,0 +1,40 @@
+"""`stc protect info`: what a record says of itself, without a key."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from stc.cli.protect.common import new_parser, read_records
+
+
+def add_parser(verbs: Any) -> None:
+    parser = new_parser(verbs, "info", "say what is in a record; needs no key")
+    parser.add_argument("records", nargs="+", metavar="RECORD")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a line for every record."""
+    for record in read_records(options.records):
+        groups, size = record.features.shape
+        kept = record.parameters.kept
+        if options.json:
+            about = {
+                "record_id": record.label,
+                "generation": record.generation,
+                "groups": groups,
+                "size": size,
+                "kept": kept,
+                "alpha": record.alpha,
+                "tag": record.tag.hex(),
+            }
+            print(json.dumps(about))
+        elif not options.quiet:
+            print(
+                f"{record.label}: generation {record.generation}, {groups} groups of {size}, "
+                f"{kept} of each kept, alpha {record.alpha:g}, tag {record.tag.hex()}"
+            )
+    return 0

@@ -1,0 +1,25 @@
+"""`stc protect keygen`: a new secret key."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from stc.cli.protect.common import new_parser
+
+
+def add_parser(verbs: Any) -> None:
+    parser = new_parser(verbs, "keygen", "make a secret key, in a file for its owner alone")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="KEY")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the key; never print it."""
+    from stc.protection import Key
+
+    Key.generate().save(options.output)
+    if not options.quiet:
+        print(f"{options.output}: a new key; whoever has it can undo what it protects")
+    return 0

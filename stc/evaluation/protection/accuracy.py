@@ -1,0 +1,97 @@
+"""LFW view 2 with the second picture of every pair enrolled and the first one matched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.evaluation import metrics
+from stc.evaluation.protection.subject import Subject
+from stc.evaluation.verification import accuracy
+from stc.protection import Gallery, Key, match_pairs, protect_many
+from stc.protection.container import unpack_all
+
+Scores = npt.NDArray[np.float64]  # [P]
+
+ALPHAS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+DROPS = (0.0, 0.25, 0.5, 0.75)
+FAR = 1e-3
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of pairs right and its standard error, and the score that 0.1 % of strangers reach."""
+
+    right: float
+    error: float
+    threshold: float
+
+
+def judge(scores: Scores, subject: Subject) -> Accuracy:
+    """Accuracy of scores [P], larger for more alike."""
+    right, error = accuracy(-scores, subject.pairs)
+    return Accuracy(right, error, -metrics.threshold_at_far(-scores, subject.pairs.same, FAR))
+
+
+def embedding_scores(subject: Subject) -> Scores:
+    """Cosines of the recogniser's own embeddings."""
+    first, second = subject.pairs.places
+    told = subject.faces.embeddings
+    return metrics.cosines(told[first], told[second])
+
+
+def plain_scores(subject: Subject) -> Scores:
+    """The group-wise weighted scores of unprotected templates."""
+    first, second = subject.pairs.places
+    faces = subject.faces
+    cosines = (faces.features[first] * faces.features[second]).sum(2)
+    return np.asarray((faces.weights[first] * cosines).sum(1), np.float64)
+
+
+def enrol(subject: Subject, key: Key, alpha: float, drop: float) -> Gallery:
+    """The second picture of every pair, each under a record id of its own."""
+    _, second = subject.pairs.places
+    faces = subject.faces
+    ids = [f"pair {i}" for i in range(len(second))]
+    return protect_many(faces.features[second], faces.weights[second], key, ids, alpha, drop)
+
+
+def protected_scores(subject: Subject, gallery: Gallery, key: Key) -> Scores:
+    """The first picture of every pair against the record of the second."""
+    first, _ = subject.pairs.places
+    faces = subject.faces
+    return match_pairs(faces.features[first], faces.weights[first], gallery, key).astype(np.float64)
+
+
+def stored(gallery: Gallery, bits: int) -> tuple[Gallery, int]:
+    """The gallery after its containers were written and read, and the size of the largest."""
+    files = [record.to_bytes(bits) for record in gallery]
+    return Gallery.of(unpack_all(b"".join(files))), max(map(len, files))
+
+
+def at(subject: Subject, alpha: float, drop: float) -> Accuracy:
+    """Accuracy at one alpha and drop, under a new key."""
+    key = Key.generate()
+    return judge(protected_scores(subject, enrol(subject, key, alpha, drop), key), subject)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Accuracy of records that were stored, what storing took from it, and the largest's bytes."""
+
+    found: Accuracy
+    lost: float
+    size: int
+
+
+def at_bits(subject: Subject, alpha: float, drop: float, bits: int) -> Storage:
+    """Records stored with so many bits against the same ones as they were."""
+    key = Key.generate()
+    gallery = enrol(subject, key, alpha, drop)
+    kept, size = stored(gallery, bits)
+    before, after = (
+        judge(protected_scores(subject, some, key), subject) for some in (gallery, kept)
+    )
+    return Storage(after, before.right - after.right, size)

@@ -1,0 +1,113 @@
+"""The stored record, byte by byte (docs/protection.md has the table): pack, unpack, read many."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.errors import (
+    BadMagicError,
+    CorruptError,
+    TemplateError,
+    TruncatedError,
+    UnsupportedVersionError,
+)
+from stc.protection.record import LONGEST_ID, ProtectedTemplate, name_to_id
+from stc.protection.stream import STEPS, Parameters, kept_positions
+from stc.protection.template import MOST_DIMENSIONS, MOST_GROUPS
+
+MAGIC = b"STCp"
+VERSION = 1
+_HEADER = struct.Struct("<4sBBHHHHH8sB")  # little-endian, and 25 bytes
+_CHECK = 4  # bytes of CRC-32 over all that comes before
+
+
+def pack(record: ProtectedTemplate, bits: int = 8) -> bytes:
+    """The container of a record, with 2 to 8 bits a kept dimension."""
+    if not 2 <= bits <= 8:
+        raise TemplateError(f"2 to 8 bits a dimension, not {bits}")
+    parameters, name = record.parameters, record.name
+    head = _HEADER.pack(
+        MAGIC,
+        VERSION,
+        bits,
+        parameters.groups,
+        parameters.size,
+        parameters.kept,
+        parameters.steps,
+        record.generation,
+        record.tag,
+        len(name),
+    )
+    values = record.features[kept_positions(record.tag, parameters)]
+    body = head + name + _to_codes(values, bits)
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def unpack(data: bytes) -> ProtectedTemplate:
+    """The record of a whole container. Raises FormatError; allocates what the header allows."""
+    record, end = _read(memoryview(data), 0)
+    if end != len(data):
+        raise CorruptError(f"{len(data) - end} bytes follow the record")
+    return record
+
+
+def unpack_all(data: bytes) -> list[ProtectedTemplate]:
+    """The records of containers that follow one another. Raises FormatError."""
+    records, place = [], 0
+    while place < len(data):
+        record, place = _read(memoryview(data), place)
+        records.append(record)
+    return records
+
+
+def _read(data: memoryview, start: int) -> tuple[ProtectedTemplate, int]:
+    """The record that begins at `start`, and where it ends."""
+    magic = bytes(data[start : start + len(MAGIC)])
+    if magic != MAGIC[: len(magic)] or not magic:
+        raise BadMagicError("not a protected template: it does not begin with STCp")
+    if len(data) > start + 4 and data[start + 4] != VERSION:
+        raise UnsupportedVersionError(f"version {data[start + 4]} is not one that is read here")
+    if len(data) < start + _HEADER.size:
+        raise TruncatedError(f"{len(data) - start} bytes are less than the header's {_HEADER.size}")
+    fields = _HEADER.unpack_from(data, start)
+    bits, groups, size, kept, steps, generation, tag, length = fields[2:]
+    sound = 1 <= groups <= MOST_GROUPS and 2 <= size <= MOST_DIMENSIONS and 2 <= kept <= size
+    if not (sound and steps <= STEPS and 2 <= bits <= 8 and 2 <= length <= LONGEST_ID + 1):
+        raise CorruptError("the header's numbers are none that a record can have")
+    body = start + _HEADER.size + length
+    check = body + -(-groups * kept * bits // 8)
+    if len(data) < check + _CHECK:
+        raise TruncatedError(f"{len(data) - start} bytes of {check + _CHECK - start} are there")
+    if zlib.crc32(data[start:check]) != struct.unpack_from("<I", data, check)[0]:
+        raise CorruptError("the checksum does not match")
+    parameters = Parameters(groups, size, kept, steps)
+    try:
+        record_id = name_to_id(bytes(data[body - length : body]))
+        values = _from_codes(bytes(data[body:check]), groups * kept, bits)
+    except (ValueError, TemplateError) as error:
+        raise CorruptError(str(error)) from error
+    features = np.zeros((groups, size), np.float32)
+    features[kept_positions(tag, parameters)] = values
+    return ProtectedTemplate(features, record_id, parameters, tag, generation), check + _CHECK
+
+
+def _to_codes(values: npt.NDArray[np.float32], bits: int) -> bytes:
+    """Numbers in [-1, 1] as codes of so many bits: which of 2^bits equal steps each is in."""
+    levels = 1 << bits
+    codes = np.clip(np.floor((values + 1) * (levels / 2)), 0, levels - 1).astype(np.uint8)
+    return np.packbits(np.unpackbits(codes[:, None], axis=1)[:, 8 - bits :]).tobytes()
+
+
+def _from_codes(data: bytes, count: int, bits: int) -> npt.NDArray[np.float32]:
+    """The middle of each code's step, which is never zero. Raises ValueError on stray bits."""
+    flat = np.unpackbits(np.frombuffer(data, np.uint8))
+    if flat[count * bits :].any():
+        raise ValueError("the bits after the last dimension are not zero")
+    codes = np.packbits(
+        np.pad(flat[: count * bits].reshape(count, bits), ((0, 0), (8 - bits, 0))), axis=1
+    )
+    return (codes[:, 0].astype(np.float32) + 0.5) * np.float32(2 / (1 << bits)) - np.float32(1)

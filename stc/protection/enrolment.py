@@ -1,0 +1,121 @@
+"""Enrolment: plain templates -> protected ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from stc.errors import TemplateError
+from stc.protection.gallery import Gallery
+from stc.protection.key import Key
+from stc.protection.record import ProtectedTemplate, RecordId, check_generation, check_ids
+from stc.protection.rotation import mixing, normalise, rotate, slerp
+from stc.protection.stream import Parameters, draw, kept_positions
+from stc.protection.template import Floats, GroupedTemplate, as_floats, check_arrays, unit
+
+Backend = Literal["numpy", "torch"]
+CHUNK = 256  # templates at a time: their arrays fit a processor's cache
+
+
+def protect(
+    template: GroupedTemplate,
+    key: Key,
+    record_id: RecordId,
+    alpha: float = 0.9,
+    drop: float = 0.5,
+    *,
+    generation: int = 0,
+) -> ProtectedTemplate:
+    """Protect one template (SlerpFace, arXiv 2407.03043, with a rotation of each group before).
+
+    Each group turns by the key's rotation for this record, then by alpha - w of the angle towards
+    the record's noise; round(drop * c) of its dimensions are dropped; what stays gets length one.
+    record_id: public, 1 to 64 bytes, never given to two templates of one key and generation.
+    Raises TemplateError if alpha is not in [0, 1] or drop not in [0, 1).
+    """
+    many = protect_many(
+        template.features[None],
+        template.weights[None],
+        key,
+        [record_id],
+        alpha,
+        drop,
+        generation=generation,
+    )
+    return many[0]
+
+
+def protect_many(
+    features: Any,
+    weights: Any,
+    key: Key,
+    record_ids: Sequence[RecordId],
+    alpha: float = 0.9,
+    drop: float = 0.5,
+    *,
+    generation: int = 0,
+    backend: Backend = "numpy",
+    device: str = "cpu",
+) -> Gallery:
+    """Protect N templates: features [N, m, c], weights [N, m] -> a gallery of N records.
+
+    backend: numpy, or torch on a device, with the same answers. Raises TemplateError.
+    """
+    features, weights = as_floats(features, 3), as_floats(weights, 2)
+    check_arrays(features, weights)
+    check_generation(generation)
+    names = check_ids(record_ids, len(features))
+    parameters = Parameters.of(features.shape[1:], alpha, drop)
+    made, tags = np.zeros(features.shape, np.float32), []
+    for start in range(0, len(features), CHUNK):
+        some = slice(start, start + CHUNK)
+        drawn = draw(key, parameters, names[some], [generation] * len(names[some]))
+        tags += [row.tobytes() for row in drawn.tags]
+        xp, move = module(backend, device)
+        turned = turn(
+            xp,
+            move(fill_empty(unit(features[some]), drawn.noise)),
+            move(weights[some]),
+            move(drawn.noise),
+            move(drawn.signs),
+            move(mixing(parameters.size)),
+            parameters.alpha,
+        )
+        kept = np.stack([kept_positions(tag, parameters) for tag in tags[some]])
+        rows = normalise(xp, turned * move(kept))
+        made[some] = rows if xp is np else rows.cpu().numpy()
+    return Gallery(made, list(record_ids), parameters, tags, [generation] * len(made))
+
+
+def fill_empty(features: Floats, noise: Floats) -> Floats:
+    """Unit rows [n, m, c] with a direction drawn from the key in place of rows of zeros.
+
+    So a record does not tell which groups were empty; they match as a stranger's would.
+    """
+    empty = np.asarray(~features.any(-1))
+    if not empty.any():
+        return features
+    # Rolled, as the noise itself is what the group will turn to.
+    filler = unit(np.roll(noise, 1, axis=-1))
+    return np.where(empty[..., None], filler, features).astype(np.float32)
+
+
+def turn(
+    xp: Any, features: Any, weights: Any, noise: Any, signs: Any, matrix: Any, alpha: float
+) -> Any:
+    """Unit features [n, m, c] (or [m, c]) -> turned towards the noise of n records [n, m, c]."""
+    amount = xp.clip(alpha - weights, 0, 1)
+    return slerp(xp, rotate(features, signs, matrix), normalise(xp, noise), amount)
+
+
+def module(backend: Backend, device: str) -> tuple[Any, Any]:
+    """numpy or torch, and what moves an array there. Raises TemplateError for another name."""
+    if backend == "numpy":
+        return np, lambda array: array
+    if backend != "torch":
+        raise TemplateError(f"the backends are numpy and torch, not {backend!r}")
+    import torch
+
+    return torch, lambda array: torch.tensor(array, device=device)

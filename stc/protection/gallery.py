@@ -1,0 +1,72 @@
+"""Many records of one shape, packed for matching."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from stc.errors import TemplateError
+from stc.protection.record import ProtectedTemplate, RecordId
+from stc.protection.stream import Parameters
+from stc.protection.template import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """N records that were made with one set of parameters; a sequence of ProtectedTemplate.
+
+    features: float32 [N, m, c], 3 KB a record of 49 groups of 16.
+    """
+
+    features: Floats
+    record_ids: list[RecordId]
+    parameters: Parameters
+    tags: list[bytes]
+    generations: list[int]
+
+    @classmethod
+    def of(cls, records: Sequence[ProtectedTemplate]) -> Gallery:
+        """Pack records. Raises TemplateError if there are none, or of several parameters."""
+        if not records:
+            raise TemplateError("a gallery has at least one record")
+        parameters = records[0].parameters
+        if any(record.parameters != parameters for record in records):
+            raise TemplateError("the records of a gallery have one shape, alpha and drop")
+        return cls(
+            np.stack([record.features for record in records]),
+            [record.record_id for record in records],
+            parameters,
+            [record.tag for record in records],
+            [record.generation for record in records],
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence[Gallery]) -> Gallery:
+        """Several galleries as one. Raises TemplateError as `of` does."""
+        if not parts or any(part.parameters != parts[0].parameters for part in parts):
+            raise TemplateError("galleries join that have one shape, alpha and drop")
+        return cls(
+            np.concatenate([part.features for part in parts]),
+            list(chain.from_iterable(part.record_ids for part in parts)),
+            parts[0].parameters,
+            list(chain.from_iterable(part.tags for part in parts)),
+            list(chain.from_iterable(part.generations for part in parts)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, row: int) -> ProtectedTemplate:
+        return ProtectedTemplate(
+            self.features[row],
+            self.record_ids[row],
+            self.parameters,
+            self.tags[row],
+            self.generations[row],
+        )
+
+    def __iter__(self) -> Iterator[ProtectedTemplate]:
+        return (self[row] for row in range(len(self)))

@@ -1,0 +1,95 @@
+"""The secret key: 32 bytes, in memory and in a file that only its owner can read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import NoReturn
+
+from stc.errors import KeyFileError, TemplateError
+
+BYTES = 32
+_HEAD = b"STC protection key 1\n"
+_CHECK = 4  # bytes of SHA-256 against typing errors
+
+
+class Key:
+    """A secret key of 32 bytes. Never printed, never pickled, compared in constant time."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != BYTES:
+            raise TemplateError(f"a key has {BYTES} bytes, this has {len(secret)}")
+        self._secret = bytes(secret)
+
+    @classmethod
+    def generate(cls) -> Key:
+        """A new key from the operating system's randomness."""
+        return cls(secrets.token_bytes(BYTES))
+
+    @classmethod
+    def load(cls, path: Path) -> Key:
+        """Read a key file. Raises KeyFileError if it is none, or open to other users."""
+        with path.open("rb") as file:
+            if os.name == "posix" and os.fstat(file.fileno()).st_mode & (
+                stat.S_IRWXG | stat.S_IRWXO
+            ):
+                raise KeyFileError(f"{path} is open to other users: chmod 600 it")
+            data = file.read(len(_HEAD) + 2 * (BYTES + _CHECK) + 2)
+        if not data.startswith(_HEAD):
+            raise KeyFileError(f"{path} is not an STC protection key")
+        try:
+            raw = bytes.fromhex(data[len(_HEAD) :].decode("ascii").strip())
+        except ValueError:
+            raise KeyFileError(f"{path}: the key is damaged") from None
+        secret, check = raw[:BYTES], raw[BYTES:]
+        if len(secret) != BYTES or not hmac.compare_digest(_check(secret), check):
+            raise KeyFileError(f"{path}: the key is damaged")
+        return cls(secret)
+
+    def save(self, path: Path) -> None:
+        """Write a new file of mode 0600. Raises KeyFileError if there is one already."""
+        text = _HEAD + (self._secret + _check(self._secret)).hex().encode() + b"\n"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            handle = os.open(path, flags, 0o600)
+        except FileExistsError:
+            raise KeyFileError(f"{path} is there already: a key is never overwritten") from None
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+            raise
+
+    def stream(self, context: bytes, length: int) -> bytes:
+        """So many pseudo-random bytes for a public context: SHAKE-256 (FIPS 202) of key, context.
+
+        A sponge with a secret prefix is a pseudo-random function; no two contexts share bytes.
+        """
+        return hashlib.shake_256(self._secret + context).digest(length)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and hmac.compare_digest(self._secret, other._secret)
+
+    def __hash__(self) -> NoReturn:
+        raise TypeError("a key is no member of a set: its hash would tell of it")
+
+    def __repr__(self) -> str:
+        return "Key(<secret>)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a key is not pickled: use save and load")
+
+
+def _check(secret: bytes) -> bytes:
+    return hashlib.sha256(_HEAD + secret).digest()[:_CHECK]

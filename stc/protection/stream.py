@@ -1,0 +1,128 @@
+"""What a record draws from the key: noise, rotation, and which dimensions are dropped.
+
+Everything is integers until the last step, so that every machine draws the same. Noise: 16 bits
+choose one of 65,536 quantiles of the normal distribution, in steps of 1/4096 (steps that no libm
+moves). Rotation: two bits a dimension are signs. Dropped positions: from the record's tag, eight
+bytes of the stream that stand in the record in the clear.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.errors import TemplateError
+from stc.protection.key import Key
+from stc.protection.template import MOST_DIMENSIONS, Floats
+
+TAG = 8  # bytes
+STEPS = 10_000  # alpha is kept as a whole number of these
+MOST_GENERATIONS = 0xFFFF
+_DOMAIN = b"stc.protection 1"
+_POSITIONS = b"stc.protection 1 positions"
+_QUANTILES = 1 << 16
+_UNIT = 4096
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How a record is made: m groups of c dimensions, of which `kept` stay; alpha in 1/10,000."""
+
+    groups: int
+    size: int
+    kept: int
+    steps: int
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], alpha: float, drop: float) -> Parameters:
+        """From alpha in [0, 1] and drop in [0, 1). Raises TemplateError."""
+        groups, size = shape
+        if not 0 <= alpha <= 1:  # which NaN is not, either
+            raise TemplateError(f"alpha is from 0 to 1, not {alpha}")
+        if not 0 <= drop < 1:
+            raise TemplateError(f"drop is at least 0 and less than 1, not {drop}")
+        kept = size - round(drop * size)
+        if kept < 2:  # of a single one nothing is left once the noise is taken out
+            raise TemplateError(f"drop {drop} leaves {kept} of {size} dimensions, 2 are needed")
+        return cls(groups, size, kept, round(alpha * STEPS))
+
+    @property
+    def alpha(self) -> float:
+        return self.steps / STEPS
+
+    @property
+    def drop(self) -> float:
+        """The share of dimensions that are dropped."""
+        return 1 - self.kept / self.size
+
+    def context(self, name: bytes, generation: int) -> bytes:
+        """What is hashed after the key: everything that a record is made from, but the face."""
+        numbers = (self.groups, self.size, self.kept, self.steps, generation)
+        return _DOMAIN + struct.pack("<5H", *numbers) + name
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What n records draw: tags [n, 8] bytes, noise [n, m, c] not yet of length one, and the signs
+    [n, 2, m, c] of the rotation."""
+
+    tags: npt.NDArray[np.uint8]
+    noise: Floats
+    signs: Floats
+
+
+def draw(
+    key: Key, parameters: Parameters, names: Sequence[bytes], generations: Sequence[int]
+) -> Drawn:
+    """The tag, the noise and the rotation of every record, by its name and generation."""
+    cells = parameters.groups * parameters.size
+    bits = -(-2 * cells // 8)
+    length = TAG + bits + 2 * cells
+    rows = [
+        key.stream(parameters.context(name, generation), length)
+        for name, generation in zip(names, generations, strict=True)
+    ]
+    data = np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), length)
+    shape = (len(rows), parameters.groups, parameters.size)
+    numbers = np.ascontiguousarray(data[:, TAG + bits :]).view("<u2")
+    signs = np.unpackbits(data[:, TAG : TAG + bits], axis=1, count=2 * cells)
+    return Drawn(
+        data[:, :TAG],
+        np.take(_quantiles(), numbers).reshape(shape),
+        (1 - 2 * signs.astype(np.float32)).reshape(len(rows), 2, *shape[1:]),
+    )
+
+
+def kept_positions(tag: bytes, parameters: Parameters) -> npt.NDArray[np.bool_]:
+    """Which dimensions [m, c] of a record stay: exactly `kept` a group, drawn without replacement.
+
+    Each dimension gets 24 random bits; those with the smallest numbers stay. The tag comes from
+    the key and from nothing else, so the positions say nothing of the face.
+    """
+    shape = (parameters.groups, parameters.size)
+    context = _POSITIONS + struct.pack("<3H", *shape, parameters.kept) + tag
+    data = hashlib.shake_256(context).digest(4 * shape[0] * shape[1])
+    # The last eight bits say which dimension it was, so no two are alike.
+    numbers = np.frombuffer(data, "<u4").reshape(shape) & ~np.uint32(MOST_DIMENSIONS - 1)
+    order = np.sort(numbers | np.arange(shape[1], dtype=np.uint32), 1)[:, : parameters.kept]
+    kept = np.zeros(shape, bool)
+    np.put_along_axis(kept, (order & np.uint32(MOST_DIMENSIONS - 1)).astype(np.int64), True, 1)
+    return kept
+
+
+@lru_cache(maxsize=1)
+def _quantiles() -> Floats:
+    """The normal quantiles at the middles of 65,536 equal shares, in steps of 1/4096."""
+    inverse = NormalDist().inv_cdf
+    half = [round(_UNIT * inverse((i + 0.5) / _QUANTILES)) for i in range(_QUANTILES // 2)]
+    whole = np.array([*half, *(-value for value in reversed(half))], np.float32)
+    table: Floats = whole / np.float32(_UNIT)
+    table.flags.writeable = False
+    return table

@@ -1,0 +1,64 @@
+"""dlib's recogniser, whole: canvas faces -> chips -> embeddings."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stc.errors import StcError
+from stc.recognition.base import BATCH, Embeddings, Faces, Maps
+
+
+class Dlib:
+    """dlib's ResNet, 128-d; it took no part in training.
+
+    Its own five-point predictor cuts the 150 px chip, started from the box that dlib's detector
+    finds on the canvas (median over faces), so that a failed detection cannot hide a bad face.
+    The network itself is run by torch (`dlib_network`), to within rounding of what dlib gives.
+    Raises StcError if dlib-bin or face_recognition_models is not installed.
+    """
+
+    name = "dlib"
+    key = "dlib-resnet-v1"
+    note = "took no part in training"
+    BOX = (20, 34, 106, 120)  # left, top, right, bottom
+
+    def __init__(self) -> None:
+        try:
+            import dlib
+
+            # Files only: importing the package needs pkg_resources, which setuptools has dropped.
+            package = distribution("face_recognition_models")
+        except (ImportError, PackageNotFoundError) as missing:
+            raise StcError(f"{missing.name} is missing: pip install 'stc[evaluation]'") from missing
+        from stc.recognition.dlib_network import DlibNetwork
+
+        folder = Path(str(package.locate_file("face_recognition_models/models")))
+        self._dlib = dlib
+        self._predictor = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
+        self._network = DlibNetwork(folder / "dlib_face_recognition_resnet_model_v1.dat")
+
+    def chips(self, faces: Faces) -> Faces:
+        """Canvases -> what the network looks at, uint8 [N, 150, 150, 3]."""
+        box, chips = self._dlib.rectangle(*self.BOX), []
+        for face in faces:
+            shape = self._predictor(face, box)
+            chips.append(self._dlib.get_face_chip(face, shape, size=150, padding=0.25))
+        return np.stack(chips)
+
+    def embed(self, faces: Faces) -> Embeddings:
+        return self.look(faces)[0]
+
+    @torch.inference_mode()
+    def look(self, faces: Faces) -> tuple[Embeddings, Maps]:
+        """Embeddings [N, 128], and the map before the last block, [N, 256, 4, 4]."""
+        told, maps = [], []
+        for start in range(0, len(faces), BATCH):
+            chips = torch.from_numpy(self.chips(faces[start : start + BATCH]))
+            embeddings, before = self._network.look(chips.permute(0, 3, 1, 2))
+            told.append(embeddings)
+            maps.append(before.contiguous())
+        return torch.cat(told).numpy(), torch.cat(maps).numpy()

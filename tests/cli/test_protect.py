@@ -1,0 +1,140 @@
+"""`stc protect`, each subcommand, with a stand-in for a recogniser."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stc.cli.main import main
+from stc.imaging import frame
+from tests.evaluation.protection.small import make_small
+from tests.stand_ins import Thumbnails
+
+FACE = "tests/assets/astronaut.png"
+
+
+@pytest.fixture(autouse=True)
+def thumbnails(monkeypatch):
+    monkeypatch.setattr("stc.protection.extractors.open_recogniser", lambda text: Thumbnails())
+    monkeypatch.setattr("stc.recognition.base.open_recogniser", lambda text: Thumbnails())
+
+
+@pytest.fixture
+def key(tmp_path):
+    assert main(["protect", "-q", "keygen", "-o", str(tmp_path / "k")]) == 0
+    return str(tmp_path / "k")
+
+
+@pytest.fixture
+def record(tmp_path, key):
+    target = str(tmp_path / "a.stp")
+    words = ["enroll", FACE, "-o", target, "--key", key, "--head", "plain", "--id", "eileen"]
+    assert main(["protect", "-q", *words]) == 0
+    return target
+
+
+def test_a_key_is_made_once_and_never_shown(tmp_path, capsys):
+    target = tmp_path / "k"
+    assert main(["protect", "keygen", "-o", str(target)]) == 0
+    secret = target.read_text().split()[-1]
+    assert secret not in capsys.readouterr().out
+    assert main(["protect", "keygen", "-o", str(target)]) == 8
+    assert "never overwritten" in capsys.readouterr().err
+
+
+def test_enroll_and_match(record, key, capsys):
+    words = [FACE, record, "--key", key, "--head", "plain"]
+    assert main(["protect", "match", *words]) == 0
+    score, name = capsys.readouterr().out.split()
+    assert float(score) > 0.999
+    assert name == "eileen"
+    assert main(["protect", "match", *words, "--threshold", "1"]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_a_record_is_not_overwritten(record, key, capsys):
+    words = ["enroll", FACE, "-o", record, "--key", key, "--head", "plain"]
+    assert main(["protect", *words]) == 1
+    assert "renew replaces a record" in capsys.readouterr().err
+
+
+def test_a_wrong_key(record, tmp_path, capsys):
+    other = str(tmp_path / "other")
+    main(["protect", "-q", "keygen", "-o", other])
+    assert main(["protect", "match", FACE, record, "--key", other, "--head", "plain"]) == 8
+    assert "not made with this key" in capsys.readouterr().err
+
+
+def test_info(record, capsys):
+    assert main(["protect", "info", record]) == 0
+    assert "eileen: generation 0" in capsys.readouterr().out
+    assert main(["protect", "info", record, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["groups"], told["size"], told["kept"], told["alpha"]) == (12, 16, 8, 0.9)
+    assert main(["protect", "info", FACE]) == 4
+
+
+def test_renew_revokes(record, key, tmp_path, capsys):
+    new, revoked = str(tmp_path / "b.stp"), str(tmp_path / "revoked")
+    words = [FACE, record, "--key", key, "--head", "plain", "--revoked", revoked, "-o", new]
+    assert main(["protect", "-q", "renew", *words]) == 0
+    words = [FACE, record, new, "--key", key, "--head", "plain", "--revoked", revoked]
+    assert main(["protect", "match", *words]) == 0
+    first, second = capsys.readouterr().out.split("\n")[:2]
+    assert float(first.split()[0]) > 0.999
+    assert float(second.split()[0]) == -1
+
+
+def test_no_head_ships_for_another_recogniser(key, tmp_path, capsys):
+    words = ["enroll", FACE, "-o", str(tmp_path / "x"), "--key", key, "--head", "map"]
+    assert main(["protect", *words]) == 6
+    assert "stc protect fit" in capsys.readouterr().err
+
+
+def write_faces(folder, count):
+    """Faces that are noise on one face, so that a recogniser has something to tell apart."""
+    folder.mkdir()
+    canvas, generator = frame(FACE).astype(int), np.random.default_rng(0)
+    for person in range(count):
+        own = generator.integers(-60, 60, (8, 8, 3)).repeat(16, 0).repeat(16, 1)
+        for picture in (1, 2):
+            noise = generator.integers(-20, 20, (8, 8, 3)).repeat(16, 0).repeat(16, 1)
+            face = (canvas + own + noise).clip(0, 255).astype(np.uint8)
+            Image.fromarray(face).save(folder / f"P{person}_{picture:04d}.png")
+
+
+def test_fit_and_attack(tmp_path, capsys, monkeypatch):
+    make_small(monkeypatch)
+    write_faces(tmp_path / "others", 40)
+    write_faces(tmp_path / "faces", 8)
+    head = str(tmp_path / "h.safetensors")
+    words = ["--faces", str(tmp_path / "others"), "--steps", "3", "-o", head]
+    assert main(["protect", "fit", *words]) == 0
+    assert "correlation" in capsys.readouterr().out
+    lines = ["2\t4"]
+    for fold in (0, 4):
+        lines += [f"P{i}\t1\t2" for i in range(fold, fold + 4)]
+        lines += [f"P{i}\t1\tP{(i + 3) % 8}\t2" for i in range(fold, fold + 4)]
+    (tmp_path / "pairs.txt").write_text("\n".join(lines))
+    docs = tmp_path / "page.md"
+    docs.write_text(
+        "before\n<!-- results: stc protect attack -->\n"
+        "of another run\n<!-- end of results -->\nafter\n"
+    )
+    words = ["--images", tmp_path / "faces", "--pairs", tmp_path / "pairs.txt"]
+    words += ["--faces", tmp_path / "others", "--subject", f"x,{head}", "--subject", "x,plain"]
+    words += ["--docs", docs, "-o", tmp_path / "out"]
+    assert main(["protect", "attack", *map(str, words)]) == 0
+    page = docs.read_text()
+    assert page.startswith("before\n")
+    assert page.endswith("-->\nafter\n")
+    assert "of another run" not in page
+    for found in (
+        "thumbnails, last map",
+        "12 groups of 16",
+        "learned mapping",
+        "PolyProtect",
+        "D_sys",
+    ):
+        assert found in page

@@ -1,0 +1,98 @@
+"""Stored records: round trips, hostile bytes, size."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stc.errors import (
+    BadMagicError,
+    CorruptError,
+    FormatError,
+    StcError,
+    TruncatedError,
+    UnsupportedVersionError,
+)
+from stc.protection import Key, ProtectedTemplate, match, protect
+from stc.protection.container import unpack_all
+from tests.protection.conftest import random_template
+
+KEY = Key(bytes(32))
+RECORD = protect(random_template(), KEY, "alice")
+DATA = RECORD.to_bytes()
+
+
+@pytest.mark.parametrize("record_id", ["a", "é" * 32, b"\x00\xff", 0, 255, 1 << 500])
+@pytest.mark.parametrize("bits", [2, 5, 8])
+def test_what_is_stored_comes_back(record_id, bits):
+    record = protect(random_template(), KEY, record_id, 0.85, 0.25, generation=7)
+    data = record.to_bytes(bits)
+    back = ProtectedTemplate.from_bytes(data)
+    assert back.to_bytes(bits) == data
+    assert (back.record_id, back.alpha, back.drop, back.generation) == (record_id, 0.85, 0.25, 7)
+    assert type(back.record_id) is type(record_id)
+    assert np.array_equal(back.features == 0, record.features == 0)
+    assert np.abs(back.features - record.features).max() <= 2**-bits + 1e-6
+    assert match(random_template(), back, KEY) > (0.995 if bits == 8 else 0.2)
+
+
+def test_a_record_has_at_most_512_bytes():
+    assert len(protect(random_template(), KEY, "x" * 64).to_bytes()) <= 512
+    assert len(protect(random_template(), KEY, "x" * 16).to_bytes()) == 25 + 17 + 392 + 4
+
+
+def test_other_shapes():
+    record = protect(random_template(groups=3, size=5), KEY, "a", 0.5, 0.5)
+    assert np.array_equal(
+        ProtectedTemplate.from_bytes(record.to_bytes()).features == 0, record.features == 0
+    )
+
+
+def test_many_in_one_file():
+    assert [one.record_id for one in unpack_all(DATA + DATA)] == ["alice", "alice"]
+    assert unpack_all(b"") == []
+    with pytest.raises(FormatError):
+        unpack_all(DATA + DATA[:-1])
+
+
+def test_damage_has_a_name():
+    read = ProtectedTemplate.from_bytes
+    for data, error in (
+        (b"", BadMagicError),
+        (b"STC\x01" + DATA[4:], BadMagicError),
+        (DATA[:4] + b"\x02" + DATA[5:], UnsupportedVersionError),
+        (DATA[:3], TruncatedError),
+        (DATA[:-1], TruncatedError),
+        (DATA + b"\0", CorruptError),
+        (DATA[:100] + bytes([DATA[100] ^ 1]) + DATA[101:], CorruptError),
+    ):
+        with pytest.raises(error):
+            read(data)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(5, 0), (5, 9), (6, 0), (6, 0xFFFF), (8, 1), (8, 0xFFFF), (10, 0), (10, 17), (12, 10001)],
+)
+def test_numbers_that_no_record_has(place, value):
+    data = bytearray(DATA[:-4])
+    struct.pack_into("<B" if place == 5 else "<H", data, place, value)
+    whole = bytes(data) + struct.pack("<I", zlib.crc32(data))
+    with pytest.raises(CorruptError, match="none that a record can have"):
+        ProtectedTemplate.from_bytes(whole)
+
+
+@given(st.binary(max_size=600), st.integers(0, len(DATA)))
+def test_any_bytes_are_read_or_refused(data, place):
+    for some in (data, DATA[:place] + data, sealed(DATA[:place] + data)):
+        try:
+            ProtectedTemplate.from_bytes(some)
+        except StcError:
+            continue
+
+
+def sealed(data):
+    return data + struct.pack("<I", zlib.crc32(data))

@@ -1,0 +1,38 @@
+"""One to many in the time and memory that are promised: pytest -m gate."""
+
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from stc.protection import Gallery, match_many, protect_many
+from tests.protection.conftest import random_arrays
+
+RECORDS, ENROLLED, SECONDS = 100_000, 4_000, 5
+
+
+@pytest.mark.gate
+def test_a_hundred_thousand_records_in_five_seconds(key, template):
+    features, weights = random_arrays(ENROLLED, seed=1)
+    parts = []
+    for start in range(0, RECORDS, ENROLLED):
+        ids = list(range(start, start + ENROLLED))
+        parts.append(protect_many(features, weights, key, ids))
+    gallery = Gallery.join(parts)
+    began = time.process_time()  # of this process alone: other work must not fail the proof
+    scores = match_many(template, gallery, key)
+    assert time.process_time() - began < SECONDS
+    assert scores.shape == (RECORDS,)
+    assert len(np.unique(scores)) > 0.9 * RECORDS  # each with noise of its own
+
+
+@pytest.mark.gate
+def test_memory_does_not_grow_with_the_gallery(key, template):
+    features, weights = random_arrays(ENROLLED, seed=1)
+    gallery = protect_many(features, weights, key, list(range(ENROLLED)))
+    tracemalloc.start()
+    match_many(template, gallery, key)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6
