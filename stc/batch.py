@@ -88,7 +88,7 @@ class Encoder:
         codec = load_codec(self.model)
         framed = [self._framed(picture) for picture in pictures]
         canvases = [canvas for canvas in framed if isinstance(canvas, np.ndarray)]
-        coded = iter(self._coded(codec, np.stack(canvases)) if canvases else ())
+        coded = iter(self._coded(codec, np.stack(canvases)) if canvases else [])
         return [next(coded) if isinstance(row, np.ndarray) else row for row in framed]
 
     def _framed(self, picture: Any) -> Canvas | Coded:

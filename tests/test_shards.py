@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -19,8 +20,6 @@ from stc.batch import Encoder
 from stc.cli.encode_shards import describe
 from stc.cli.main import main
 from stc.errors import DataError
-
-pq = pytest.importorskip("pyarrow.parquet")
 
 ENCODER = Encoder(align="never", max_bytes=64)
 

@@ -75,8 +75,10 @@ def run(options: argparse.Namespace) -> int:
     sources = [Path(name) for pattern in options.inputs for name in expand(pattern)]
     try:
         total = encode_shards(sources, options.output, encoder, options.workers)
+    except StcError:
+        raise
     except ValueError as error:  # a level that this model does not have
-        raise error if isinstance(error, StcError) else StcError(str(error)) from error
+        raise StcError(str(error)) from error
     if not options.quiet:
         print(f"{options.output}: {describe(total)}")
     return 0

@@ -65,5 +65,7 @@ def run(options: argparse.Namespace) -> int:
     )
     app = create_app(limits, model=options.model, threads=options.threads)
     level = "error" if options.quiet else "info"
-    uvicorn.run(app, host=options.host, port=options.port, access_log=False, log_level=level)
+    uvicorn.run(
+        app, host=options.host, port=options.port, ws="none", access_log=False, log_level=level
+    )
     return 0

@@ -68,8 +68,10 @@ def open_picture(body: bytes, most: int) -> Image.Image:
 
     Raises ImageError.
     """
+    Image.init()
+    known = [form for form in FORMATS if form in Image.OPEN]  # AVIF is not everywhere
     try:
-        picture = Image.open(io.BytesIO(body), formats=FORMATS)
+        picture = Image.open(io.BytesIO(body), formats=known)
     except UnidentifiedImageError:
         raise ImageError(
             "not a picture, or of a kind that is not served; try JPEG or PNG"
