@@ -8,6 +8,7 @@ import importlib
 from pathlib import Path
 
 import pdoc
+import pdoc.render_helpers
 
 import stc
 from stc.errors import MissingExtraError
@@ -45,7 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
         for public in getattr(module, "__all__", ()):
             setattr(module, public, getattr(module, public))
         found.append(name)
-    pdoc.render.configure(docformat="google", footer_text=f"STC {stc.__version__}")
+    pdoc.render.configure(docformat="markdown", footer_text=f"STC {stc.__version__}")
+    # A docstring's line is a line: parameters stand one below the other.
+    pdoc.render_helpers.markdown_extensions["breaks"] = {"on_newline": True}
     pdoc.pdoc(*found, output_directory=options.output)
     print(options.output / "index.html")
     return 0

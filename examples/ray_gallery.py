@@ -1,12 +1,12 @@
 """A bucket of pictures -> Parquet files of faces, with Ray Data.
 
     pip install 'stc[ray]'
-    python examples/ray_gallery.py s3://bucket/shards/ -o s3://bucket/faces/ --workers 64
-    python examples/ray_gallery.py pictures/ -o faces/ --workers 2
+    python examples/ray_gallery.py s3://bucket/shards/ -o s3://bucket/faces/ --tar --workers 64
+    python examples/ray_gallery.py pictures/ -o faces/
 
-Tar files are read as WebDataset, anything else as one picture a file. Both are handed on as bytes,
-not as `ray.data.read_images` would, which ends the run at the first broken picture: here that is a
-row with its error. What Ray can read from (S3, GCS, a disk) and write to is up to it.
+With --tar, tar files are read as WebDataset; else every file is a picture. Both are handed on as
+bytes, not as `ray.data.read_images` would, which ends the run at the first broken picture: here
+that is a row with its error. What Ray can read from (S3, GCS, a disk) and write to is up to it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tar", action="store_true", help="the input is tar files (WebDataset)")
     parser.add_argument("--max-bytes", type=int, default=192)
     parser.add_argument("--align", choices=("auto", "always", "never"), default="auto")
-    parser.add_argument("--workers", type=int, default=2, help="processes of one core each")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="of one core each; leave a core or more for reading"
+    )
     options = parser.parse_args(arguments)
 
     faces = read(options.input, options.tar).map_batches(

@@ -55,9 +55,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         import uvicorn
 
+        from stc.codec.model_file import open_model
         from stc.service import Limits, create_app
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is missing: pip install 'stc[serve]'") from error
+    open_model(options.model)  # one line and a code if there is none
     # --verbose is no reason to say where in somebody's picture a face was found.
     logging.getLogger("stc").setLevel(logging.WARNING)
     limits = Limits(

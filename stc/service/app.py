@@ -73,6 +73,10 @@ class Desk:
         self.metrics.in_work.dec()
         self._places.release()
 
+    async def start(self, model: str | None) -> None:
+        """Load the model, so that no request waits for it."""
+        await asyncio.wrap_future(self._threads.submit(load_codec, model))
+
     async def read(self, request: Request, most: int) -> bytes:
         """A request's body of at most so many bytes. Raises Refused."""
         try:
@@ -122,7 +126,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await desk.do(load_codec, model)  # so that no request waits for it
+        await desk.start(model)
         yield
         desk.close()
 

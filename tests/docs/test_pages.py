@@ -23,8 +23,6 @@ def reader(tmp_path, monkeypatch, face_file):
     portrait = tmp_path / "tests" / "assets" / "astronaut.png"
     shutil.copy(ROOT / "tests" / "assets" / "astronaut.png", portrait)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    (tmp_path / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "make_api.py", tmp_path / "docs")
     with Image.open(portrait) as picture:
         picture.convert("RGB").save(tmp_path / "photo.jpg", quality=95)
     (tmp_path / "photos").mkdir()

@@ -11,7 +11,8 @@ from PIL import Image
 
 import stc
 
-pytestmark = pytest.mark.ray
+# Ray's warnings are Ray's.
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
 
 def picture(seed):
@@ -72,6 +73,6 @@ def test_files(ray_gallery, tmp_path):
         (tmp_path / f"{n}.png").write_bytes(picture(n) if n else b"")
     out = tmp_path / "faces"
     words = [str(tmp_path), "-o", str(out), "--align", "never", "--max-bytes", "64"]
-    assert ray_gallery.main(words) == 0
+    assert ray_gallery.main([*words, "--workers", "2"]) == 0
     places = {n: str(tmp_path / f"{n}.png") for n in range(3)}
     check(read(out), {places[1], places[2]}, {places[0]})

@@ -14,6 +14,7 @@ from base45 import b45decode
 from PIL import Image
 
 import stc
+from stc.cli.main import main
 from stc.service import Limits, create_app
 from stc.service import app as service
 
@@ -214,3 +215,19 @@ def test_under_load_with_bad_input_nothing_is_lost(astronaut, face_file):
     assert count(text, verb="decode", outcome="CorruptError") == 8
     assert count(text, verb="decode", outcome="BodyTooLargeError") == 8
     assert "stc_in_work 0.0" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--model", "none"], 6, "no model at"),
+        (["--threads", "0"], 2, "less than 1"),
+    ],
+)
+def test_a_server_that_cannot_start_says_why(words, code, message, capsys):
+    try:
+        found = main(["serve", *words])
+    except SystemExit as left:
+        found = left.code
+    assert found == code
+    assert message in capsys.readouterr().err
