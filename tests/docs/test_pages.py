@@ -9,6 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+import stc
+from stc import shards
 from stc.carriers import ndef, qr
 from tests.docs.pages import PAGES, ROOT, commands, run
 
@@ -35,7 +37,9 @@ def reader(tmp_path, monkeypatch, face_file):
             tar.add(tmp_path / "photo.jpg", f"{shard}.jpg")
     monkeypatch.chdir(tmp_path)
     generator = torch.Generator().manual_seed(0)
+    monkeypatch.setattr(shards, "available_cores", lambda: 1)  # processes take seconds to start
     return {
+        "stc": stc,
         "canvases": np.zeros((2, 128, 128, 3), np.uint8),
         "data": face_file,
         "dump": ndef.memory(face_file, "ntag215"),
