@@ -139,8 +139,8 @@ def encode_shards(
     _check(jobs)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        for partial in folder.glob(".*.parquet.partial"):
-            partial.unlink()
+        for partial in folder.glob(".*.partial"):
+            partial.unlink(missing_ok=True)
         waiting = [job for job in jobs if not _is_done(job)]
         broken: list[StcError] = []
         with tqdm(
@@ -289,7 +289,8 @@ def write_table(job: Job, keys: Sequence[tuple[str, str]], rows: Sequence[Coded]
     buffer = io.BytesIO()
     # Faces do not compress and have no duplicates that a dictionary could name.
     pq.write_table(table, buffer, compression="zstd", use_dictionary=["ending", "error"])
-    partial = job.target.with_name(f".{job.target.name}.partial")
+    # A name of its own: the worker of a killed run may be at the same shard for a moment longer.
+    partial = job.target.with_name(f".{job.target.name}.{os.getpid()}.partial")
     with partial.open("wb") as file:
         file.write(buffer.getbuffer())
         file.flush()
