@@ -122,7 +122,6 @@ def create_app(
     the same time, one a core if None.
     """
     desk = Desk(limits or Limits(), threads or available_cores())
-    most_size = desk.limits.size
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -165,13 +164,15 @@ def create_app(
     @app.post("/decode", openapi_extra=_body(MEDIA_TYPE))
     async def post_decode(
         request: Request,
-        size: Annotated[int, Query(ge=1, le=most_size)] = 128,
+        size: Annotated[int, Query(ge=1)] = 128,
         mark: bool = False,
         bare: bool = False,
     ) -> Response:
         """A .stc file -> a PNG, which says in its metadata that it is reconstructed."""
 
         async def handle() -> Response:
+            if size > desk.limits.size:
+                raise Refused(422, "ArgumentError", f"size: at most {desk.limits.size} pixels")
             body = await desk.read(request, MOST_FILE)
             used = model if bare else None
             picture = await desk.do(decode, body, size, mark, bare, used)
