@@ -55,7 +55,8 @@ def test_arrays_as_ray_hands_them_on(canvas):
     encoder = Encoder(align="never", max_bytes=96, quality=False)
     whole = encoder({"image": np.stack([canvas, canvas])})
     assert whole["error"].tolist() == ["", ""]
-    rows = encoder.encode([canvas, grey, grey[..., None], clear, canvas.astype(float), canvas[None]])
+    pictures = [canvas, grey, grey[..., None], clear, canvas.astype(float), canvas[None]]
+    rows = encoder.encode(pictures)
     assert [row.error for row in rows] == ["", "", "", "", "ValueError", "ValueError"]
     assert rows[1] == rows[2]
     assert all(np.isnan(row.quality) for row in rows)

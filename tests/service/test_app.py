@@ -19,6 +19,7 @@ from stc.service import Limits, create_app
 from stc.service import app as service
 
 ASTRONAUT = "tests/assets/astronaut.png"
+PATIENT = Limits(seconds=600)  # a busy machine must not fail a test
 
 
 def picture_of(colour, size=(200, 200), mode="RGB"):
@@ -45,7 +46,7 @@ def astronaut():
 
 @pytest.fixture(scope="module")
 def app():
-    return create_app(threads=1)
+    return create_app(PATIENT, threads=1)
 
 
 def ask(app, method, path, **options):
@@ -108,14 +109,14 @@ def test_errors_have_a_class_and_a_message(app, astronaut, path, body, status, e
 
 
 def test_a_body_is_not_read_beyond_the_limit(astronaut):
-    small = create_app(Limits(body=100_000), threads=1)
+    small = create_app(Limits(body=100_000, seconds=600), threads=1)
     for body in (astronaut, chunks(astronaut)):
         answer = ask(small, "POST", "/encode", content=body)
         assert (answer.status_code, answer.json()["error"]) == (413, "BodyTooLargeError")
 
 
 def test_work_beyond_the_time_limit_is_given_up(monkeypatch):
-    slow = create_app(Limits(seconds=0.3, waiting=1), threads=1)
+    slow = create_app(Limits(seconds=1, waiting=1), threads=1)
     done = threading.Event()
     monkeypatch.setattr(service, "encode", lambda *_: done.wait(60))
     late = ask(slow, "POST", "/encode", content=b"x")
@@ -172,7 +173,7 @@ def count(text, **labels):
 def test_under_load_with_bad_input_nothing_is_lost(astronaut, face_file):
     """A server on loopback, eight clients at once, five kinds of requests mixed."""
     config = uvicorn.Config(
-        create_app(Limits(seconds=60), threads=2),
+        create_app(PATIENT, threads=2),
         port=0,
         ws="none",
         access_log=False,
@@ -199,7 +200,7 @@ def test_under_load_with_bad_input_nothing_is_lost(astronaut, face_file):
         ]
 
     async def storm():
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as link:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=600) as link:
             answers = await asyncio.gather(*(client(number, link) for number in range(8)))
             return answers, (await link.get("/metrics")).text
 
