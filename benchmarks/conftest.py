@@ -1,4 +1,6 @@
-"""After the benchmarks: the memory of the commands; of the search, rates and ratios."""
+"""After the benchmarks: the memory of the commands; of a gallery, what it costs; of the search,
+rates and ratios.
+"""
 
 import platform
 
@@ -14,9 +16,27 @@ def pytest_terminal_summary(terminalreporter, config):
     for b in commands:
         name, peak = b.extra_info["command"], b.extra_info["peak_megabytes"]
         terminalreporter.write_line(f"stc {name:22}{b.stats.min:7.2f} s{peak:6} MB at most")
+    galleries = [b for b in benchmarks if {"gallery", "stages"} & set(b.extra_info)]
+    if galleries:
+        gallery_table(terminalreporter, galleries)
     timed = [b for b in benchmarks if "contender" in b.extra_info]
     if timed:
         search_table(terminalreporter, timed)
+
+
+def gallery_table(terminalreporter, galleries):
+    write = terminalreporter.write_line
+    terminalreporter.section("gallery")
+    write(f"{processor()}, torch {torch.__version__}, Python {platform.python_version()}, 1 thread")
+    write(f"{'':44}{'ms a face':>10}{'faces/s':>9}{'core hours for 10^8':>21}")
+    for b in galleries:
+        if "gallery" in b.extra_info:
+            each = b.stats.min / b.extra_info["faces"]
+            hours = each * 1e8 / 3600
+            write(f"{b.extra_info['gallery']:44}{each * 1e3:10.2f}{1 / each:9.1f}{hours:21,.0f}")
+    for b in galleries:
+        for name, seconds in b.extra_info.get("spent", {}).items():
+            write(f"  {name:42}{seconds / b.extra_info['stages'] * 1e3:10.2f}")
 
 
 def search_table(terminalreporter, timed):

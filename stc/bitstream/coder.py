@@ -1,9 +1,13 @@
-"""Group id and indices <-> payload bytes, by constriction's range coder.
+"""Group id and indices <-> payload bytes: a range coder, encoded here, decoded by constriction.
+
+Encoding is kept as the interval [low, low + span) of all numbers that decode to the message, in
+integers that never wrap around. So the shortest payload follows in one step, and the sizes of all
+prefixes of a message in one pass; docs/format.md has the arithmetic.
 
 constriction takes probabilities as floats. Its conversion to 24-bit fixed point (`perfect=False`)
 gives a symbol of weight w the frequency w + 1 when the weights are integers that sum to 2^24 - K:
 its scale factor is then exactly 1, and every partial sum is an integer that a float64 holds. So the
-coder gets F - 1, and works with exactly the F of docs/format.md, on every machine.
+decoder gets F - 1, and works with exactly the F of docs/format.md, on every machine.
 """
 
 from __future__ import annotations
@@ -13,13 +17,14 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from stc.bitstream.tables import Counts, Tables
+from stc.bitstream.tables import TOTAL, Counts, Tables
 from stc.errors import CorruptError
 
 PRECISION = 24
 _SHIFT = PRECISION - 16
 
 Indices = npt.NDArray[np.int64]
+Interval = tuple[int, int, int]  # low, span, and the bits b of their unit 2^-b
 
 
 def encode_payload(tables: Tables, group: int, indices: Indices) -> bytes:
@@ -27,40 +32,48 @@ def encode_payload(tables: Tables, group: int, indices: Indices) -> bytes:
 
     Raises ValueError for a group, a number of tokens or an index that the tables do not have.
     """
+    *_, (low, span, bits) = _intervals(tables, group, indices)
+    size = _shortest(low, span, bits)
+    return (-(-low >> bits - 8 * size)).to_bytes(size, "big")
+
+
+def payload_sizes(tables: Tables, group: int, indices: Indices) -> Iterator[int]:
+    """The bytes that the payload of the first 1, 2, ... n tokens takes; they never fall.
+
+    Raises ValueError as `encode_payload` does.
+    """
+    for interval in _intervals(tables, group, indices):
+        yield _shortest(*interval)
+
+
+def _shortest(low: int, span: int, bits: int) -> int:
+    """Bytes of the shortest string inside an interval.
+
+    The numbers just below the interval and at its end first differ in some bit: a multiple of that
+    bit's weight lies inside, and of no greater power of two.
+    """
+    weight = ((low - 1) ^ (low + span - 1)).bit_length() - 1 if low else bits
+    return -(-(bits - weight) // 8)
+
+
+def _intervals(tables: Tables, group: int, indices: Indices) -> Iterator[Interval]:
+    """The interval of the first 1, 2, ... n tokens."""
     _check(tables, group, indices)
-    import constriction
+    start = ((0, (1 << 64) - 1, 64), int(tables.below_groups[group]), int(tables.groups[group]))
+    interval = _narrowed(*start)
+    for below, frequency in tables.shares(group, indices):
+        interval = _narrowed(interval, below, frequency)
+        yield interval
 
-    encoder = constriction.stream.queue.RangeEncoder()
-    for start, weights in _weights(tables, group, len(indices)):
-        symbols = np.array([group]) if start < 0 else indices[start : start + len(weights)]
-        encoder.encode(symbols.astype(np.int32), _family(), weights)
-    whole = encoder.get_compressed().astype(">u4").tobytes()
 
-    def candidate(size: int) -> bytes | None:
-        """A number of `size` bytes inside the coder's interval, the smaller of two."""
-        prefix = int.from_bytes(whole[:size], "big")
-        for number in (prefix, prefix + 1):
-            if number < 256**size:
-                payload = number.to_bytes(size, "big")
-                if _decodes_to(tables, group, indices, payload):
-                    return payload
-        return None
-
-    # If some size will do, one more zero byte will do too, so the smallest can be searched. The
-    # interval is 2^-bits wide: start there and leap, since nearly always one step settles it.
-    bits = tables.cost_bits(group, indices).sum() + tables.group_bits(group)
-    size = min(int(bits / 8), len(whole))
-    while (best := candidate(size)) is None:
-        size += 1
-    too_small, step = -1, 1
-    while size - too_small > 1:
-        probe = max(size - step, too_small + 1)
-        shorter = candidate(probe)
-        if shorter is None:
-            too_small, step = probe, 1
-        else:
-            best, size, step = shorter, probe, 2 * step
-    return best
+def _narrowed(interval: Interval, below: int, frequency: int) -> Interval:
+    """The part of an interval that belongs to one symbol, of 2^16 parts in all."""
+    if frequency == TOTAL:  # a symbol from an alphabet of one is not coded
+        return interval
+    low, span, bits = interval
+    scale = span >> PRECISION
+    low, span = low + (scale * below << _SHIFT), scale * frequency << _SHIFT
+    return (low, span, bits) if span >> 32 else (low << 32, span << 32, bits + 32)
 
 
 def decode_payload(tables: Tables, count: int, payload: bytes) -> tuple[int, Indices]:
@@ -98,14 +111,6 @@ def _decode(tables: Tables, count: int, payload: bytes) -> tuple[int, Indices]:
         if start >= 0
     ]
     return group, np.concatenate(found).astype(np.int64)
-
-
-def _decodes_to(tables: Tables, group: int, indices: Indices, payload: bytes) -> bool:
-    try:
-        found = _decode(tables, len(indices), payload)
-    except AssertionError:
-        return False
-    return found[0] == group and np.array_equal(found[1], indices)
 
 
 def _weights(

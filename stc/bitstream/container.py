@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
+from itertools import takewhile
 
-from stc.bitstream.coder import Indices, decode_payload, encode_payload
+from stc.bitstream.coder import Indices, decode_payload, encode_payload, payload_sizes
 from stc.bitstream.header import FIXED, join_count, parse_header, seal, split_count
 from stc.bitstream.tables import Tables
 from stc.errors import BudgetError
@@ -36,15 +36,14 @@ def longest_prefix(
 
     Raises BudgetError, with the smallest size possible, if not even one fits.
     """
-    bits = tables.group_bits(group) + np.cumsum(tables.cost_bits(group, indices))
-    # A payload may be some bits shorter than ideal by luck: look a little further.
-    payload = max_bytes - 1 - (0 if bare else FIXED)
-    count = int(np.searchsorted(bits, 8 * payload + 8, side="right"))
-    for tokens in range(min(count, len(indices)), 0, -1):
-        size = len(pack(b"\0\0", tables, group, indices[:tokens], bare=bare))
-        if size <= max_bytes:
-            return tokens
-    smallest = len(pack(b"\0\0", tables, group, indices[:1], bare=bare))
+    payloads = payload_sizes(tables, group, indices)
+    sizes = (
+        len(join_count(count, b"")) + payload + (0 if bare else FIXED)
+        for count, payload in enumerate(payloads, 1)
+    )
+    smallest = next(sizes)
+    if smallest <= max_bytes:
+        return 1 + sum(1 for _ in takewhile(lambda size: size <= max_bytes, sizes))
     raise BudgetError(
         f"{max_bytes} bytes are too few: the smallest file of this face has {smallest}", smallest
     )

@@ -58,6 +58,22 @@ class Tables:
             yield start, level[group, : count - start]
             start += level.shape[1]
 
+    @cached_property
+    def below_groups(self) -> Counts:
+        """Frequencies of all groups before each, [G]."""
+        return _below(self.groups)
+
+    @cached_property
+    def below(self) -> tuple[Counts, ...]:
+        """For each level, the frequencies of all symbols before each, [G, T_l, K_l]."""
+        return tuple(_below(level) for level in self.levels)
+
+    def shares(self, group: int, indices: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+        """Of each of the first n tokens, indices [n]: what lies below it, and its frequency."""
+        for (start, row), below in zip(self.rows(group, len(indices)), self.below, strict=False):
+            own = (np.arange(len(row)), indices[start : start + len(row)])
+            yield from zip(below[group][own].tolist(), row[own].tolist(), strict=True)
+
     def cost_bits(self, group: int, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Ideal code length of each of the first n tokens, indices [n] -> bits [n]."""
         used = [
@@ -78,6 +94,11 @@ class Tables:
         symbol.
         """
         return cls(_normalise(groups), tuple(_normalise(level) for level in levels))
+
+
+def _below(frequencies: Counts) -> Counts:
+    sums: Counts = np.cumsum(frequencies, -1, dtype=np.int64) - frequencies
+    return sums
 
 
 def _normalise(counts: Counts) -> npt.NDArray[np.uint32]:

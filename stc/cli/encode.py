@@ -65,6 +65,18 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         metavar="Q",
         help="write nothing, exit code 4, if less than this share of 0 to 1 is kept",
     )
+    add_choices(parser)
+    code = parser.add_argument_group("QR code")
+    code.add_argument(
+        "--qr", metavar="CODE", help="write a QR code of the file: a picture, or a folder"
+    )
+    add_symbol(code, "its version, 1 to 40, and so the limit of the file; else the smallest")
+    parser.set_defaults(run=run, usage_error=parser.error)
+    return parser
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """The options that say what of a picture is coded, and how."""
     parser.add_argument(
         "--align",
         choices=("auto", "always", "never"),
@@ -83,13 +95,6 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         help="no magic, model or checksum, for a carrier that protects its data; saves 6 bytes",
     )
     parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
-    code = parser.add_argument_group("QR code")
-    code.add_argument(
-        "--qr", metavar="CODE", help="write a QR code of the file: a picture, or a folder"
-    )
-    add_symbol(code, "its version, 1 to 40, and so the limit of the file; else the smallest")
-    parser.set_defaults(run=run, usage_error=parser.error)
-    return parser
 
 
 def share(text: str) -> float:

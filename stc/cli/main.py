@@ -9,7 +9,18 @@ import sys
 from collections.abc import Sequence
 
 from stc import __version__
-from stc.cli import compare, decode, encode, evaluate, info, protect, qr, train
+from stc.cli import (
+    compare,
+    decode,
+    encode,
+    encode_shards,
+    evaluate,
+    info,
+    protect,
+    qr,
+    serve,
+    train,
+)
 from stc.errors import StcError
 
 DESCRIPTION = "Put a human face into 50 to 400 bytes, and get it back."
@@ -44,7 +55,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stc {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for module in (encode, decode, info, qr, compare, train, evaluate, protect):
+    for module in (
+        encode,
+        decode,
+        info,
+        qr,
+        compare,
+        encode_shards,
+        serve,
+        train,
+        evaluate,
+        protect,
+    ):
         verb = module.add_parser(verbs)
         loudness = verb.add_mutually_exclusive_group()
         loudness.add_argument("-v", "--verbose", action="store_true", help="say what is being done")

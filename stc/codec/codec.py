@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -153,20 +154,30 @@ class Codec:
         pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).contiguous().numpy()  # type: ignore[no-any-return]
 
-    @torch.inference_mode()
     def likeness(self, source: Canvas, decoded: Canvas) -> Likeness:
-        """Compare two canvases, uint8 [128, 128, 3], by pixels and in the recogniser's metric.
+        """Compare two canvases, uint8 [128, 128, 3], by pixels and in the recogniser's metric."""
+        return self.likenesses(source[None], decoded[None])[0]
+
+    @torch.inference_mode()
+    def likenesses(
+        self, sources: npt.NDArray[np.uint8], decoded: npt.NDArray[np.uint8]
+    ) -> list[Likeness]:
+        """Compare B canvases, uint8 [B, 128, 128, 3], with what was decoded of each.
 
         The first level's latents are the directions that move a recogniser most, so the energy
         of their error says how much of the identity is gone, without shipping a recogniser.
         """
-        pair = _to_tensor(np.stack([source, decoded]))
-        error = (pair[0] - pair[1]).square().mean().item()
+        pair = _to_tensor(sources), _to_tensor(decoded)
+        errors = (pair[0] - pair[1]).square().flatten(1).mean(1)
         first = self.tokenizer.levels[0]
-        latents = self.tokenizer.analyse(pair)[:, : first.components] @ first.analysis
-        lost = (latents[0] - latents[1]).square().sum() / latents[0].square().sum()
-        psnr = float("inf") if error == 0 else -10 * float(np.log10(error))
-        return Likeness(psnr, max(0.0, 1 - lost.item()))
+        latents = [
+            self.tokenizer.analyse(rgb)[:, : first.components] @ first.analysis for rgb in pair
+        ]
+        lost = (latents[0] - latents[1]).square().sum(1) / latents[0].square().sum(1)
+        return [
+            Likeness(float("inf") if error == 0 else -10 * math.log10(error), max(0.0, 1 - share))
+            for error, share in zip(errors.tolist(), lost.tolist(), strict=True)
+        ]
 
     def _budget(self, max_bytes: int | None, level: int | None) -> tuple[int | None, int]:
         """-> byte limit or None, and the largest number of tokens."""

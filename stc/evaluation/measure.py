@@ -6,12 +6,8 @@ judges say of them; both under digests of the faces, the codec and the judge.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from tqdm import tqdm
 
 from stc.evaluation import metrics
@@ -27,6 +22,7 @@ from stc.evaluation.cache import Arrays, Cache, digest
 from stc.evaluation.codecs import Coded, FaceCodec, Stc, open_codec
 from stc.evaluation.judges import Judge, open_judge
 from stc.progress import hidden
+from stc.workers import available_cores, pool
 
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 
@@ -82,42 +78,19 @@ def measure(setup: Setup, faces: Faces, codecs: Sequence[str], workers: int | No
             bar.update(count)
 
 
-def available_cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _work_through(setup: Setup, jobs: Sequence[tuple[str, Faces]], workers: int) -> Iterator[int]:
     if workers == 1:
         for name, chunk in jobs:
             yield measure_chunk(setup, name, chunk)
         return
-    own = multiprocessing.get_context("spawn")  # a fork would inherit locks of torch's threads
-    with ProcessPoolExecutor(workers, own, _start_worker) as pool:
-        waiting = [pool.submit(measure_chunk, setup, name, chunk) for name, chunk in jobs]
+    with pool(workers) as processes:
+        waiting = [processes.submit(measure_chunk, setup, name, chunk) for name, chunk in jobs]
         try:
             for job in as_completed(waiting):
                 yield job.result()
         finally:
             for job in waiting:
                 job.cancel()
-
-
-def _start_worker() -> None:
-    torch.set_num_threads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"  # for the C++ search, which is loaded later
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interruption is told once, by the parent
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A pool's worker whose parent was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def measure_chunk(setup: Setup, name: str, faces: Faces) -> int:

@@ -12,12 +12,10 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from stc.errors import DataError, FaceError, ImageError
-from stc.imaging import CANVAS, frame, load_image
+from stc.imaging import CANVAS, ENDINGS, frame, load_image
 from stc.progress import hidden
 
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
-
-_ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff", ".avif"))
 
 _log = logging.getLogger(__name__)
 
@@ -55,13 +53,13 @@ def list_pictures(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Each picture's path within a folder or tar file, and a function that reads its bytes."""
     if path.is_dir():
         for file in sorted(path.rglob("*")):
-            if file.suffix.lower() in _ENDINGS and file.is_file():
+            if file.suffix.lower() in ENDINGS and file.is_file():
                 yield file.relative_to(path).as_posix(), file.read_bytes
         return
     try:
         with tarfile.open(path) as tar:
             for member in tar:
-                if PurePosixPath(member.name).suffix.lower() in _ENDINGS and member.isfile():
+                if PurePosixPath(member.name).suffix.lower() in ENDINGS and member.isfile():
                     content = tar.extractfile(member)
                     if content is not None:
                         yield member.name, content.read

@@ -3,10 +3,11 @@
 from stc.imaging.alignment import CANVAS, align
 from stc.imaging.detection import Face, find_faces
 from stc.imaging.framing import Align, Choice, frame
-from stc.imaging.reading import Source, load_image
+from stc.imaging.reading import ENDINGS, Source, load_image
 
 __all__ = [
     "CANVAS",
+    "ENDINGS",
     "Align",
     "Choice",
     "Face",

@@ -16,6 +16,9 @@ from stc.errors import ImageError
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[np.uint8]
 
+# What a file in a folder or an archive must be called to be taken for a picture.
+ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff", ".avif"))
+
 # Half a gigabyte as RGB. Larger than any camera's picture; a bomb is refused before it unfolds.
 MAX_PIXELS = 178_000_000
 

@@ -1,11 +1,14 @@
 """The entropy coder: exact, short, and strict."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stc.bitstream import Tables, decode_payload, encode_payload
+from stc.bitstream import Tables, decode_payload, decode_symbols, encode_payload
+from stc.bitstream.coder import payload_sizes
 from stc.errors import CorruptError
 from tests.bitstream.lcg import make_tables
 
@@ -37,6 +40,29 @@ def test_round_trip_within_two_bytes_of_ideal(groups, count):
         np.testing.assert_array_equal(found, indices)
         ideal = tables.cost_bits(group, indices).sum() + tables.group_bits(group)
         assert len(payload) <= ideal / 8 + 2
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_payloads_are_the_shortest_and_sizes_are_known_before(groups):
+    """Held to the definition in plain Python: nothing shorter says the same."""
+    tables = TABLES[groups]
+    group, indices = draw(tables, 377, 5)
+    sizes = list(payload_sizes(tables, group, indices))
+    assert sizes == sorted(sizes)
+    for count in [*range(1, 60), 200, 377]:
+        payload = encode_payload(tables, group, indices[:count])
+        assert len(payload) == sizes[count - 1]
+        rows = [row.tolist() for _, part in tables.rows(group, count) for row in part]
+        message = indices[:count].tolist()
+        if groups > 1:
+            rows, message = [tables.groups.tolist(), *rows], [group, *message]
+        assert decode_symbols(payload, rows) == message
+        start = int.from_bytes(payload[:-1], "big")
+        for number in (start, start + 1):  # all others of this length are further away
+            if payload and number < 256 ** (len(payload) - 1):
+                shorter = number.to_bytes(len(payload) - 1, "big")
+                with contextlib.suppress(CorruptError):
+                    assert decode_symbols(shorter, rows) != message
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(0, 2))

@@ -1,0 +1,73 @@
+"""`stc serve`: the codec over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from typing import Any
+
+from stc.cli.evaluate import positive
+from stc.errors import MissingExtraError
+
+EPILOG = """\
+POST /encode a picture, get a .stc file (or form=base45); POST /decode a .stc file, get a PNG.
+GET /health, /metrics and /openapi.json. docs/service.md has the parameters and the errors.
+
+Nothing of a request is kept or logged. There is no encryption and no password: it listens to this
+machine alone unless --host says otherwise, and belongs behind a proxy that has both.
+Needs pip install 'stc[serve]'.
+
+examples:
+  stc serve --port 8000
+  curl --data-binary @photo.jpg 'http://127.0.0.1:8000/encode?max_bytes=96' -o face.stc
+  curl --data-binary @face.stc 'http://127.0.0.1:8000/decode?size=256' -o face.png
+"""
+
+
+def add_parser(verbs: Any) -> argparse.ArgumentParser:
+    """Add the verb to argparse's subparsers."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "serve",
+        help="encode and decode over HTTP",
+        description="Serve the codec over HTTP.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address; 127.0.0.1 if not given")
+    parser.add_argument("--port", type=int, default=8000, help="8000 if not given; 0 for any")
+    parser.add_argument("--threads", type=positive, metavar="N", help="faces at once; one a core")
+    parser.add_argument(
+        "--max-body", type=positive, default=16, metavar="MB", help="of a picture; 16 if not given"
+    )
+    parser.add_argument(
+        "--max-seconds", type=positive, default=10, metavar="S", help="a request; 10 if not given"
+    )
+    parser.add_argument(
+        "--max-waiting", type=positive, default=64, metavar="N", help="requests; 64 if not given"
+    )
+    parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    try:
+        import uvicorn
+
+        from stc.codec.model_file import open_model
+        from stc.service import Limits, create_app
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{error.name} is missing: pip install 'stc[serve]'") from error
+    open_model(options.model)  # one line and a code if there is none
+    # --verbose is no reason to say where in somebody's picture a face was found.
+    logging.getLogger("stc").setLevel(logging.WARNING)
+    limits = Limits(
+        body=options.max_body << 20, seconds=options.max_seconds, waiting=options.max_waiting
+    )
+    app = create_app(limits, model=options.model, threads=options.threads)
+    level = "error" if options.quiet else "info"
+    uvicorn.run(
+        app, host=options.host, port=options.port, ws="none", access_log=False, log_level=level
+    )
+    return 0

@@ -1,0 +1,50 @@
+"""Counts for Prometheus: how many requests, how they ended, how long they took. Nothing else."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+_QUALITY = (0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 1)
+
+
+class Metrics:
+    """The counters of one server."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "stc_requests",
+            "Requests, by what was asked for and how it ended (ok, or the error's class).",
+            ["verb", "outcome"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "stc_request_seconds",
+            "From the first byte of a request to its answer.",
+            ["verb"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._quality = Histogram(
+            "stc_quality",
+            "Share of the identity kept by encoded faces.",
+            buckets=_QUALITY,
+            registry=self._registry,
+        )
+        self.in_work = Gauge(
+            "stc_in_work", "Requests in work or waiting for it.", registry=self._registry
+        )
+
+    def count(self, verb: str, outcome: str, seconds: float) -> None:
+        """One request has been answered."""
+        self._requests.labels(verb, outcome).inc()
+        self._seconds.labels(verb).observe(seconds)
+
+    def judge(self, quality: float) -> None:
+        """One face has been encoded."""
+        self._quality.observe(quality)
+
+    def text(self) -> bytes:
+        """All of them, in Prometheus's text format."""
+        return bytes(generate_latest(self._registry))

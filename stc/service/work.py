@@ -1,0 +1,84 @@
+"""What a request asks for, done in a thread; knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image, UnidentifiedImageError
+
+from stc import api, marking
+from stc.codec.codec import Likeness, load_codec
+from stc.errors import ImageError, QualityError
+from stc.imaging import Align, Choice, frame
+
+# Whatever else Pillow opens starts other programs, such as PostScript's, or is no photograph.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a request may cost."""
+
+    body: int = 16 << 20  # bytes of a picture
+    pixels: int = 50_000_000  # of a picture, once unpacked
+    size: int = 1024  # pixels along a side of a decoded face
+    seconds: float = 10.0  # to send a body; and to be answered, waiting included
+    waiting: int = 64  # requests in work or waiting for it; more are asked to come back
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an encoding request asks for; see `stc.encode`."""
+
+    max_bytes: int | None = None
+    level: int | None = None
+    align: Align = "auto"
+    face: Choice = "only"
+    bare: bool = False
+    min_quality: float = 0.0
+    model: str | None = None
+
+
+def encode(body: bytes, wanted: Wanted, limits: Limits) -> tuple[bytes, Likeness]:
+    """A picture -> its file, and how like the picture that is. Raises StcError, ValueError."""
+    canvas = frame(open_picture(body, limits.pixels), align=wanted.align, face=wanted.face)
+    codec = load_codec(wanted.model)
+    (data,) = codec.encode_canvases(
+        canvas[None], max_bytes=wanted.max_bytes, level=wanted.level, bare=wanted.bare
+    )
+    likeness = codec.likeness(canvas, codec.decode_canvases([data], bare=wanted.bare)[0])
+    if likeness.identity < wanted.min_quality:
+        raise QualityError(
+            f"quality {likeness.identity:.4f} is below {wanted.min_quality:g} at {len(data)} bytes"
+        )
+    return data, likeness
+
+
+def decode(body: bytes, size: int, mark: bool, bare: bool, model: str | None) -> bytes:
+    """A .stc file -> a PNG that says what it is. Raises StcError."""
+    picture = api.decode(body, size=size, bare=bare, model=model)
+    if mark:
+        picture = marking.stamp(picture)
+    return marking.save(picture, "PNG", marking.note(len(body)))
+
+
+def open_picture(body: bytes, most: int) -> Image.Image:
+    """A picture of a common format and at most so many pixels, not decoded yet.
+
+    Raises ImageError.
+    """
+    Image.init()
+    known = [form for form in FORMATS if form in Image.OPEN]  # AVIF is not everywhere
+    try:
+        picture = Image.open(io.BytesIO(body), formats=known)
+    except UnidentifiedImageError:
+        raise ImageError(
+            "not a picture, or of a kind that is not served; try JPEG or PNG"
+        ) from None
+    except Exception as error:  # broken bytes make Pillow's openers raise almost anything
+        raise ImageError(f"the picture is broken or too large: {error}") from error
+    width, height = picture.size
+    if width * height > most:
+        raise ImageError(f"the picture has {width} x {height} pixels, at most {most} are served")
+    return picture

@@ -1,0 +1,40 @@
+"""Processes that share work on one machine: how many, and how each of them is set up."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+
+
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pool(workers: int) -> ProcessPoolExecutor:
+    """So many processes of one thread each, which end with this one, however it ends."""
+    own = multiprocessing.get_context("spawn")  # a fork would inherit locks of torch's threads
+    return ProcessPoolExecutor(workers, own, start_worker)
+
+
+def start_worker() -> None:
+    """Set up the process that this is called in."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the C++ search, which is loaded later
+    import torch
+
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interruption is told once, by the parent
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A pool's worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,92 @@
+"""Every example of README and docs runs as it stands."""
+
+import re
+import shutil
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import stc
+from stc import shards
+from stc.carriers import ndef, qr
+from tests.docs.pages import PAGES, ROOT, commands, run
+
+# This page is one program, with a test of its own: tests/codec/tokenizers/test_own.py.
+OWN_TEST = ("tokenizers.md",)
+
+
+@pytest.fixture(scope="module")
+def small_file():
+    """A face that fits every tag."""
+    return stc.encode(ROOT / "tests" / "assets" / "astronaut.png", max_bytes=96)
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch, face_file, small_file):
+    """A folder as a reader has it, and the names that short examples take for granted."""
+    (tmp_path / "tests" / "assets").mkdir(parents=True)
+    portrait = tmp_path / "tests" / "assets" / "astronaut.png"
+    shutil.copy(ROOT / "tests" / "assets" / "astronaut.png", portrait)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    with Image.open(portrait) as picture:
+        picture.convert("RGB").save(tmp_path / "photo.jpg", quality=95)
+    (tmp_path / "photos").mkdir()
+    shutil.copy(tmp_path / "photo.jpg", tmp_path / "photos" / "first.jpg")
+    (tmp_path / "face.stc").write_bytes(face_file)
+    for name in ("photo-of-the-code.jpg", "photo-of-the-card.jpg"):
+        (tmp_path / name).write_bytes(qr.make(face_file).draw("png"))
+    for shard in range(2):
+        with tarfile.open(tmp_path / f"in-{shard:03}.tar", "w") as tar:
+            tar.add(tmp_path / "photo.jpg", f"{shard}.jpg")
+    monkeypatch.chdir(tmp_path)
+    generator = torch.Generator().manual_seed(0)
+    monkeypatch.setattr(shards, "available_cores", lambda: 1)  # processes take seconds to start
+    return {
+        "stc": stc,
+        "canvases": np.zeros((2, 128, 128, 3), np.uint8),
+        "data": small_file,
+        "dump": ndef.memory(small_file, "ntag213"),
+        "latents": torch.rand(4, 6, 3, generator=generator),
+        "codebooks": torch.rand(2, 6, 8, 3, generator=generator),
+        "bits": torch.rand(2, 6, 8, generator=generator),
+        "price": 0.1,
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_run(page, reader, monkeypatch):
+    if page.name in OWN_TEST:
+        pytest.skip("has a test of its own")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run(page, reader)
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            file, _, anchor = target.partition("#")
+            if file.startswith("http"):
+                continue
+            found = page.parent / file if file else page
+            assert found.exists(), f"{page.name}: {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
+                assert anchor in map(slug, headings), f"{page.name}: {target}"
+
+
+def slug(heading):
+    """A heading's anchor, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_few_blocks_are_not_run():
+    marked = [len(re.findall("<!-- not run: ", page.read_text())) for page in PAGES]
+    assert sum(marked) <= 7
+
+
+def test_commands_of_a_block():
+    text = "pip install . && stc a 'b c' \\\n  -o d  # why\n\nstc e && stc f\n"
+    assert list(commands(text)) == [["stc", "a", "b c", "-o", "d"], ["stc", "e"], ["stc", "f"]]

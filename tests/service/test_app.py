@@ -1,0 +1,234 @@
+"""The service, asked without a network; and under load, over one."""
+
+import asyncio
+import io
+import json
+import logging
+import threading
+import time
+
+import httpx
+import pytest
+import uvicorn
+from base45 import b45decode
+from PIL import Image
+
+import stc
+from stc.cli.main import main
+from stc.service import Limits, create_app
+from stc.service import app as service
+
+ASTRONAUT = "tests/assets/astronaut.png"
+PATIENT = Limits(seconds=600)  # a busy machine must not fail a test
+
+
+def picture_of(colour, size=(200, 200), mode="RGB"):
+    buffer = io.BytesIO()
+    Image.new(mode, size, colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def chunks(data, size=50_000):
+    """A body that does not say how long it is."""
+
+    async def parts():
+        for start in range(0, len(data), size):
+            yield data[start : start + size]
+
+    return parts()
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    with open(ASTRONAUT, "rb") as file:
+        return file.read()
+
+
+@pytest.fixture(scope="module")
+def app():
+    return create_app(PATIENT, threads=1)
+
+
+def ask(app, method, path, **options):
+    """One request and its response."""
+
+    async def go():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://stc") as client:
+            return await client.request(method, path, **options)
+
+    return asyncio.run(go())
+
+
+def test_a_picture_becomes_a_file_and_a_picture_again(app, astronaut):
+    answer = ask(app, "POST", "/encode?max_bytes=96", content=astronaut)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/vnd.stc-face"
+    assert int(answer.headers["stc-bytes"]) == len(answer.content) <= 96
+    assert 0.8 < float(answer.headers["stc-quality"]) < 1
+    assert answer.content == stc.encode(ASTRONAUT, max_bytes=96)
+    back = ask(app, "POST", "/decode?size=100&mark=true", content=answer.content)
+    assert back.headers["content-type"] == "image/png"
+    with Image.open(io.BytesIO(back.content)) as picture:
+        assert picture.size == (100, 100)
+        assert "Reconstructed" in picture.text["Description"]
+
+
+def test_base45(app, astronaut):
+    answer = ask(app, "POST", "/encode?form=base45", content=chunks(astronaut)).json()
+    data = b45decode(answer["base45"])
+    assert answer["bytes"] == len(data) == stc.info(data).size
+    assert 0.9 < answer["quality"] < 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "error"),
+    [
+        ("/encode", b"", 422, "ImageError"),
+        ("/encode", b"not a picture", 422, "ImageError"),
+        ("/encode", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", 422, "ImageError"),
+        ("/encode", picture_of("green"), 422, "NoFaceError"),
+        ("/encode", picture_of(0, (7000, 8000), "1"), 422, "ImageError"),
+        ("/encode?align=never&max_bytes=3", picture_of("green"), 422, "BudgetError"),
+        ("/encode?align=never&level=99", picture_of("green"), 422, "ValueError"),
+        ("/encode?align=never&min_quality=1", "astronaut", 422, "QualityError"),
+        ("/encode?align=sometimes", b"", 422, "ArgumentError"),
+        ("/encode?min_quality=2", b"", 422, "ArgumentError"),
+        ("/decode", b"", 422, "TruncatedError"),
+        ("/decode", b"\x89PNG", 422, "BadMagicError"),
+        ("/decode", b"\xfa\xc1" + bytes(9), 422, "CorruptError"),
+        ("/decode", bytes(70_000), 413, "BodyTooLargeError"),
+        ("/decode?size=5000", b"", 422, "ArgumentError"),
+        ("/nothing", b"", 404, "HttpError"),
+    ],
+)
+def test_errors_have_a_class_and_a_message(app, astronaut, path, body, status, error):
+    answer = ask(app, "POST", path, content=astronaut if body == "astronaut" else body)
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert answer.json()["message"]
+
+
+def test_a_body_is_not_read_beyond_the_limit(astronaut):
+    small = create_app(Limits(body=100_000, seconds=600), threads=1)
+    for body in (astronaut, chunks(astronaut)):
+        answer = ask(small, "POST", "/encode", content=body)
+        assert (answer.status_code, answer.json()["error"]) == (413, "BodyTooLargeError")
+
+
+def test_work_beyond_the_time_limit_is_given_up(monkeypatch):
+    slow = create_app(Limits(seconds=1, waiting=1), threads=1)
+    done = threading.Event()
+    monkeypatch.setattr(service, "encode", lambda *_: done.wait(60))
+    late = ask(slow, "POST", "/encode", content=b"x")
+    assert (late.status_code, late.json()["error"]) == (504, "TimeLimitError")
+    # The thread is still at it, and there is one place.
+    busy = ask(slow, "POST", "/encode", content=b"x")
+    done.set()
+    assert (busy.status_code, busy.json()["error"]) == (503, "BusyError")
+    assert busy.headers["retry-after"] == "1"
+
+
+def test_a_body_that_does_not_come_is_not_waited_for():
+    slow = create_app(Limits(seconds=0.05), threads=1)
+
+    async def trickle():
+        yield b"x"
+        await asyncio.sleep(5)
+
+    answer = ask(slow, "POST", "/encode", content=trickle())
+    assert (answer.status_code, answer.json()["error"]) == (408, "TimeLimitError")
+
+
+def test_what_goes_wrong_inside_stays_inside(app, monkeypatch, caplog):
+    def broken(*_):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(service, "encode", broken)
+    answer = ask(app, "POST", "/encode", content=b"x")
+    assert (answer.status_code, answer.json()["error"]) == (500, "InternalError")
+    assert "secret" not in answer.text + caplog.text
+    assert "RuntimeError" in caplog.text
+
+
+def test_nothing_is_logged_of_a_face(app, astronaut, caplog):
+    caplog.set_level(logging.INFO, logger="stc")
+    ask(app, "POST", "/encode", content=astronaut)
+    ask(app, "POST", "/encode", content=picture_of("green"))
+    assert [record for record in caplog.records if record.name.startswith("stc")] == []
+
+
+def test_health_and_description(app):
+    found = ask(app, "GET", "/health").json()
+    assert (found["status"], found["model"]) == ("ok", "stc-face-3")
+    paths = json.loads(ask(app, "GET", "/openapi.json").content)["paths"]
+    assert set(paths) == {"/encode", "/decode", "/health", "/metrics"}
+
+
+def count(text, **labels):
+    """The requests that metrics tell of."""
+    wanted = "stc_requests_total{" + ",".join(f'{k}="{v}"' for k, v in sorted(labels.items())) + "}"
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(wanted))
+
+
+def test_under_load_with_bad_input_nothing_is_lost(astronaut, face_file):
+    """A server on loopback, eight clients at once, five kinds of requests mixed."""
+    config = uvicorn.Config(
+        create_app(PATIENT, threads=2),
+        port=0,
+        ws="none",
+        access_log=False,
+        log_level="error",
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    kinds = [
+        ("/encode?align=never", astronaut, 200),
+        ("/decode", face_file, 200),
+        ("/encode", astronaut[:9000], 422),
+        ("/decode", face_file[:-1], 422),
+        ("/decode", bytes(70_000), 413),
+    ]
+
+    async def client(number, link):
+        return [
+            ((await link.post(path, content=body)).status_code, status)
+            for path, body, status in kinds[number % 5 :] + kinds[: number % 5]
+        ]
+
+    async def storm():
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=600) as link:
+            answers = await asyncio.gather(*(client(number, link) for number in range(8)))
+            return answers, (await link.get("/metrics")).text
+
+    try:
+        answers, text = asyncio.run(storm())
+    finally:
+        server.should_exit = True
+        thread.join()
+    assert [found == wanted for each in answers for found, wanted in each] == [True] * 40
+    assert count(text, verb="encode", outcome="ok") == 8
+    assert count(text, verb="decode", outcome="ok") == 8
+    assert count(text, verb="encode", outcome="ImageError") == 8
+    assert count(text, verb="decode", outcome="CorruptError") == 8
+    assert count(text, verb="decode", outcome="BodyTooLargeError") == 8
+    assert "stc_in_work 0.0" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--model", "none"], 6, "no model at"),
+        (["--threads", "0"], 2, "less than 1"),
+    ],
+)
+def test_a_server_that_cannot_start_says_why(words, code, message, capsys):
+    try:
+        found = main(["serve", *words])
+    except SystemExit as left:
+        found = left.code
+    assert found == code
+    assert message in capsys.readouterr().err
