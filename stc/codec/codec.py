@@ -216,4 +216,5 @@ def codec_for(short: bytes) -> Codec:
 def _to_tensor(canvases: npt.NDArray[np.uint8]) -> Tensor:
     if canvases.ndim != 4 or canvases.shape[1:] != (CANVAS, CANVAS, 3):
         raise ValueError(f"canvases must be [B, {CANVAS}, {CANVAS}, 3], not {canvases.shape}")
-    return torch.from_numpy(np.ascontiguousarray(canvases)).permute(0, 3, 1, 2).float() / 255
+    # A copy, since what Pillow gives is read-only, which torch will not have.
+    return torch.from_numpy(np.array(canvases)).permute(0, 3, 1, 2).float() / 255
