@@ -5,6 +5,7 @@ Needs pip install '.[docs]'; whatever other extras are there are described as we
 
 import argparse
 import importlib
+import warnings
 from pathlib import Path
 
 import pdoc
@@ -26,6 +27,7 @@ MODULES = (
     "stc.kernels",
     "stc.marking",
     "stc.pillow",
+    "stc.protection",
     "stc.service",
     "stc.shards",
 )
@@ -49,7 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
     pdoc.render.configure(docformat="markdown", footer_text=f"STC {stc.__version__}")
     # A docstring's line is a line: parameters stand one below the other.
     pdoc.render_helpers.markdown_extensions["breaks"] = {"on_newline": True}
-    pdoc.pdoc(*found, output_directory=options.output)
+    with warnings.catch_warnings():
+        # What it cannot look up, as of a NamedTuple or of Pillow's own classes, it shows as written.
+        warnings.filterwarnings("ignore", "Error parsing type annotation")
+        warnings.filterwarnings("ignore", "Failed to run TYPE_CHECKING code")
+        pdoc.pdoc(*found, output_directory=options.output)
     print(options.output / "index.html")
     return 0
 

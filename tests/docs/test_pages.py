@@ -38,11 +38,14 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
     (tmp_path / "face.stc").write_bytes(face_file)
     for name in ("photo-of-the-code.jpg", "photo-of-the-card.jpg"):
         (tmp_path / name).write_bytes(qr.make(face_file).draw("png"))
+    for name in ("alice", "bob", "probe", "new"):
+        shutil.copy(tmp_path / "photo.jpg", tmp_path / f"{name}.jpg")
     for shard in range(2):
         with tarfile.open(tmp_path / f"in-{shard:03}.tar", "w") as tar:
             tar.add(tmp_path / "photo.jpg", f"{shard}.jpg")
     monkeypatch.chdir(tmp_path)
     generator = torch.Generator().manual_seed(0)
+    template = np.random.default_rng(0).normal(size=(2, 49, 16))
     monkeypatch.setattr(shards, "available_cores", lambda: 1)  # processes take seconds to start
     return {
         "stc": stc,
@@ -53,6 +56,10 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
         "codebooks": torch.rand(2, 6, 8, 3, generator=generator),
         "bits": torch.rand(2, 6, 8, generator=generator),
         "price": 0.1,
+        "features": template[0],
+        "weights": np.full(49, 1 / 49),
+        "others": template[1],
+        "their_weights": np.full(49, 1 / 49),
     }
 
 

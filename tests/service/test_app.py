@@ -15,6 +15,7 @@ from PIL import Image
 
 import stc
 from stc.cli.main import main
+from stc.codec.model_file import DEFAULT
 from stc.service import Limits, create_app
 from stc.service import app as service
 
@@ -159,7 +160,7 @@ def test_nothing_is_logged_of_a_face(app, astronaut, caplog):
 
 def test_health_and_description(app):
     found = ask(app, "GET", "/health").json()
-    assert (found["status"], found["model"]) == ("ok", "stc-face-3")
+    assert (found["status"], found["model"]) == ("ok", DEFAULT)
     paths = json.loads(ask(app, "GET", "/openapi.json").content)["paths"]
     assert set(paths) == {"/encode", "/decode", "/health", "/metrics"}
 
