@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     # A docstring's line is a line: parameters stand one below the other.
     pdoc.render_helpers.markdown_extensions["breaks"] = {"on_newline": True}
     with warnings.catch_warnings():
-        # What it cannot look up, as of a NamedTuple or of Pillow's own classes, it shows as written.
+        # What it cannot look up, as of a NamedTuple or of Pillow itself, it shows as written.
         warnings.filterwarnings("ignore", "Error parsing type annotation")
         warnings.filterwarnings("ignore", "Failed to run TYPE_CHECKING code")
         pdoc.pdoc(*found, output_directory=options.output)
