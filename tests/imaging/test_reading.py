@@ -30,7 +30,15 @@ EIGHT_BITS = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
 
 def test_public_names():
     functions = ["align", "find_faces", "frame", "load_image"]
-    assert stc.imaging.__all__ == ["CANVAS", "Align", "Choice", "Face", "Source", *functions]
+    assert stc.imaging.__all__ == [
+        "CANVAS",
+        "ENDINGS",
+        "Align",
+        "Choice",
+        "Face",
+        "Source",
+        *functions,
+    ]
     assert all(hasattr(stc.imaging, name) for name in stc.imaging.__all__)
 
 
