@@ -55,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         # What it cannot look up, as of a NamedTuple or of Pillow itself, it shows as written.
         warnings.filterwarnings("ignore", "Error parsing type annotation")
         warnings.filterwarnings("ignore", "Failed to run TYPE_CHECKING code")
+        # In a checkout of what is installed as well, the installed package is meant.
+        warnings.filterwarnings("ignore", "'stc.*' may refer to")
         pdoc.pdoc(*found, output_directory=options.output)
     print(options.output / "index.html")
     return 0
