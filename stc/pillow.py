@@ -21,14 +21,13 @@ from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from stc.bitstream import has_header, parse_header
+from stc.bitstream import MOST_BYTES, has_header, parse_header
 from stc.carriers.ndef import MEDIA_TYPE
 from stc.errors import StcError
 from stc.marking import note
 
 FORMAT = "STC"
 
-_MOST = 1 << 16  # bytes; no .stc file is so long
 _CANVAS = 128
 _QUALITY = (32, 384)  # bytes at the two ends of the dial
 _OPTIONS = ("max_bytes", "level", "align", "face", "model")
@@ -43,7 +42,7 @@ class StcImageFile(ImageFile.ImageFile):
 
     def _open(self) -> None:
         assert self.fp is not None  # noqa: S101 - Pillow has just set it
-        data = self.fp.read(_MOST)
+        data = self.fp.read(MOST_BYTES)
         if not has_header(data):
             raise SyntaxError("not a .stc file")  # what Pillow takes for "ask the next plug-in"
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from stc.bitstream.header import Header, has_header, parse_header
+from stc.bitstream.header import MOST_BYTES, Header, has_header, parse_header
 from stc.bitstream.plain import decode_symbols
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stc.bitstream.tables import Tables
 
 __all__ = [
+    "MOST_BYTES",
     "Header",
     "Tables",
     "decode_payload",

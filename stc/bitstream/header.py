@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from stc.errors import BadMagicError, CorruptError, TruncatedError, UnsupportedVersionError
 
 VERSION = 1
+# No .stc file is so long. Of a larger input only so much is read, and its checksum will not match.
+MOST_BYTES = 1 << 16
 FIXED = 6  # bytes of magic and version, model, checksum
 _MAGIC = 0xFAC
 _START = (_MAGIC << 4 | VERSION).to_bytes(2, "big")

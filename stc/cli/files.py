@@ -9,10 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from stc.bitstream import MOST_BYTES, has_header
 from stc.errors import ImageError, StcError
-
-# No .stc file is so long. Of a larger input only so much is read, and its checksum will not match.
-MOST_BYTES = 1 << 16
 
 # No photograph of a QR code needs to be so long.
 MOST_PICTURE = 1 << 26
@@ -41,8 +39,6 @@ def read_all(name: str, limit: int | None = None) -> bytes:
 
 def read_face(name: str, *, bare: bool = False) -> bytes:
     """The bytes of a .stc file, or of the one whose QR code a picture shows."""
-    from stc.bitstream import has_header
-
     data = read_all(name, MOST_PICTURE + 1)
     if has_header(data):
         return data[:MOST_BYTES]

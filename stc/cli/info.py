@@ -7,7 +7,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from stc.cli.files import MOST_BYTES, read_all
+from stc.bitstream import MOST_BYTES
+from stc.cli.files import read_all
 
 if TYPE_CHECKING:
     from stc.codec.info import FileInfo

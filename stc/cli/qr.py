@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stc.bitstream import parse_header
-from stc.cli.files import MOST_BYTES, add_paths, for_each, pair_up, read_all, write_whole
+from stc.bitstream import MOST_BYTES, parse_header
+from stc.cli.files import add_paths, for_each, pair_up, read_all, write_whole
 from stc.errors import StcError
 
 EPILOG = """\

@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from stc import __version__
+from stc.bitstream import MOST_BYTES
 from stc.carriers.ndef import MEDIA_TYPE
 from stc.carriers.qr import to_text
 from stc.codec.codec import load_codec
@@ -30,8 +31,6 @@ from stc.imaging import Align, Choice
 from stc.service.metrics import Metrics
 from stc.service.work import Limits, Wanted, decode, encode
 from stc.workers import available_cores
-
-MOST_FILE = 1 << 16  # bytes; no .stc file is so long
 
 _log = logging.getLogger(__name__)
 
@@ -173,7 +172,7 @@ def create_app(
         async def handle() -> Response:
             if size > desk.limits.size:
                 raise Refused(422, "ArgumentError", f"size: at most {desk.limits.size} pixels")
-            body = await desk.read(request, MOST_FILE)
+            body = await desk.read(request, MOST_BYTES)
             used = model if bare else None
             picture = await desk.do(decode, body, size, mark, bare, used)
             return Response(picture, media_type="image/png")

@@ -12,13 +12,6 @@ from stc.cli.main import main
 ASTRONAUT = "tests/assets/astronaut.png"
 
 
-@pytest.fixture
-def path(face_file, tmp_path):
-    path = tmp_path / "face.stc"
-    path.write_bytes(face_file)
-    return path
-
-
 def test_figures_and_picture(path, tmp_path, capsys):
     out = tmp_path / "pair.png"
     assert main(["compare", ASTRONAUT, str(path), "-o", str(out), "--size", "100"]) == 0

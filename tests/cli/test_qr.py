@@ -15,13 +15,6 @@ from stc.cli.main import main
 ASTRONAUT = "tests/assets/astronaut.png"
 
 
-@pytest.fixture
-def path(face_file, tmp_path):
-    path = tmp_path / "face.stc"
-    path.write_bytes(face_file)
-    return path
-
-
 def run(*words, code=0):
     assert main([str(word) for word in words]) == code
 

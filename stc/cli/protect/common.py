@@ -80,14 +80,6 @@ def read_revoked(path: Path | None) -> Revocations | None:
     return Revocations.from_text(path.read_text()) if path.exists() else Revocations()
 
 
-def share(text: str) -> float:
-    """A number from 0 to 1."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return value
-
-
 def new_parser(verbs: Any, name: str, what: str, **more: Any) -> argparse.ArgumentParser:
     """A subcommand's parser, whose help is the sentence that describes it."""
     parser: argparse.ArgumentParser = verbs.add_parser(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from stc.cli.encode import share
 from stc.cli.files import add_paths, for_each, pair_up, write_whole
 from stc.cli.protect.common import (
     SUFFIX,
@@ -13,7 +14,6 @@ from stc.cli.protect.common import (
     add_key,
     new_parser,
     open_extractor,
-    share,
     template_of,
 )
 from stc.errors import StcError
