@@ -21,8 +21,7 @@ from stc.evaluation.protection.subject import Subject, Templates
 from stc.protection import Gallery, Key, protect_many
 from stc.protection.template import Floats, unit
 
-TARGETS = 2000  # people at most; a few hundred of them where the key is stolen
-STOLEN_TARGETS = 400
+STOLEN_TARGETS = 400  # people; with the key secret it is all of them, for few are ever accepted
 GUESSES = 1000  # of what was dropped, an oracle telling the best
 GUESSED = 100  # targets of that
 _PART = 250  # records whose directions are held at a time
@@ -57,8 +56,9 @@ class Link:
 
 @dataclass(frozen=True, eq=False)
 class Victims:
-    """Rows of the faces that are attacked, each of another person, and of another picture each;
-    the thresholds of embeddings and of plain templates at FAR 0.1 % over all strangers."""
+    """Rows of the faces that are attacked, one of each person, and rows of other pictures of the
+    first so many of them: those of whom there is another. The thresholds of embeddings and of
+    plain templates at FAR 0.1 % over all strangers."""
 
     rows: Rows
     others: Rows
@@ -66,20 +66,19 @@ class Victims:
     template_threshold: float
 
     def take(self, most: int) -> Victims:
-        """An even sample of them, with the same thresholds."""
-        some = np.linspace(0, len(self.rows) - 1, min(most, len(self.rows))).round().astype(int)
+        """An even sample of those who have another picture, with the same thresholds."""
+        some = np.linspace(0, len(self.others) - 1, min(most, len(self.others))).round().astype(int)
         return replace(self, rows=self.rows[some], others=self.others[some])
 
 
-def choose_victims(subject: Subject, most: int = TARGETS) -> Victims:
-    """One face of each person of whom there are two, evenly from all."""
+def choose_victims(subject: Subject) -> Victims:
+    """One face of each person, those of whom there are two pictures first."""
     people: dict[str, list[int]] = {}
     for row, name in enumerate(subject.pairs.names):
         people.setdefault(name.rsplit("_", 1)[0], []).append(row)
-    several = [rows for rows in people.values() if len(rows) > 1]
-    some = np.linspace(0, len(several) - 1, min(most, len(several))).round().astype(int)
-    rows = np.array([several[i][0] for i in some])
-    others = np.array([several[i][1] for i in some])
+    chosen = sorted(people.values(), key=lambda rows: len(rows) < 2)
+    rows = np.array([of[0] for of in chosen])
+    others = np.array([of[1] for of in chosen if len(of) > 1])
     faces = subject.faces.take(rows)
     apart = ~np.eye(len(rows), dtype=bool)
     told = (faces.embeddings @ faces.embeddings.T)[apart]
@@ -96,7 +95,8 @@ def judge_embeddings(
     """Recovered embeddings [n, D] against the recogniser's own."""
     told = subject.faces.embeddings
     same = cosines(recovered, told[victims.rows[: len(recovered)]])
-    another = cosines(recovered, told[victims.others[: len(recovered)]])
+    others = victims.others[: len(recovered)]
+    another = cosines(recovered[: len(others)], told[others])
     return _recovery(attack, stolen, same, same, another, victims.threshold)
 
 
@@ -108,8 +108,8 @@ def judge_templates(
     weights = subject.others.weights.mean(0)
     rows = unit(recovered)
     scores = [
-        ((rows * faces.features[of[:count]]).sum(2) * weights).sum(1)
-        for of in (victims.rows, victims.others)
+        ((rows[: len(of)] * faces.features[of]).sum(2) * weights).sum(1)
+        for of in (victims.rows[:count], victims.others[:count])
     ]
     whole = cosines(
         recovered.reshape(count, -1), faces.features[victims.rows[:count]].reshape(count, -1)
@@ -120,18 +120,11 @@ def judge_templates(
 def _recovery(
     attack: str, stolen: bool, cosine: Scores, same: Scores, another: Scores, threshold: float
 ) -> Recovery:
-    hits = [int((scores > threshold).sum()) for scores in (same, another)]
-    count = len(same)
-    return Recovery(
-        attack,
-        stolen,
-        float(cosine.mean()),
-        hits[0] / count,
-        wilson(hits[0], count)[1],
-        hits[1] / count,
-        wilson(hits[1], count)[1],
-        count,
-    )
+    shares = []
+    for scores in (same, another):
+        hits = int((scores > threshold).sum())
+        shares += [hits / len(scores), wilson(hits, len(scores))[1]]
+    return Recovery(attack, stolen, float(cosine.mean()), *shares, len(same))
 
 
 def observed_by_parts(gallery: Gallery, key: Key, weights: Floats) -> list[Observed]:

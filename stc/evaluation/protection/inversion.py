@@ -24,7 +24,7 @@ from stc.protection.stream import draw, kept_positions
 from stc.protection.template import Floats, unit
 
 _NOISE = 1e-3  # variance that an observed coordinate may be off by, of 1/16 in all
-_EPOCHS, _BATCH, _HIDDEN, _RATE = 5, 256, 768, 1e-3
+_EPOCHS, _BATCH, _HIDDEN, _RATE = 40, 256, 1024, 1e-3
 
 
 @dataclass(frozen=True, eq=False)

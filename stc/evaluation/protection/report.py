@@ -52,7 +52,9 @@ def compose(one: Findings, about: str) -> str:
         "the person; in brackets the upper end of a 95 % interval.",
         recovery_table(one),
         "Linking the records of one person's two pictures under two keys. Floor: the same with "
-        "labels shuffled, its mean and the value that 95 % of shuffles stay below.",
+        "labels shuffled, its mean and the value that 95 % of shuffles stay below. In brackets a "
+        "95 % bootstrap interval: near the floor it lies above the figure, since a sample drawn "
+        "anew adds chance of its own.",
         link_table(one),
         "With the key stolen, accuracy against what comes back:",
         curve_table(one),

@@ -1,5 +1,7 @@
 """All of the proof, on a subject drawn at random."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,12 +54,20 @@ def test_thinning_drops_more_where_weights_are_low(subject):
     assert np.linalg.norm(thin.features, axis=2) == pytest.approx(np.ones((4, 12)), abs=1e-5)
 
 
-def test_victims_are_people_with_two_pictures(subject):
-    victims = choose_victims(subject, 10)
-    names = subject.pairs.names
-    for one, other in zip(victims.rows, victims.others, strict=True):
+def test_victims_are_everybody_once_those_with_two_pictures_first(subject):
+    pairs = subject.pairs
+    first = ["Lone_0001" if name == "P003_0001" else name for name in pairs.first]
+    second = ["P002_0002" if name == "P003_0002" else name for name in pairs.second]
+    victims = choose_victims(replace(subject, pairs=replace(pairs, first=first, second=second)))
+    names = replace(pairs, first=first, second=second).names
+    people = [names[row].rsplit("_", 1)[0] for row in victims.rows]
+    assert sorted(people) == sorted({name.rsplit("_", 1)[0] for name in names})
+    assert people[len(victims.others) :] == ["Lone"]
+    for one, other in zip(victims.rows, victims.others, strict=False):
         assert names[one] != names[other]
         assert names[one][:4] == names[other][:4]
+    few = victims.take(10)
+    assert len(few.rows) == len(few.others) == 10
 
 
 def test_marks_must_be_there(tmp_path):
