@@ -19,6 +19,7 @@ def encode(
     align: Align = "auto",
     face: Choice = "only",
     bare: bool = False,
+    min_quality: float | None = None,
     model: str | Path | None = None,
 ) -> bytes:
     """A picture with a face -> the bytes of a .stc file.
@@ -30,12 +31,20 @@ def encode(
         in any case, "never" takes the image as the canvas.
     face: "only" refuses a picture of several faces, "largest" takes the largest central one.
     bare: leave out the magic, the model and the checksum, for a carrier that protects its data.
+    min_quality: refuse to make a file that keeps less of the face than this share, 0 to 1.
     model: a shipped model's name or a weights file; the default model if None.
 
-    Raises ImageError, FaceError, BudgetError, ModelError, and ValueError for bad arguments.
+    Raises ImageError, FaceError, BudgetError, QualityError, ModelError, and ValueError for bad
+    arguments.
     """
     return load_codec(model).encode(
-        image, max_bytes=max_bytes, level=level, align=align, face=face, bare=bare
+        image,
+        max_bytes=max_bytes,
+        level=level,
+        align=align,
+        face=face,
+        bare=bare,
+        min_quality=min_quality,
     )
 
 

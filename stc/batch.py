@@ -17,7 +17,7 @@ from stc.errors import BudgetError, StcError
 from stc.imaging import Align, Choice, frame
 
 if TYPE_CHECKING:
-    from stc.codec.codec import Canvas, Codec, Likeness
+    from stc.codec.codec import Canvas, Codec
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Coded:
     """What became of one picture: a file, or an error."""
 
     data: bytes = b""
-    quality: float = float("nan")  # share of the identity kept, 0 to 1; NaN if not asked for
+    quality: float = float("nan")  # share of the identity kept, 0 to 1; NaN after an error
     error: str = ""  # the error's class, such as NoFaceError
     message: str = ""
 
@@ -41,7 +41,6 @@ class Encoder:
     column: the column of pictures: encoded (bytes), arrays uint8 [H, W, 3], [H, W, 4] or [H, W],
         paths or PIL images. It is left out of the result.
     max_bytes, level, align, face, bare, model: as for `stc.encode`.
-    quality: also say how much of the face is kept, which takes decoding it: more time than coding.
 
     Raises ValueError for settings that nothing fits.
     """
@@ -53,7 +52,6 @@ class Encoder:
     face: Choice = "only"
     bare: bool = False
     model: str | None = None
-    quality: bool = True
 
     def __post_init__(self) -> None:
         if self.align not in get_args(Align):
@@ -66,7 +64,7 @@ class Encoder:
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Columns of B rows -> the same without the pictures, and with these instead:
 
-        `stc` bytes, empty after an error; `bytes` int32; `quality` float32, NaN where unknown;
+        `stc` bytes, empty after an error; `bytes` int32; `quality` float32, NaN after an error;
         `error` the class of what went wrong, or ""; `message` what it said.
         Raises KeyError if the column is missing, ModelError, ValueError.
         """
@@ -111,12 +109,8 @@ class Encoder:
                 return [_failed(error)]
             # One face of all cannot be coded in so few bytes, which is rare: find it.
             return [row for canvas in canvases for row in self._coded(codec, canvas[None])]
-        if not self.quality:
-            return [Coded(data) for data in files]
-        kept: list[Likeness] = codec.likenesses(
-            canvases, codec.decode_canvases(files, bare=self.bare)
-        )
-        return [Coded(data, like.identity) for data, like in zip(files, kept, strict=True)]
+        kept = codec.qualities(canvases, files, bare=self.bare).tolist()
+        return [Coded(data, quality) for data, quality in zip(files, kept, strict=True)]
 
 
 def _as_image(pixels: npt.NDArray[Any]) -> Image.Image:

@@ -19,8 +19,8 @@ import re
 import sys
 import tarfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from stc.errors import DataError, MissingExtraError, StcError
 from stc.imaging import ENDINGS
-from stc.progress import hidden
+from stc.meter import Meter
 from stc.workers import available_cores, pool
 
 if TYPE_CHECKING:
@@ -143,14 +143,12 @@ def encode_shards(
             partial.unlink(missing_ok=True)
         waiting = [job for job in jobs if not _is_done(job)]
         broken: list[StcError] = []
-        with tqdm(
-            total=len(jobs), initial=len(jobs) - len(waiting), unit="shard", disable=hidden()
-        ) as bar:
-            for outcome in _work_through(waiting, workers or available_cores()):
+        whole, left = (sum(job.source.stat().st_size for job in some) for some in (jobs, waiting))
+        with Meter(whole, whole - left) as meter:
+            for outcome in _work_through(waiting, workers or available_cores(), meter):
                 if isinstance(outcome, StcError):
                     broken.append(outcome)
                     tqdm.write(f"stc: error: {outcome}", file=sys.stderr)
-                bar.update()
         total = write_manifest(folder)
     if broken:
         raise DataError(f"{len(broken)} of {len(jobs)} shards failed; the first: {broken[0]}")
@@ -198,15 +196,18 @@ def _is_done(job: Job) -> bool:
     return True
 
 
-def _work_through(jobs: Sequence[Job], workers: int) -> Iterator[Tally | StcError]:
+def _work_through(jobs: Sequence[Job], workers: int, meter: Meter) -> Iterator[Tally | StcError]:
     if min(workers, len(jobs)) <= 1:
+        _tell_by(meter.add)
         yield from map(encode_shard, jobs)
         return
-    with pool(min(workers, len(jobs))) as processes:
-        waiting = [processes.submit(encode_shard, job) for job in jobs]
+    with pool(min(workers, len(jobs)), _tell_by, meter.counts.add) as processes:
+        waiting = {processes.submit(encode_shard, job) for job in jobs}
         try:
-            for job in as_completed(waiting):
-                yield job.result()
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                meter.show()
+                yield from (job.result() for job in done)
         except BrokenProcessPool as error:
             raise StcError(
                 "a worker was killed, perhaps for want of memory: what is done is kept, give the "
@@ -217,26 +218,42 @@ def _work_through(jobs: Sequence[Job], workers: int) -> Iterator[Tally | StcErro
                 job.cancel()
 
 
+Tell = Callable[[int, int], None]
+_tell: Tell = lambda size, pictures: None  # noqa: E731 - called with bytes and pictures just done
+
+
+def _tell_by(tell: Tell) -> None:
+    global _tell
+    _tell = tell
+
+
 def encode_shard(job: Job) -> Tally | StcError:
     """Code one shard; an error that keeps it from being finished is returned."""
     keys: list[tuple[str, str]] = []
     rows: list[Coded] = []
+    size = read = 0
     try:
-        for names, pictures in _batches(job.source):
+        size = job.source.stat().st_size
+        for names, pictures, place in _batches(job.source):
             keys += names
             rows += job.encoder.encode(pictures)
+            _tell(place - read, len(names))
+            read = place
     except (tarfile.TarError, EOFError, OSError) as error:
         return DataError(f"{job.source} is no whole tar file: {error}")
     except StcError as error:
         return error
+    finally:
+        _tell(size - read, 0)
     write_table(job, keys, rows)
     return tally(
         [row.error for row in rows], [len(row.data) for row in rows], [row.quality for row in rows]
     )
 
 
-def _batches(path: Path) -> Iterator[tuple[list[tuple[str, str]], list[bytes]]]:
-    """Keys, endings and bytes of a tar file's pictures, so many at a time."""
+def _batches(path: Path) -> Iterator[tuple[list[tuple[str, str]], list[bytes], int]]:
+    """Keys and endings, and bytes, of a tar file's pictures, so many at a time; and how much of
+    the file is read by then."""
     names: list[tuple[str, str]] = []
     pictures: list[bytes] = []
     with tarfile.open(path) as tar:
@@ -249,11 +266,11 @@ def _batches(path: Path) -> Iterator[tuple[list[tuple[str, str]], list[bytes]]]:
             names.append(split_name(member.name))
             pictures.append(content.read(MOST_PICTURE))
             if len(names) == BATCH:
-                yield names, pictures
+                yield names, pictures, tar.offset
                 names, pictures = [], []
         _check_end(tar)
     if names:
-        yield names, pictures
+        yield names, pictures, path.stat().st_size
 
 
 def _check_end(tar: tarfile.TarFile) -> None:

@@ -6,7 +6,12 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+# A fork would inherit locks of torch's threads.
+SPAWN = multiprocessing.get_context("spawn")
 
 
 def available_cores() -> int:
@@ -16,13 +21,15 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def pool(workers: int) -> ProcessPoolExecutor:
-    """So many processes of one thread each, which end with this one, however it ends."""
-    own = multiprocessing.get_context("spawn")  # a fork would inherit locks of torch's threads
-    return ProcessPoolExecutor(workers, own, start_worker)
+def pool(workers: int, then: Callable[..., None] | None = None, *given: Any) -> ProcessPoolExecutor:
+    """So many processes of one thread each, which end with this one, however it ends.
+
+    Each of them calls `then(*given)` first; what is given may hold `SPAWN.Value`s, which all share.
+    """
+    return ProcessPoolExecutor(workers, SPAWN, start_worker, (then, *given))
 
 
-def start_worker() -> None:
+def start_worker(then: Callable[..., None] | None = None, *given: Any) -> None:
     """Set up the process that this is called in."""
     os.environ["OMP_NUM_THREADS"] = "1"  # for the C++ search, which is loaded later
     import torch
@@ -30,6 +37,8 @@ def start_worker() -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interruption is told once, by the parent
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    if then is not None:
+        then(*given)
 
 
 def _end_with_parent() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stc.cli.decode import picture_format, size
+from stc.cli.encode import add_framing
 from stc.cli.files import read_all, same_file, write_whole
 from stc.errors import MissingExtraError, StcError
 
@@ -58,15 +59,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--size", type=size, default=256, metavar="PX", help="of each face in OUT; 256 if not given"
     )
-    parser.add_argument(
-        "--align",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="find and align faces in pictures: unless aligned already (auto), always, or never",
-    )
-    parser.add_argument(
-        "--face", choices=("only", "largest"), default="only", help="of several faces in a picture"
-    )
+    add_framing(parser)
     parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
     parser.set_defaults(run=run, usage_error=parser.error)
     return parser

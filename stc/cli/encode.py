@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stc.carriers import ndef
 from stc.cli.files import add_paths, for_each, pair_up, read_all, same_file, write_whole
 from stc.cli.qr import add_symbol, picture_kind
-from stc.errors import BudgetError, QualityError, StcError
+from stc.errors import BudgetError, StcError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,8 +75,8 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     return parser
 
 
-def add_choices(parser: argparse.ArgumentParser) -> None:
-    """The options that say what of a picture is coded, and how."""
+def add_framing(parser: argparse.ArgumentParser) -> None:
+    """The options that say what of a picture is the face."""
     parser.add_argument(
         "--align",
         choices=("auto", "always", "never"),
@@ -89,6 +89,11 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         default="only",
         help="of several faces: refuse (only), or take the largest central one",
     )
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """The options that say what of a picture is coded, and how."""
+    add_framing(parser)
     parser.add_argument(
         "--bare",
         action="store_true",
@@ -170,7 +175,7 @@ def encode(
     canvas: npt.NDArray[np.uint8], limit: int | None, options: argparse.Namespace
 ) -> tuple[bytes, str]:
     """A canvas, uint8 [128, 128, 3] -> its file, and how like the canvas that is, in words."""
-    from stc.codec.codec import load_codec
+    from stc.codec.codec import demand, load_codec
 
     codec = load_codec(options.model)
     try:
@@ -192,14 +197,12 @@ def encode(
         ) from error
     except ValueError as error:  # a level that this model does not have
         raise StcError(str(error)) from error
-    likeness = codec.likeness(canvas, codec.decode_canvases([data], bare=options.bare)[0])
-    if options.min_quality is not None and likeness.identity < options.min_quality:
-        raise QualityError(
-            f"quality {likeness.identity:.4f} is below {options.min_quality:g} at {len(data)} "
-            "bytes: allow more bytes, or use a picture that is sharper or more frontal"
-        )
+    quality = float(codec.qualities(canvas[None], [data], bare=options.bare)[0])
+    if options.min_quality is not None:
+        demand(options.min_quality, quality, len(data))
     bits = len(data) * 8 / 128**2
+    psnr = codec.likeness(canvas, codec.decode_canvases([data], bare=options.bare)[0]).psnr
     return data, (
-        f"{bits:.3f} bits per pixel, {likeness.psnr:.1f} dB, "
-        f"quality {likeness.identity:.3f} (share of the identity kept)"
+        f"{bits:.3f} bits per pixel, {psnr:.1f} dB, "
+        f"quality {quality:.3f} (share of the identity kept)"
     )

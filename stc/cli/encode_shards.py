@@ -24,7 +24,7 @@ Needs pip install 'stc[gallery]'.
 
 examples:
   stc encode-shards 'in-{000..099}.tar' -o out/
-  stc encode-shards in/*.tar -o out/ --max-bytes 96 --face largest --no-quality
+  stc encode-shards in/*.tar -o out/ --max-bytes 96 --face largest
 """
 
 
@@ -47,12 +47,6 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     )
     size.add_argument("--level", type=int, metavar="L", help="stop after L levels, 1 the smallest")
     add_choices(parser)
-    parser.add_argument(
-        "--no-quality",
-        dest="quality",
-        action="store_false",
-        help="do not decode every file to see how much of the face it keeps: saves 25 ms a face",
-    )
     parser.add_argument("--workers", type=positive, metavar="N", help="processes; one a core")
     parser.set_defaults(run=run)
     return parser
@@ -70,7 +64,6 @@ def run(options: argparse.Namespace) -> int:
         face=options.face,
         bare=options.bare,
         model=options.model,
-        quality=options.quality,
     )
     sources = [Path(name) for pattern in options.inputs for name in expand(pattern)]
     try:

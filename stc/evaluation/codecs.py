@@ -81,10 +81,10 @@ class Stc:
             parts.append(self.codec.decode_canvases(files[part], bare=not all(whole[part])))
         return np.concatenate(parts)
 
-    def likeness(self, faces: Faces, decoded: Faces) -> npt.NDArray[np.float64]:
+    def qualities(self, faces: Faces, files: Sequence[bytes]) -> npt.NDArray[np.float64]:
         """How much of the identity the codec itself says is kept, [N]; no recogniser is asked."""
-        pairs = zip(faces, decoded, strict=True)
-        return np.array([self.codec.likeness(a, b).identity for a, b in pairs])
+        kept = self.codec.qualities(faces, files, bare=not has_header(files[0]))
+        return kept.astype(np.float64)
 
 
 def _code_digest() -> str:

@@ -54,7 +54,7 @@ class Seen:
     psnr: npt.NDArray[np.float64]
     ssim: npt.NDArray[np.float64]
     lpips: npt.NDArray[np.float64] | None
-    likeness: npt.NDArray[np.float64] | None  # what the codec itself says, if it is STC
+    quality: npt.NDArray[np.float64] | None  # what the codec itself says, if it is STC
     embeddings: dict[str, npt.NDArray[np.float32]]  # by the judge's name
 
 
@@ -128,7 +128,7 @@ def collect(setup: Setup, faces: Faces, name: str, variant: str, limit: int) -> 
         psnr=whole.get("psnr", nothing),
         ssim=whole.get("ssim", nothing),
         lpips=whole.get(_lpips_field(setup)),
-        likeness=whole.get("likeness"),
+        quality=whole.get("quality"),
         embeddings={_judge_of(text).name: whole[_judge_of(text).key] for text in setup.judges},
     )
 
@@ -212,8 +212,8 @@ def _judge(
         known["ssim"] = metrics.ssim(faces, pictures)
     if setup.lpips is not None and _lpips_field(setup) not in known:
         known[_lpips_field(setup)] = metrics.lpips(faces, pictures, setup.lpips)
-    if "likeness" in wanted - known.keys() and isinstance(codec, Stc):
-        known["likeness"] = codec.likeness(faces, pictures)
+    if "quality" in wanted - known.keys() and isinstance(codec, Stc):
+        known["quality"] = codec.qualities(faces, [coded.data for coded in row])
     _embed(cache, setup, pictures, known, key)
 
 
@@ -233,7 +233,7 @@ def _wanted(setup: Setup, codec: FaceCodec) -> set[str]:
     if setup.lpips is not None:
         wanted.add(_lpips_field(setup))
     if isinstance(codec, Stc):
-        wanted.add("likeness")
+        wanted.add("quality")
     return wanted
 
 

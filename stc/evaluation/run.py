@@ -135,12 +135,12 @@ def _failures(setup: Setup, protocol: Protocol) -> str:
     judge = next(iter(seen.embeddings))
     cosine = metrics.cosines(plain.embeddings[judge], seen.embeddings[judge])
     predictors = {"PSNR": seen.psnr}
-    if seen.likeness is not None:
-        predictors = {"identity kept, as `stc encode` prints it": seen.likeness, **predictors}
+    if seen.quality is not None:
+        predictors = {"identity kept, as `stc encode` prints it": seen.quality, **predictors}
     found = failures.examine(protocol.faces, cosine, predictors)
     qualities = {}
     for size in setup.limits:
-        kept = collect(setup, protocol.faces, "stc", "stc", size).likeness
+        kept = collect(setup, protocol.faces, "stc", "stc", size).quality
         if kept is not None:
             qualities[size] = kept
     return "\n\n".join([failures.section(found, judge, limit), failures.qualities(qualities)])

@@ -33,6 +33,8 @@ _CLOSE, _WIDE, _LAST = 256, 1024, 2048
 _BORDER = 0.25
 # The network places landmarks best on faces about so wide; of two views of a face the nearer wins.
 _BEST_WIDTH = 120
+# How much larger than the small copy another has to be to be looked at.
+_WORTH_IT = 1.1
 # Faces seen smaller or larger than this are looked at again, on crops of their own: gravel passes
 # for faces of 30 px, a cat for one of 400, and landmarks at such sizes are coarse. Of the largest
 # faces only, so that a crowd takes no longer.
@@ -68,14 +70,16 @@ class Face:
 
 
 def find_faces(image: Image.Image) -> list[Face]:
-    """Every face in an upright RGB image, the largest first; [] if there is none.
+    """Faces in an upright RGB image, the largest first; [] if there is none.
 
+    Those less than half as wide as the largest may be missing: next to it they are background.
     Only reduced copies are looked at, so the time is bounded whatever the size of the image.
     """
     longest = max(image.size)
     views = _look(image, _CLOSE, round(_CLOSE * _BORDER))
-    if longest > _CLOSE:
-        views += _look(image, min(longest, _WIDE))
+    wide = min(longest, _WIDE, _best_side(views))
+    if wide > _CLOSE * _WORTH_IT:
+        views += _look(image, wide)
     faces = _confirmed(image, _distinct(views))
     if not faces and longest > _WIDE:
         faces = _confirmed(image, _distinct(_look(image, min(longest, _LAST))))
@@ -87,6 +91,16 @@ class _View(NamedTuple):
 
     face: Face
     width: float
+
+
+def _best_side(views: list[_View]) -> int:
+    """The long side at which the widest face of the small copy is best seen.
+
+    One that is half as wide is large enough there to be sure of, so nothing wider is needed.
+    """
+    low, high = _SURE_WIDTHS
+    widest = max((view.width for view in views if low <= view.width <= high), default=0.0)
+    return math.ceil(_CLOSE * _BEST_WIDTH / widest) if widest else _WIDE
 
 
 def _look(image: Image.Image, side: int, border: int = 0) -> list[_View]:

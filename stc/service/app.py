@@ -149,9 +149,9 @@ def create_app(
 
         async def handle() -> Response:
             body = await desk.read(request, desk.limits.body)
-            data, likeness = await desk.do(encode, body, wanted, desk.limits)
-            desk.metrics.judge(likeness.identity)
-            quality = round(likeness.identity, 4)
+            data, quality = await desk.do(encode, body, wanted, desk.limits)
+            desk.metrics.judge(quality)
+            quality = round(quality, 4)
             if form == "base45":
                 text = to_text(data)
                 return JSONResponse({"base45": text, "bytes": len(data), "quality": quality})

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from PIL import Image, UnidentifiedImageError
 
 from stc import api, marking
-from stc.codec.codec import Likeness, load_codec
-from stc.errors import ImageError, QualityError
+from stc.codec.codec import demand, load_codec
+from stc.errors import ImageError
 from stc.imaging import Align, Choice, frame
 
 # Whatever else Pillow opens starts other programs, such as PostScript's, or is no photograph.
@@ -40,19 +40,16 @@ class Wanted:
     model: str | None = None
 
 
-def encode(body: bytes, wanted: Wanted, limits: Limits) -> tuple[bytes, Likeness]:
-    """A picture -> its file, and how like the picture that is. Raises StcError, ValueError."""
+def encode(body: bytes, wanted: Wanted, limits: Limits) -> tuple[bytes, float]:
+    """A picture -> its file, and its quality. Raises StcError, ValueError."""
     canvas = frame(open_picture(body, limits.pixels), align=wanted.align, face=wanted.face)
     codec = load_codec(wanted.model)
     (data,) = codec.encode_canvases(
         canvas[None], max_bytes=wanted.max_bytes, level=wanted.level, bare=wanted.bare
     )
-    likeness = codec.likeness(canvas, codec.decode_canvases([data], bare=wanted.bare)[0])
-    if likeness.identity < wanted.min_quality:
-        raise QualityError(
-            f"quality {likeness.identity:.4f} is below {wanted.min_quality:g} at {len(data)} bytes"
-        )
-    return data, likeness
+    quality = float(codec.qualities(canvas[None], [data], bare=wanted.bare)[0])
+    demand(wanted.min_quality, quality, len(data))
+    return data, quality
 
 
 def decode(body: bytes, size: int, mark: bool, bare: bool, model: str | None) -> bytes:

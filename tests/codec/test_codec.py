@@ -12,7 +12,7 @@ from PIL import Image
 import stc
 from stc import bitstream
 from stc.codec.model_file import open_model
-from stc.errors import BudgetError, CorruptError, StcError, WrongModelError
+from stc.errors import BudgetError, CorruptError, QualityError, StcError, WrongModelError
 from tests.codec.conftest import ASTRONAUT
 
 SIZES = [32, 48, 64, 96, 128, 192, 256, 300, 384]
@@ -33,6 +33,17 @@ def test_more_bytes_are_more_like_the_source(codec, canvas):
     assert [x.psnr for x in likeness] == sorted(x.psnr for x in likeness)
     assert likeness[0].psnr + 2 < likeness[2].psnr
     assert 0 < likeness[0].identity < likeness[2].identity <= 1
+    qualities = codec.qualities(np.stack([canvas] * 3), files)
+    assert 0 < qualities[0] < qualities[1] < qualities[2] < 1
+
+
+def test_too_low_a_quality_is_refused(codec, canvas):
+    (data,) = codec.encode_canvases(canvas[None], max_bytes=64)
+    quality = float(codec.qualities(canvas[None], [data])[0])
+    options = {"max_bytes": 64, "align": "never"}
+    assert codec.encode(canvas, min_quality=quality - 0.001, **options) == data
+    with pytest.raises(QualityError, match=r"at 6\d bytes"):
+        stc.encode(canvas, min_quality=quality + 0.001, **options)
 
 
 def test_the_limit_holds_for_what_is_no_face(codec, noise):

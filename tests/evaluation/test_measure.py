@@ -36,10 +36,10 @@ def test_all_is_measured_and_nothing_twice(tmp_path, faces, colours):
     assert collect(setup, faces, "webp48", "webp48", 48).failed.all()
     plain = collect(setup, faces, ORIGINALS, ORIGINALS, 0)
     assert (plain.embeddings["colours"] == Colours().embed(faces)).all()
-    likeness = collect(setup, faces, "stc", "stc", 192).likeness
-    assert likeness is not None
-    assert (likeness > 0.5).all()
-    assert collect(setup, faces, "webp48", "webp48", 192).likeness is None
+    quality = collect(setup, faces, "stc", "stc", 192).quality
+    assert quality is not None
+    assert (quality > 0.5).all()
+    assert collect(setup, faces, "webp48", "webp48", 192).quality is None
 
     before = colours.seen
     measure(setup, faces, ["stc", "webp48"], workers=1)

@@ -120,11 +120,17 @@ def judge_templates(
 def _recovery(
     attack: str, stolen: bool, cosine: Scores, same: Scores, another: Scores, threshold: float
 ) -> Recovery:
-    shares = []
-    for scores in (same, another):
-        hits = int((scores > threshold).sum())
-        shares += [hits / len(scores), wilson(hits, len(scores))[1]]
-    return Recovery(attack, stolen, float(cosine.mean()), *shares, len(same))
+    hits = [int((scores > threshold).sum()) for scores in (same, another)]
+    return Recovery(
+        attack,
+        stolen,
+        float(cosine.mean()),
+        hits[0] / len(same),
+        wilson(hits[0], len(same))[1],
+        hits[1] / len(another),
+        wilson(hits[1], len(another))[1],
+        len(same),
+    )
 
 
 def observed_by_parts(gallery: Gallery, key: Key, weights: Floats) -> list[Observed]:
