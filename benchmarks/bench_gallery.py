@@ -6,6 +6,7 @@ On a machine that does other work as well, `--benchmark-timer=time.process_time`
 the processor alone. One thread, the way `stc encode-shards` works on every core.
 """
 
+import io
 import os
 import subprocess
 import sys
@@ -13,11 +14,15 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from stc import Codec
 from stc.batch import Encoder
 from stc.bitstream import pack
 from stc.imaging import frame
+from stc.imaging.alignment import align
+from stc.imaging.detection import find_faces
+from stc.imaging.reading import load_image
 
 ASTRONAUT = "tests/assets/astronaut.png"
 FACES = 64
@@ -37,22 +42,31 @@ def codec():
     return Codec()
 
 
-@pytest.fixture(scope="module")
-def photo():
-    with open(ASTRONAUT, "rb") as file:
-        return file.read()
+def photograph(side):
+    """The astronaut as a JPEG of side x side pixels."""
+    with Image.open(ASTRONAUT) as picture:
+        large = picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    large.save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
-@pytest.fixture(scope="module")
 def canvases():
     """Unlike each other, as tokens are to be: a face, moved a pixel further each time."""
     canvas = frame(ASTRONAUT)
     return np.stack([np.roll(canvas, shift, (0, 1)) for shift in range(FACES)])
 
 
-def measure(benchmark, name, faces, work, rounds=3):
+PICTURES = {
+    "canvases": lambda: list(canvases()),
+    "photographs of 320 px": lambda: [photograph(320)] * FACES,
+    "photographs of 1000 px": lambda: [photograph(1000)] * FACES,
+}
+
+
+def measure(benchmark, name, faces, work):
     benchmark.extra_info.update(gallery=name, faces=faces)
-    return benchmark.pedantic(work, rounds=rounds, warmup_rounds=1)
+    return benchmark.pedantic(work, rounds=3, warmup_rounds=1)
 
 
 def test_a_process_a_face(benchmark):
@@ -60,40 +74,32 @@ def test_a_process_a_face(benchmark):
     measure(benchmark, "stc encode, a process a face", 1, lambda: subprocess.run(words, check=True))
 
 
-@pytest.mark.parametrize("quality", [True, False])
-@pytest.mark.parametrize("align", ["auto", "never"])
-def test_one_at_a_time(benchmark, codec, photo, canvases, align, quality):
-    pictures = [photo] * 8 if align == "auto" else canvases[:8]
+@pytest.mark.parametrize("kind", PICTURES)
+def test_one_at_a_time(benchmark, codec, kind):
+    how = "never" if kind == "canvases" else "auto"
+    pictures = PICTURES[kind]()[:8]
 
     def work():
         for picture in pictures:
-            canvas = frame(picture, align=align)
-            (data,) = codec.encode_canvases(canvas[None], max_bytes=LIMIT)
-            if quality:
-                codec.likeness(canvas, codec.decode_canvases([data])[0])
+            canvas = frame(picture, align=how)[None]
+            codec.qualities(canvas, codec.encode_canvases(canvas, max_bytes=LIMIT))
 
-    measure(benchmark, f"one at a time{said(align, quality)}", len(pictures), work)
+    measure(benchmark, f"one at a time, {kind}", len(pictures), work)
 
 
-@pytest.mark.parametrize("quality", [True, False])
-@pytest.mark.parametrize("align", ["auto", "never"])
-def test_batches(benchmark, photo, canvases, align, quality):
-    pictures = [photo] * FACES if align == "auto" else list(canvases)
-    encoder = Encoder(max_bytes=LIMIT, align=align, quality=quality)
-    rows = measure(
-        benchmark, f"Encoder{said(align, quality)}", FACES, lambda: encoder.encode(pictures)
-    )
+@pytest.mark.parametrize("kind", PICTURES)
+def test_batches(benchmark, kind):
+    encoder = Encoder(max_bytes=LIMIT, align="never" if kind == "canvases" else "auto")
+    pictures = PICTURES[kind]()
+    rows = measure(benchmark, f"Encoder, {kind}", FACES, lambda: encoder.encode(pictures))
     assert {row.error for row in rows} == {""}
 
 
-def said(align, quality):
-    return f", {'photographs' if align == 'auto' else 'canvases'}{', quality' if quality else ''}"
-
-
 @torch.inference_mode()
-def test_stages(benchmark, codec, photo, canvases):
+def test_stages(benchmark, codec):
     """Each stage of a batch by itself; what is benchmarked as a whole is the sum of them."""
     benchmark.extra_info.update(stages=FACES)
+    photo, faces = photograph(320), canvases()
     timer = benchmark._timer
     spent = {}
 
@@ -105,8 +111,10 @@ def test_stages(benchmark, codec, photo, canvases):
 
     def work():
         tokenizer, tables = codec.tokenizer, codec.tables
-        timed("find and align", lambda: [frame(photo) for _ in range(FACES)])
-        rgb = torch.from_numpy(canvases).permute(0, 3, 1, 2).float() / 255
+        images = timed("read a JPEG of 320 px", lambda: [load_image(photo) for _ in faces])
+        found = timed("find the face", lambda: [find_faces(image)[0] for image in images])
+        timed("align it", lambda: [align(images[0], face.landmarks) for face in found])
+        rgb = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
         components = timed("components", lambda: tokenizer.analyse(rgb))
         groups, indices = timed("tokens", lambda: tokenizer.encode(components))
         most = torch.full_like(groups, tokenizer.tokens)
@@ -122,8 +130,7 @@ def test_stages(benchmark, codec, photo, canvases):
                 )
             ],
         )
-        decoded = timed("decode, for the quality", lambda: codec.decode_canvases(files))
-        timed("compare, for the quality", lambda: codec.likenesses(canvases, decoded))
+        timed("quality", lambda: codec.qualities(faces, files))
 
     benchmark.pedantic(work, rounds=3, warmup_rounds=1)
     benchmark.extra_info["spent"] = spent

@@ -74,18 +74,6 @@ class Tables:
             own = (np.arange(len(row)), indices[start : start + len(row)])
             yield from zip(below[group][own].tolist(), row[own].tolist(), strict=True)
 
-    def cost_bits(self, group: int, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Ideal code length of each of the first n tokens, indices [n] -> bits [n]."""
-        used = [
-            row[np.arange(len(row)), indices[start : start + len(row)]]
-            for start, row in self.rows(group, len(indices))
-        ]
-        return np.log2(TOTAL / np.concatenate(used).astype(np.float64))
-
-    def group_bits(self, group: int) -> float:
-        """Ideal code length of the group id."""
-        return float(np.log2(TOTAL / float(self.groups[group])))
-
     @classmethod
     def from_counts(cls, groups: Counts, levels: Sequence[Counts]) -> Tables:
         """Tables near raw counts, group [G] and levels [G, T_l, K_l]; no frequency is zero.

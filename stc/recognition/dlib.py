@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stc.errors import StcError
+from stc.errors import MissingExtraError
 from stc.recognition.base import BATCH, Embeddings, Faces, Maps
 
 
@@ -18,7 +18,7 @@ class Dlib:
     Its own five-point predictor cuts the 150 px chip, started from the box that dlib's detector
     finds on the canvas (median over faces), so that a failed detection cannot hide a bad face.
     The network itself is run by torch (`dlib_network`), to within rounding of what dlib gives.
-    Raises StcError if dlib-bin or face_recognition_models is not installed.
+    Raises MissingExtraError if dlib-bin or face_recognition_models is not installed.
     """
 
     name = "dlib"
@@ -33,7 +33,9 @@ class Dlib:
             # Files only: importing the package needs pkg_resources, which setuptools has dropped.
             package = distribution("face_recognition_models")
         except (ImportError, PackageNotFoundError) as missing:
-            raise StcError(f"{missing.name} is missing: pip install 'stc[evaluation]'") from missing
+            raise MissingExtraError(
+                f"{missing.name} is missing: pip install 'stc[protection]' or 'stc[evaluation]'"
+            ) from missing
         from stc.recognition.dlib_network import DlibNetwork
 
         folder = Path(str(package.locate_file("face_recognition_models/models")))

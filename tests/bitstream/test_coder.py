@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stc.bitstream import Tables, decode_payload, decode_symbols, encode_payload
 from stc.bitstream.coder import payload_sizes
+from stc.bitstream.tables import TOTAL
 from stc.errors import CorruptError
 from tests.bitstream.lcg import make_tables
 
@@ -38,7 +39,8 @@ def test_round_trip_within_two_bytes_of_ideal(groups, count):
         found_group, found = decode_payload(tables, count, payload)
         assert found_group == group
         np.testing.assert_array_equal(found, indices)
-        ideal = tables.cost_bits(group, indices).sum() + tables.group_bits(group)
+        used = [tables.groups[group], *(count for _, count in tables.shares(group, indices))]
+        ideal = np.log2(TOTAL / np.array(used, np.float64)).sum()
         assert len(payload) <= ideal / 8 + 2
 
 

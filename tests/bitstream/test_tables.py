@@ -24,22 +24,6 @@ def test_from_counts_is_legal_and_close():
     assert tables.groups.tolist() == pytest.approx([65536 * 3.5 / 5, 65536 * 1.5 / 5], abs=2)
 
 
-def test_cost_bits_is_the_ideal_code_length():
-    tables = Tables(
-        ONE,
-        (
-            np.array(
-                [
-                    [[32768, 16384, 16384]],
-                ]
-            ),
-            np.array([[[1, 65535]]]),
-        ),
-    )
-    assert tables.cost_bits(0, np.array([1, 0])).tolist() == [2.0, 16.0]
-    assert tables.level_sizes == (1, 1)
-
-
 @pytest.mark.parametrize(
     ("groups", "level"),
     [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stc.cli.files import read_all
-from stc.errors import FormatError, StcError
+from stc.errors import FormatError
 
 if TYPE_CHECKING:
     from stc.protection import GroupedTemplate, ProtectedTemplate, Revocations
@@ -41,13 +41,7 @@ def add_key(parser: argparse.ArgumentParser) -> None:
 def open_extractor(options: argparse.Namespace) -> Extractor:
     from stc.protection.extractors import open_extractor
 
-    try:
-        return open_extractor(options.recogniser, options.head)
-    except StcError as error:
-        if "stc[evaluation]" in str(error):  # the message of the recogniser's other users
-            text = str(error).replace("stc[evaluation]", "stc[protection]")
-            raise StcError(text) from error
-        raise
+    return open_extractor(options.recogniser, options.head)
 
 
 def template_of(name: str, extractor: Extractor) -> GroupedTemplate:
