@@ -43,7 +43,7 @@ except ImportError as missing:
     raise MissingExtraError(f"{missing.name} is missing: pip install 'stc[gallery]'") from missing
 
 MANIFEST = "manifest.csv"
-BATCH = 64  # pictures coded together; larger ones are no faster
+BATCH = 64  # pictures coded together, fewer if they are large; more are no faster
 MOST_PICTURE = 1 << 26  # bytes; of a longer member the rest is not read, which makes it broken
 
 _SETTINGS = b"stc"  # key of a file's own metadata, under which its settings are kept
@@ -265,7 +265,7 @@ def _batches(path: Path) -> Iterator[tuple[list[tuple[str, str]], list[bytes], i
                 continue
             names.append(split_name(member.name))
             pictures.append(content.read(MOST_PICTURE))
-            if len(names) == BATCH:
+            if len(names) == BATCH or sum(map(len, pictures)) >= MOST_PICTURE:
                 yield names, pictures, tar.offset
                 names, pictures = [], []
         _check_end(tar)
