@@ -4,8 +4,8 @@ A shard is one file: its rows hold the faces, and what went wrong with the other
 by a rename, when its last picture is done, so a run that was killed goes on with the shards that
 are not there, and no picture is coded twice or lost.
 
-Parquet, since a tar file spends 1,024 bytes on a member of 192, a table a few dozen more; and since
-the picture's key, quality and error are columns that other programs can query.
+Parquet, since a tar file spends 1,024 bytes on a member of 192, a table hardly more than those; and
+since the picture's key, quality and error are columns that other programs can query.
 """
 
 from __future__ import annotations
