@@ -12,7 +12,7 @@ Needs nothing of the codec, and the codec nothing of it. docs/protection.md says
 from stc.protection.enrolment import protect, protect_many
 from stc.protection.gallery import Gallery
 from stc.protection.key import Key
-from stc.protection.matching import match, match_many, match_pairs
+from stc.protection.matching import made_with, match, match_many, match_pairs
 from stc.protection.record import ProtectedTemplate
 from stc.protection.renewal import Revocations, renew, revoke
 from stc.protection.template import GroupedTemplate
@@ -23,6 +23,7 @@ __all__ = [
     "Key",
     "ProtectedTemplate",
     "Revocations",
+    "made_with",
     "match",
     "match_many",
     "match_pairs",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,11 @@ from stc.errors import (
 )
 from stc.protection.record import LONGEST_ID, ProtectedTemplate, name_to_id
 from stc.protection.stream import STEPS, Parameters, kept_positions
-from stc.protection.template import MOST_DIMENSIONS, MOST_GROUPS
+from stc.protection.template import sound_shape
 
 MAGIC = b"STCp"
 VERSION = 1
-_HEADER = struct.Struct("<4sBBHHHHH8sB")  # little-endian, and 25 bytes
+_HEADER = struct.Struct("<4sBB4sHHHHH8sB")  # little-endian, and 29 bytes
 _CHECK = 4  # bytes of CRC-32 over all that comes before
 
 
@@ -34,6 +35,7 @@ def pack(record: ProtectedTemplate, bits: int = 8) -> bytes:
         MAGIC,
         VERSION,
         bits,
+        parameters.maker,
         parameters.groups,
         parameters.size,
         parameters.kept,
@@ -57,14 +59,21 @@ def unpack(data: bytes) -> ProtectedTemplate:
 
 def unpack_all(data: bytes) -> list[ProtectedTemplate]:
     """The records of containers that follow one another. Raises FormatError."""
-    records, place = [], 0
+    return list(unpack_each(data))
+
+
+def unpack_each(data: bytes, shape: tuple[int, int] | None = None) -> Iterator[ProtectedTemplate]:
+    """The same, one after the other. Raises TemplateError for a record of another shape, before
+    it takes memory: groups of few kept dimensions grow a hundredfold when they are read."""
+    place = 0
     while place < len(data):
-        record, place = _read(memoryview(data), place)
-        records.append(record)
-    return records
+        record, place = _read(memoryview(data), place, shape)
+        yield record
 
 
-def _read(data: memoryview, start: int) -> tuple[ProtectedTemplate, int]:
+def _read(
+    data: memoryview, start: int, shape: tuple[int, int] | None = None
+) -> tuple[ProtectedTemplate, int]:
     """The record that begins at `start`, and where it ends."""
     magic = bytes(data[start : start + len(MAGIC)])
     if magic != MAGIC[: len(magic)] or not magic:
@@ -74,17 +83,22 @@ def _read(data: memoryview, start: int) -> tuple[ProtectedTemplate, int]:
     if len(data) < start + _HEADER.size:
         raise TruncatedError(f"{len(data) - start} bytes are less than the header's {_HEADER.size}")
     fields = _HEADER.unpack_from(data, start)
-    bits, groups, size, kept, steps, generation, tag, length = fields[2:]
-    sound = 1 <= groups <= MOST_GROUPS and 2 <= size <= MOST_DIMENSIONS and 2 <= kept <= size
+    bits, maker, groups, size, kept, steps, generation, tag, length = fields[2:]
+    sound = sound_shape(groups, size) and 2 <= kept <= size
     if not (sound and steps <= STEPS and 2 <= bits <= 8 and 2 <= length <= LONGEST_ID + 1):
         raise CorruptError("the header's numbers are none that a record can have")
+    if shape is not None and shape != (groups, size):
+        raise TemplateError(
+            f"a record is {groups} x {size} where {shape[0]} x {shape[1]} are wanted: was it made "
+            "with another recogniser or head?"
+        )
     body = start + _HEADER.size + length
     check = body + -(-groups * kept * bits // 8)
     if len(data) < check + _CHECK:
         raise TruncatedError(f"{len(data) - start} bytes of {check + _CHECK - start} are there")
     if zlib.crc32(data[start:check]) != struct.unpack_from("<I", data, check)[0]:
         raise CorruptError("the checksum does not match")
-    parameters = Parameters(groups, size, kept, steps)
+    parameters = Parameters(groups, size, kept, steps, maker)
     try:
         record_id = name_to_id(bytes(data[body - length : body]))
         values = _from_codes(bytes(data[body:check]), groups * kept, bits)
@@ -92,7 +106,8 @@ def _read(data: memoryview, start: int) -> tuple[ProtectedTemplate, int]:
         raise CorruptError(str(error)) from error
     features = np.zeros((groups, size), np.float32)
     features[kept_positions(tag, parameters)] = values
-    return ProtectedTemplate(features, record_id, parameters, tag, generation), check + _CHECK
+    record = ProtectedTemplate(features, record_id, parameters, tag, generation, bits)
+    return record, check + _CHECK
 
 
 def _to_codes(values: npt.NDArray[np.float32], bits: int) -> bytes:

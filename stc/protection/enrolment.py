@@ -13,10 +13,17 @@ from stc.protection.key import Key
 from stc.protection.record import ProtectedTemplate, RecordId, check_generation, check_ids
 from stc.protection.rotation import mixing, normalise, rotate, slerp
 from stc.protection.stream import Parameters, draw, kept_positions
-from stc.protection.template import Floats, GroupedTemplate, as_floats, check_arrays, unit
+from stc.protection.template import (
+    UNKNOWN,
+    Floats,
+    GroupedTemplate,
+    as_floats,
+    check_arrays,
+    unit,
+)
 
 Backend = Literal["numpy", "torch"]
-CHUNK = 256  # templates at a time: their arrays fit a processor's cache
+_CELLS = 256 * 49 * 16  # dimensions at a time: their arrays fit a processor's cache
 
 
 def protect(
@@ -43,6 +50,7 @@ def protect(
         alpha,
         drop,
         generation=generation,
+        maker=template.maker,
     )
     return many[0]
 
@@ -56,21 +64,24 @@ def protect_many(
     drop: float = 0.5,
     *,
     generation: int = 0,
+    maker: bytes = UNKNOWN,
     backend: Backend = "numpy",
     device: str = "cpu",
 ) -> Gallery:
     """Protect N templates: features [N, m, c], weights [N, m] -> a gallery of N records.
 
-    backend: numpy, or torch on a device, with the same answers. Raises TemplateError.
+    maker: as of GroupedTemplate. backend: numpy, or torch on a device, with the same answers.
+    Raises TemplateError.
     """
     features, weights = as_floats(features, 3), as_floats(weights, 2)
     check_arrays(features, weights)
     check_generation(generation)
     names = check_ids(record_ids, len(features))
-    parameters = Parameters.of(features.shape[1:], alpha, drop)
+    parameters = Parameters.of(features.shape[1:], alpha, drop, maker)
     made, tags = np.zeros(features.shape, np.float32), []
-    for start in range(0, len(features), CHUNK):
-        some = slice(start, start + CHUNK)
+    step = chunk(parameters)
+    for start in range(0, len(features), step):
+        some = slice(start, start + step)
         drawn = draw(key, parameters, names[some], [generation] * len(names[some]))
         tags += [row.tobytes() for row in drawn.tags]
         xp, move = module(backend, device)
@@ -87,6 +98,11 @@ def protect_many(
         rows = normalise(xp, turned * move(kept))
         made[some] = rows if xp is np else rows.cpu().numpy()
     return Gallery(made, list(record_ids), parameters, tags, [generation] * len(made))
+
+
+def chunk(parameters: Parameters) -> int:
+    """How many templates are worked on at a time."""
+    return max(1, _CELLS // (parameters.groups * parameters.size))
 
 
 def fill_empty(features: Floats, noise: Floats) -> Floats:

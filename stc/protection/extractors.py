@@ -15,7 +15,7 @@ from stc.errors import ModelMissingError, TemplateError
 from stc.protection.fit import Looks
 from stc.protection.heads import Head, load_head, load_middle, shipped_head
 from stc.protection.rotation import frame
-from stc.protection.template import Floats, GroupedTemplate, unit
+from stc.protection.template import MAKER, Floats, GroupedTemplate, unit
 from stc.recognition.base import Recogniser, open_recogniser
 
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3] on the canvas
@@ -54,10 +54,15 @@ class Extractor:
             digest.update(name.encode() + value.numpy().tobytes())
         return f"{self.recogniser.key}-{digest.hexdigest()[:16]}"
 
+    @property
+    def maker(self) -> bytes:
+        """The key in four bytes, for `GroupedTemplate`."""
+        return hashlib.sha256(self.key.encode()).digest()[:MAKER]
+
     def template(self, face: npt.NDArray[np.uint8]) -> GroupedTemplate:
         """The template of one face, uint8 [128, 128, 3]."""
         features, weights = self.extract(face[None])
-        return GroupedTemplate(features[0], weights[0])
+        return GroupedTemplate(features[0], weights[0], self.maker)
 
     def extract(self, faces: Faces) -> tuple[Floats, Floats]:
         """Features [N, m, c] and weights [N, m]."""

@@ -34,7 +34,7 @@ class Gallery:
             raise TemplateError("a gallery has at least one record")
         parameters = records[0].parameters
         if any(record.parameters != parameters for record in records):
-            raise TemplateError("the records of a gallery have one shape, alpha and drop")
+            raise TemplateError("the records of a gallery have one shape, alpha, drop and maker")
         return cls(
             np.stack([record.features for record in records]),
             [record.record_id for record in records],
@@ -47,13 +47,23 @@ class Gallery:
     def join(cls, parts: Sequence[Gallery]) -> Gallery:
         """Several galleries as one. Raises TemplateError as `of` does."""
         if not parts or any(part.parameters != parts[0].parameters for part in parts):
-            raise TemplateError("galleries join that have one shape, alpha and drop")
+            raise TemplateError("galleries join that have one shape, alpha, drop and maker")
         return cls(
             np.concatenate([part.features for part in parts]),
             list(chain.from_iterable(part.record_ids for part in parts)),
             parts[0].parameters,
             list(chain.from_iterable(part.tags for part in parts)),
             list(chain.from_iterable(part.generations for part in parts)),
+        )
+
+    def take(self, rows: Sequence[int]) -> Gallery:
+        """Some of the records."""
+        return Gallery(
+            self.features[list(rows)],
+            [self.record_ids[row] for row in rows],
+            self.parameters,
+            [self.tags[row] for row in rows],
+            [self.generations[row] for row in rows],
         )
 
     def __len__(self) -> int:

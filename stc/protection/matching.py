@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.errors import TemplateError, WrongKeyError
-from stc.protection.enrolment import CHUNK, Backend, module, turn
+from stc.protection.enrolment import Backend, chunk, module, turn
 from stc.protection.gallery import Gallery
 from stc.protection.key import Key
 from stc.protection.record import ProtectedTemplate, id_to_name
 from stc.protection.renewal import Revocations
 from stc.protection.rotation import across, dot, mixing, normalise
-from stc.protection.stream import Parameters, draw
+from stc.protection.stream import Parameters, draw, tag_of
 from stc.protection.template import Floats, GroupedTemplate, as_floats, check_arrays, unit
 
 Scores = npt.NDArray[np.float32]  # [N]
@@ -55,23 +55,39 @@ def match_many(
 
     A Gallery saves the packing. Beside the records it takes some 20 MB, however many there are.
     A revoked record scores -1. backend: numpy, or torch on a device, with the same answers.
-    Raises WrongKeyError if any record was made with another key.
+    Raises WrongKeyError if any other record was made with another key (`made_with` tells which),
+    TemplateError if it has another shape or maker than the query.
     """
+    tags = gallery.tags if isinstance(gallery, Gallery) else [one.tag for one in gallery]
+    valid = [row for row, tag in enumerate(tags) if revoked is None or tag not in revoked]
+    scores = np.full(len(tags), -1, np.float32)
     if isinstance(gallery, Gallery):
-        scores = _match_gallery(query, gallery, key, backend, device)
-    else:
-        scores = np.zeros(len(gallery), np.float32)
-        kinds: dict[Parameters, list[int]] = {}
-        for row, record in enumerate(gallery):
-            kinds.setdefault(record.parameters, []).append(row)
-        for rows in kinds.values():
-            for some in (rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)):
-                packed = Gallery.of([gallery[row] for row in some])
-                scores[some] = _match_gallery(query, packed, key, backend, device)
-    if revoked is not None and len(revoked):
-        tags = gallery.tags if isinstance(gallery, Gallery) else [one.tag for one in gallery]
-        scores[[tag in revoked for tag in tags]] = -1
+        some = gallery if len(valid) == len(tags) else gallery.take(valid)
+        scores[valid] = _match_gallery(query, some, key, backend, device)
+        return scores
+    kinds: dict[Parameters, list[int]] = {}
+    for row in valid:
+        kinds.setdefault(gallery[row].parameters, []).append(row)
+    for parameters, rows in kinds.items():
+        step = chunk(parameters)
+        for part in (rows[i : i + step] for i in range(0, len(rows), step)):
+            packed = Gallery.of([gallery[row] for row in part])
+            scores[part] = _match_gallery(query, packed, key, backend, device)
     return scores
+
+
+def made_with(key: Key, records: Gallery | Sequence[ProtectedTemplate]) -> npt.NDArray[np.bool_]:
+    """Which of N records were made with the key, [N]. While a key is being replaced, galleries
+    hold records of two."""
+    return np.array(
+        [
+            hmac.compare_digest(
+                tag_of(key, record.parameters, record.name, record.generation), record.tag
+            )
+            for record in records
+        ],
+        bool,
+    )
 
 
 def match_pairs(
@@ -94,6 +110,10 @@ def match_pairs(
 def _match_gallery(
     query: GroupedTemplate, gallery: Gallery, key: Key, backend: Backend, device: str
 ) -> Scores:
+    if query.maker != gallery.parameters.maker:
+        raise TemplateError(
+            "the query and the record are of two recognisers or heads, and cannot be compared"
+        )
     return _match(query.features[None], query.weights[None], gallery, key, backend, device)
 
 
@@ -102,6 +122,7 @@ def _match(
 ) -> Scores:
     """Queries [N or 1, m, c] and [N or 1, m] against N records."""
     parameters = gallery.parameters
+    step = chunk(parameters)
     if features.shape[1:] != (parameters.groups, parameters.size):
         raise TemplateError(
             f"the query is {features.shape[1]} x {features.shape[2]}, "
@@ -110,13 +131,15 @@ def _match(
     xp, move = module(backend, device)
     rows, evidence = _evidence(features, weights)
     matrix, scores = move(mixing(parameters.size)), np.zeros(len(gallery), np.float32)
-    for start in range(0, len(gallery), CHUNK):
-        some = slice(start, start + CHUNK)
+    for start in range(0, len(gallery), step):
+        some = slice(start, start + step)
         names = [id_to_name(one) for one in gallery.record_ids[some]]
         drawn = draw(key, parameters, names, gallery.generations[some])
         # All of them at once, in constant time.
         if not hmac.compare_digest(drawn.tags.tobytes(), b"".join(gallery.tags[some])):
-            raise WrongKeyError("the record was not made with this key")
+            pairs = enumerate(zip(drawn.tags, gallery.tags[some], strict=True), start)
+            row = next(row for row, (own, tag) in pairs if own.tobytes() != tag)
+            raise WrongKeyError(f"record {gallery[row].label} was not made with this key")
         of = some if len(features) > 1 else slice(None)
         stored = move(gallery.features[some])
         turned = turn(

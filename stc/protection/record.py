@@ -26,6 +26,7 @@ class ProtectedTemplate:
     steps of the container, if they come from one), and zeros where dimensions were dropped.
     record_id: public, and never used twice with one key and generation.
     tag: eight bytes that the key gave this record; a wrong key is known by them.
+    bits: of a kept dimension, 2 to 8, where the record is stored.
     """
 
     features: Floats
@@ -33,6 +34,7 @@ class ProtectedTemplate:
     parameters: Parameters
     tag: bytes
     generation: int = 0
+    bits: int = 8
 
     def __post_init__(self) -> None:
         want = self.parameters
@@ -56,20 +58,24 @@ class ProtectedTemplate:
 
     @property
     def label(self) -> str:
-        """The record id for people to read."""
+        """The record id for people to read: of text, what cannot be printed is escaped; bytes
+        begin with 0x."""
         shown = self.record_id
-        return shown.hex() if isinstance(shown, bytes) else str(shown)
+        if isinstance(shown, bytes):
+            return f"0x{shown.hex()}"
+        escaped = (c if c.isprintable() else ascii(c)[1:-1] for c in str(shown))
+        return "".join(escaped)
 
     @property
     def name(self) -> bytes:
         """The record id with its type, as bytes."""
         return id_to_name(self.record_id)
 
-    def to_bytes(self, bits: int = 8) -> bytes:
-        """The compact container, with so many bits (2 to 8) a kept dimension."""
+    def to_bytes(self, bits: int | None = None) -> bytes:
+        """The compact container, with so many bits (2 to 8) a kept dimension if not its own."""
         from stc.protection.container import pack
 
-        return pack(self, bits)
+        return pack(self, self.bits if bits is None else bits)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ProtectedTemplate:
@@ -82,7 +88,10 @@ class ProtectedTemplate:
 def id_to_name(record_id: RecordId) -> bytes:
     """A record id as bytes that begin with its type. Raises TemplateError."""
     if isinstance(record_id, str):
-        kind, data = _TEXT, record_id.encode("utf-8", "surrogatepass")
+        try:
+            kind, data = _TEXT, record_id.encode()
+        except UnicodeEncodeError:
+            raise TemplateError("a record id is text that UTF-8 can express") from None
     elif isinstance(record_id, bytes):
         kind, data = _BYTES, record_id
     else:
@@ -103,7 +112,7 @@ def name_to_id(name: bytes) -> RecordId:
     kind, data = name[:1], name[1:]
     record_id: RecordId
     if kind == _TEXT:
-        record_id = data.decode("utf-8", "surrogatepass")
+        record_id = data.decode()
     elif kind == _BYTES:
         record_id = data
     elif kind == _NUMBER:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from stc.errors import CorruptError, RevokedError, TemplateError
+from stc.errors import CorruptError, RevokedError, TemplateError, WrongKeyError
 from stc.protection.key import Key
 from stc.protection.record import ProtectedTemplate
 from stc.protection.stream import TAG
@@ -26,7 +27,7 @@ class Revocations:
     def check(self, record: ProtectedTemplate) -> None:
         """Raise RevokedError if the record was revoked."""
         if record.tag in self:
-            raise RevokedError(f"record {record.record_id!r} was revoked")
+            raise RevokedError(f"record {record.label} was revoked")
 
     def to_text(self) -> str:
         """One tag a line, in hex."""
@@ -58,22 +59,27 @@ def renew(
 ) -> ProtectedTemplate:
     """A new record for the same id, from a fresh template: new noise, rotation and positions.
 
-    With the same key it is of the next generation; with a new key of generation 0. Nothing links
-    it to the old one. The old record still matches until it is revoked or its key destroyed.
-    Raises WrongKeyError if `key` is not the old record's, TemplateError after 65,536 generations.
+    It is of the next generation, with a new key too, so that going back to a key never makes a
+    record twice. But for the id nothing links it to the old one. The old record still matches
+    until it is revoked or its key destroyed; never renew one twice, as both would share noise.
+    Raises WrongKeyError if `key` is not the old record's, TemplateError after 65,536 generations
+    or if the template is of another shape or maker than the record.
     """
     from stc.protection.enrolment import protect
-    from stc.protection.matching import match
+    from stc.protection.matching import made_with
 
-    if template.shape != (record.parameters.groups, record.parameters.size):
-        raise TemplateError("the fresh template is of another shape than the record")
-    match(template, record, key)  # for the key: only its holder may replace a record
-    same = new_key is None or new_key == key
-    return protect(
+    parameters = record.parameters
+    wanted = (parameters.groups, parameters.size), parameters.maker
+    if (template.shape, template.maker) != wanted:
+        raise TemplateError("the fresh template is of another shape or maker than the record")
+    if not made_with(key, [record])[0]:  # only its holder may replace a record
+        raise WrongKeyError(f"record {record.label} was not made with this key")
+    made = protect(
         template,
         key if new_key is None else new_key,
         record.record_id,
         record.alpha,
         record.drop,
-        generation=record.generation + 1 if same else 0,
+        generation=record.generation + 1,
     )
+    return replace(made, bits=record.bits)

@@ -83,7 +83,9 @@ def slerp(xp: Any, start: Any, end: Any, amount: Any) -> Any:
 def _at_right_angles(xp: Any, rows: Any) -> Any:
     """For unit vectors [..., c] a unit vector orthogonal to each, from the axis it uses least."""
     least = xp.abs(rows).argmin(-1)[..., None]
-    axis = xp.where(xp.arange(rows.shape[-1]) == least, xp.ones_like(rows), xp.zeros_like(rows))
+    there = {} if xp is np else {"device": rows.device}
+    number = xp.arange(rows.shape[-1], **there)
+    axis = xp.where(number == least, xp.ones_like(rows), xp.zeros_like(rows))
     return normalise(xp, axis - dot(xp, axis, rows)[..., None] * rows)
 
 

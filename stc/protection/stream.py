@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from stc.errors import TemplateError
 from stc.protection.key import Key
-from stc.protection.template import MOST_DIMENSIONS, Floats
+from stc.protection.template import MOST_DIMENSIONS, UNKNOWN, Floats, check_maker
 
 TAG = 8  # bytes
 STEPS = 10_000  # alpha is kept as a whole number of these
@@ -33,15 +33,19 @@ _UNIT = 4096
 
 @dataclass(frozen=True)
 class Parameters:
-    """How a record is made: m groups of c dimensions, of which `kept` stay; alpha in 1/10,000."""
+    """How a record is made: m groups of c dimensions, of which `kept` stay; alpha in 1/10,000; and
+    from whose templates (`GroupedTemplate.maker`)."""
 
     groups: int
     size: int
     kept: int
     steps: int
+    maker: bytes = UNKNOWN
 
     @classmethod
-    def of(cls, shape: tuple[int, int], alpha: float, drop: float) -> Parameters:
+    def of(
+        cls, shape: tuple[int, int], alpha: float, drop: float, maker: bytes = UNKNOWN
+    ) -> Parameters:
         """From alpha in [0, 1] and drop in [0, 1). Raises TemplateError."""
         groups, size = shape
         if not 0 <= alpha <= 1:  # which NaN is not, either
@@ -51,7 +55,8 @@ class Parameters:
         kept = size - round(drop * size)
         if kept < 2:  # of a single one nothing is left once the noise is taken out
             raise TemplateError(f"drop {drop} leaves {kept} of {size} dimensions, 2 are needed")
-        return cls(groups, size, kept, round(alpha * STEPS))
+        check_maker(maker)
+        return cls(groups, size, kept, round(alpha * STEPS), maker)
 
     @property
     def alpha(self) -> float:
@@ -65,7 +70,7 @@ class Parameters:
     def context(self, name: bytes, generation: int) -> bytes:
         """What is hashed after the key: everything that a record is made from, but the face."""
         numbers = (self.groups, self.size, self.kept, self.steps, generation)
-        return _DOMAIN + struct.pack("<5H", *numbers) + name
+        return _DOMAIN + struct.pack("<5H", *numbers) + self.maker + name
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +81,11 @@ class Drawn:
     tags: npt.NDArray[np.uint8]
     noise: Floats
     signs: Floats
+
+
+def tag_of(key: Key, parameters: Parameters, name: bytes, generation: int) -> bytes:
+    """The tag alone, which is how the stream begins."""
+    return key.stream(parameters.context(name, generation), TAG)
 
 
 def draw(

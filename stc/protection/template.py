@@ -14,6 +14,9 @@ Floats = npt.NDArray[np.float32]
 
 MOST_GROUPS = 1024
 MOST_DIMENSIONS = 256  # of one group
+MOST_CELLS = 1 << 14  # dimensions of all groups
+MAKER = 4  # bytes that tell what made templates from one another
+UNKNOWN = bytes(MAKER)
 # How far the sum of the weights may be from one: a softmax in half precision is no farther.
 _SLACK = 1e-3
 
@@ -23,13 +26,17 @@ class GroupedTemplate:
     """features [m, c], one row a group; weights [m], not negative, that sum to one.
 
     Rows need not have length one, and a row of zeros says nothing. Both are kept as float32.
+    maker: four bytes that tell recognisers and heads from one another (`Extractor.maker`), since
+    templates of two makers cannot be compared; zeros where nothing is known.
     Raises TemplateError for other shapes, for NaN and infinities, and for other weights.
     """
 
     features: Floats
     weights: Floats
+    maker: bytes = UNKNOWN
 
     def __post_init__(self) -> None:
+        check_maker(self.maker)
         features, weights = as_floats(self.features, 2), as_floats(self.weights, 1)
         check_arrays(features[None], weights[None])
         object.__setattr__(self, "features", features)
@@ -53,13 +60,26 @@ def as_floats(values: Any, dimensions: int) -> Floats:
     return array
 
 
+def check_maker(maker: bytes) -> None:
+    """Raise TemplateError unless it has four bytes."""
+    if len(maker) != MAKER:
+        raise TemplateError(f"a maker has {MAKER} bytes, this has {len(maker)}")
+
+
+def sound_shape(groups: int, size: int) -> bool:
+    """Whether templates may have so many groups of so many dimensions."""
+    return (
+        1 <= groups <= MOST_GROUPS and 2 <= size <= MOST_DIMENSIONS and groups * size <= MOST_CELLS
+    )
+
+
 def check_arrays(features: Floats, weights: Floats) -> None:
     """Raise TemplateError unless [N, m, c] and [N, m] are the arrays of N sound templates."""
     count, groups, size = features.shape
-    if not (1 <= groups <= MOST_GROUPS and 2 <= size <= MOST_DIMENSIONS):
+    if not sound_shape(groups, size):
         raise TemplateError(
-            f"features are [m, c] with m up to {MOST_GROUPS} and c from 2 to {MOST_DIMENSIONS}, "
-            f"these are [{groups}, {size}]"
+            f"features are [m, c] with m up to {MOST_GROUPS}, c from 2 to {MOST_DIMENSIONS} and "
+            f"m * c up to {MOST_CELLS}, these are [{groups}, {size}]"
         )
     if weights.shape != (count, groups):
         raise TemplateError(f"{groups} groups need as many weights, there are {weights.shape[-1]}")

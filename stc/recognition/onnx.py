@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +36,7 @@ class Description:
     size: int = 112  # pixels, where the file itself does not say
     note: str = ""  # for the report, such as "used in training"
     # The tensor that is the last map of features; empty: the last one of more than one cell.
-    map: str = field(default="", repr=False)
+    map: str = ""
 
     @classmethod
     def beside(cls, path: Path) -> Description:

@@ -59,6 +59,66 @@ def test_a_record_is_not_overwritten(record, key, capsys):
     assert "renew replaces a record" in capsys.readouterr().err
 
 
+def test_pictures_of_one_name_never_share_an_id(key, tmp_path, capsys):
+    ids = set()
+    for number in range(3):
+        target = str(tmp_path / f"{number}.stp")
+        words = ["enroll", FACE, "-o", target, "--key", key, "--head", "plain"]
+        assert main(["protect", *words]) == 0
+        ids.add(capsys.readouterr().out.split()[-1])
+    assert len(ids) == 3
+    assert all(name.startswith("astronaut-") and len(name) == 22 for name in ids)
+
+
+def test_a_search_while_a_key_is_replaced(record, key, tmp_path, capsys):
+    new = str(tmp_path / "new")
+    main(["protect", "-q", "keygen", "-o", new])
+    words = [FACE, record, "--key", key, "--new-key", new, "--head", "plain"]
+    words += ["--revoked", str(tmp_path / "revoked"), "-o", str(tmp_path / "b.stp")]
+    assert main(["protect", "renew", *words, "--threshold", "1.1"]) == 1
+    assert "nothing is changed" in capsys.readouterr().err
+    assert not (tmp_path / "revoked").exists()
+    assert main(["protect", "renew", *words]) == 0
+    assert "scored 0.99" in capsys.readouterr().out
+    words = [FACE, record, str(tmp_path / "b.stp"), "--key", new, "--head", "plain"]
+    assert main(["protect", "match", *words]) == 8
+    assert "record eileen was not made with this key" in capsys.readouterr().err
+    assert main(["protect", "match", *words, "--skip-other-keys"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_renew_overwrites_nothing_else_and_no_record_twice(record, key, tmp_path, capsys):
+    words = [FACE, record, "--key", key, "--head", "plain"]
+    words += ["--revoked", str(tmp_path / "revoked"), "-o"]
+    secret = (tmp_path / "k").read_bytes()
+    assert main(["protect", "renew", *words, key]) == 1
+    assert "not the old record" in capsys.readouterr().err
+    assert (tmp_path / "k").read_bytes() == secret
+    assert main(["protect", "renew", *words, str(tmp_path / "b.stp")]) == 0
+    assert main(["protect", "renew", *words, str(tmp_path / "c.stp")]) == 8
+    assert "was revoked" in capsys.readouterr().err
+    words[1] = str(tmp_path / "b.stp")
+    assert main(["protect", "renew", *words, str(tmp_path / "b.stp")]) == 0
+    assert len((tmp_path / "revoked").read_text().split()) == 2
+
+
+def test_a_list_that_is_not_there_is_no_empty_list(record, key, tmp_path, capsys):
+    words = [FACE, record, "--key", key, "--head", "plain", "--revoked"]
+    assert main(["protect", "match", *words, str(tmp_path / "none")]) == 1
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    assert main(["protect", "match", *words, str(tmp_path / "bytes")]) == 4
+    assert "no list of revoked records" in capsys.readouterr().err
+
+
+def test_ids_are_shown_without_what_moves_a_terminal(key, tmp_path, capsys):
+    target = str(tmp_path / "x.stp")
+    words = ["enroll", FACE, "-o", target, "--key", key, "--head", "plain"]
+    assert main(["protect", *words, "--id", "a\n\x1b[31mb"]) == 0
+    assert main(["protect", "info", target]) == 0
+    assert "a\\n\\x1b[31mb: generation 0" in capsys.readouterr().out
+    assert main(["protect", *words[:2], "-o", "y", *words[4:], "--id", "\udce9"]) == 8
+
+
 def test_a_wrong_key(record, tmp_path, capsys):
     other = str(tmp_path / "other")
     main(["protect", "-q", "keygen", "-o", other])

@@ -13,16 +13,24 @@ from stc.errors import (
     CorruptError,
     FormatError,
     StcError,
+    TemplateError,
     TruncatedError,
     UnsupportedVersionError,
 )
-from stc.protection import Key, ProtectedTemplate, match, protect
-from stc.protection.container import unpack_all
+from stc.protection import GroupedTemplate, Key, ProtectedTemplate, match, protect
+from stc.protection.container import unpack_all, unpack_each
+from stc.protection.stream import Parameters
 from tests.protection.conftest import random_template
 
 KEY = Key(bytes(32))
 RECORD = protect(random_template(), KEY, "alice")
 DATA = RECORD.to_bytes()
+GOLDEN = (
+    "5354437001066d616465030008000400282302005d4989e6"
+    "4766f8ed0673616c696365ab4d16aad507ccfbebc33a83b1"
+)
+CODES = [21, 41, 41, -19, 21, 27, -23, -49, 39, -33, 31, 23]
+SCORE = 0.99985
 
 
 @pytest.mark.parametrize("record_id", ["a", "é" * 32, b"\x00\xff", 0, 255, 1 << 500])
@@ -41,7 +49,7 @@ def test_what_is_stored_comes_back(record_id, bits):
 
 def test_a_record_has_at_most_512_bytes():
     assert len(protect(random_template(), KEY, "x" * 64).to_bytes()) <= 512
-    assert len(protect(random_template(), KEY, "x" * 16).to_bytes()) == 25 + 17 + 392 + 4
+    assert len(protect(random_template(), KEY, "x" * 16).to_bytes()) == 29 + 17 + 392 + 4
 
 
 def test_other_shapes():
@@ -49,6 +57,23 @@ def test_other_shapes():
     assert np.array_equal(
         ProtectedTemplate.from_bytes(record.to_bytes()).features == 0, record.features == 0
     )
+
+
+def test_what_the_format_says_is_what_is_read():
+    """A record that was written once; its codes are exact, the score is as floats are."""
+    record = ProtectedTemplate.from_bytes(bytes.fromhex(GOLDEN))
+    assert record.parameters == Parameters(3, 8, 4, 9000, b"made")
+    assert (record.record_id, record.generation, record.bits) == ("alice", 2, 6)
+    assert (record.features[record.features != 0] * 64).astype(int).tolist() == CODES
+    features = np.arange(24).reshape(3, 8) * 37 % 23 - 11
+    query = GroupedTemplate(features, np.array([0.5, 0.25, 0.25]), b"made")
+    assert match(query, record, KEY) == pytest.approx(SCORE, abs=1e-3)
+    assert protect(query, KEY, "alice", generation=2).tag == record.tag
+
+
+def test_another_shape_is_refused_before_it_is_read():
+    with pytest.raises(TemplateError, match="3 x 8 where 49 x 16"):
+        list(unpack_each(DATA + bytes.fromhex(GOLDEN), (49, 16)))
 
 
 def test_many_in_one_file():
@@ -75,7 +100,18 @@ def test_damage_has_a_name():
 
 @pytest.mark.parametrize(
     ("place", "value"),
-    [(5, 0), (5, 9), (6, 0), (6, 0xFFFF), (8, 1), (8, 0xFFFF), (10, 0), (10, 17), (12, 10001)],
+    [
+        (5, 0),
+        (5, 9),
+        (10, 0),
+        (10, 0xFFFF),
+        (10, 1025),
+        (12, 1),
+        (12, 0xFFFF),
+        (14, 0),
+        (14, 17),
+        (16, 10001),
+    ],
 )
 def test_numbers_that_no_record_has(place, value):
     data = bytearray(DATA[:-4])

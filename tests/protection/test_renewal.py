@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 
 from stc.errors import CorruptError, RevokedError, TemplateError, WrongKeyError
-from stc.protection import Key, Revocations, match, match_many, protect, renew, revoke
+from stc.protection import (
+    Gallery,
+    GroupedTemplate,
+    Key,
+    ProtectedTemplate,
+    Revocations,
+    made_with,
+    match,
+    match_many,
+    protect,
+    renew,
+    revoke,
+)
 from tests.protection.conftest import random_template
 
 
@@ -15,16 +27,18 @@ def test_a_renewed_record_replaces_the_old(template, key):
     assert abs((old.features * new.features).sum(1).mean()) < 0.2
     revoked = revoke(old)
     assert match(template, new, key, revoked=revoked) == pytest.approx(1, abs=1e-5)
-    with pytest.raises(RevokedError, match="'a' was revoked"):
+    with pytest.raises(RevokedError, match="record a was revoked"):
         match(template, old, key, revoked=revoked)
     scores = match_many(template, [old, new], key, revoked=revoked)
     assert scores == pytest.approx(np.array([-1, 1]), abs=1e-5)
 
 
-def test_a_new_key_begins_anew(template, key):
+def test_no_record_comes_twice_when_a_key_comes_back(template, key):
     old, other = renew(template, protect(template, key, "a"), key), Key.generate()
     new = renew(template, old, key, other)
-    assert new.generation == 0
+    assert new.generation == 2
+    back = renew(template, new, other, key)
+    assert back.tag not in {protect(template, key, "a", generation=n).tag for n in range(3)}
     assert match(template, new, other) == pytest.approx(1, abs=1e-5)
     with pytest.raises(WrongKeyError):
         match(template, new, key)
@@ -38,6 +52,33 @@ def test_limits(template, key):
         renew(template, last, key)
     with pytest.raises(TemplateError):
         renew(random_template(groups=4), last, key)
+
+
+def test_bits_stay(template, key):
+    old = ProtectedTemplate.from_bytes(protect(template, key, "a").to_bytes(4))
+    new = renew(template, old, key)
+    assert len(new.to_bytes()) == len(old.to_bytes())
+
+
+def test_a_revoked_record_of_another_key_stops_nobody(template, key):
+    old = protect(template, key, "a")
+    new = renew(template, old, key, other := Key.generate())
+    assert made_with(other, [old, new]).tolist() == [False, True]
+    with pytest.raises(WrongKeyError, match="record a was not"):
+        match_many(template, [old, new], other)
+    for records in ([old, new], Gallery.of([old, new])):
+        scores = match_many(template, records, other, revoked=revoke(old))
+        assert scores == pytest.approx(np.array([-1, 1]), abs=1e-5)
+
+
+def test_two_makers_are_not_compared(template, key):
+    record = protect(template, key, "a")
+    other = GroupedTemplate(template.features, template.weights, b"else")
+    with pytest.raises(TemplateError, match="two recognisers"):
+        match(other, record, key)
+    with pytest.raises(TemplateError, match="maker"):
+        renew(other, record, key)
+    assert protect(other, key, "a").tag != record.tag
 
 
 def test_the_list_survives_its_text(template, key):

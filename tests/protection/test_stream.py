@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stc.errors import TemplateError
-from stc.protection.stream import Parameters, draw, kept_positions
+from stc.protection.stream import Parameters, draw, kept_positions, tag_of
 from stc.protection.stream import _quantiles as quantiles
 
 USUAL = Parameters.of((49, 16), 0.9, 0.5)
@@ -26,6 +26,7 @@ def test_the_draw_is_that_of_every_machine(key):
     kept = kept_positions(drawn.tags.tobytes(), USUAL)
     digest = hashlib.sha256(data + np.packbits(kept).tobytes()).hexdigest()
     assert digest == DRAWN
+    assert tag_of(key, USUAL, b"salice", 3) == drawn.tags.tobytes()
 
 
 def test_names_generations_and_parameters_draw_apart(key):
@@ -64,4 +65,4 @@ def test_parameters_out_of_range(alpha, drop):
 
 
 QUANTILES = "1ea009ce409dac97d6bd609266910f809c5fb912f78e16bd89145b08174d6fc5"
-DRAWN = "7532fff9643c73a9d6a739ba21554ebae21f1783aa34a48e1f0fa48ac8ab9bf2"
+DRAWN = "d6c367f9e97e7b6172d1a4d0b263ad46a6296a9648f86fa36fa4405a37a98f8d"

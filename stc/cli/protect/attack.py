@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from stc.cli.encode import share
 from stc.cli.evaluate import command_line, positive
 from stc.cli.protect.common import new_parser
 from stc.errors import StcError
@@ -30,12 +31,12 @@ def add_parser(verbs: Any) -> None:
         metavar="PATH",
         help="other people's faces, that the attacker has; may repeat",
     )
-    parser.add_argument("--count", type=int, default=5000, help="of those faces; 5000")
+    parser.add_argument("--count", type=positive, default=5000, help="of those faces; 5000")
     parser.add_argument(
         "--subject", dest="subjects", action="append", required=True, metavar="R[,HEAD]"
     )
-    parser.add_argument("--alpha", type=float, default=0.9)
-    parser.add_argument("--drop", type=float, default=0.5)
+    parser.add_argument("--alpha", type=share, default=0.9)
+    parser.add_argument("--drop", type=share, default=0.5)
     parser.add_argument("--no-rivals", action="store_true", help="this method alone")
     parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes; 1")
     parser.add_argument("--docs", type=Path, metavar="FILE", help="write the tables between marks")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stc.cli.files import read_all
-from stc.errors import FormatError
+from stc.errors import CorruptError, FormatError, TemplateError
 
 if TYPE_CHECKING:
     from stc.protection import GroupedTemplate, ProtectedTemplate, Revocations
@@ -51,27 +53,48 @@ def template_of(name: str, extractor: Extractor) -> GroupedTemplate:
     return extractor.template(frame(io.BytesIO(read_all(name))))
 
 
-def read_records(names: list[str]) -> list[ProtectedTemplate]:
-    """All records of some files, each of which may hold many. Raises FormatError."""
-    from stc.protection.container import unpack_all
+def read_records(
+    names: list[str], shape: tuple[int, int] | None = None
+) -> Iterator[ProtectedTemplate]:
+    """All records of some files, each of which may hold many, one after the other.
 
-    records: list[ProtectedTemplate] = []
+    Raises FormatError; TemplateError for a record of another shape, if one is given.
+    """
+    from stc.protection.container import unpack_each
+
     for name in names:
+        data = read_all(name, MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise CorruptError(f"{name}: more than {MOST_BYTES} bytes are not read at once")
         try:
-            found = unpack_all(read_all(name, MOST_BYTES))
-        except FormatError as error:
+            yield from unpack_each(data, shape)
+        except (FormatError, TemplateError) as error:
             raise type(error)(f"{name}: {error}") from error
-        records += found
-    return records
 
 
-def read_revoked(path: Path | None) -> Revocations | None:
-    """The list of revoked records; a file that is not there yet is an empty list."""
+def read_revoked(path: Path) -> Revocations:
+    """The list of revoked records. Raises CorruptError, OSError."""
     from stc.protection import Revocations
 
-    if path is None:
-        return None
-    return Revocations.from_text(path.read_text()) if path.exists() else Revocations()
+    try:
+        return Revocations.from_text(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise CorruptError(f"{path} is no list of revoked records: {error}") from error
+
+
+def add_revoked(path: Path, record: ProtectedTemplate) -> None:
+    """Add a line to the list, which is begun if it is not there. Raises OSError.
+
+    Appended and not rewritten, so that two who revoke at once lose nothing.
+    """
+    with path.open("ab+") as file:
+        if file.tell() > 0:
+            file.seek(-1, 2)
+        line = f"{record.tag.hex()}\n"
+        last = file.read(1)
+        file.write((line if last in (b"", b"\n") else f"\n{line}").encode())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def new_parser(verbs: Any, name: str, what: str, **more: Any) -> argparse.ArgumentParser:

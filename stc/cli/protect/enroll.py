@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,14 @@ def add_parser(verbs: Any) -> None:
         verbs,
         "enroll",
         "protect the face of a picture, or of many",
-        epilog="A record's id is its file's name; it is public, and never used twice with one key.",
+        epilog="A record's id is public: the picture's name and 12 random digits, unless --id says "
+        "otherwise.\nAn id of your own must never be used twice with one key: two such records "
+        "would share\ntheir noise, and tell that they are one person's.",
     )
     add_paths(parser, "picture that Pillow opens")
     add_key(parser)
     add_extractor(parser)
-    parser.add_argument("--id", metavar="ID", help="the record's id, for a single picture")
+    parser.add_argument("--id", metavar="ID", help="the record's id, of a single picture")
     parser.add_argument("--alpha", type=share, default=0.9, help="how far to turn; 0.9")
     parser.add_argument("--drop", type=share, default=0.5, help="share of dimensions dropped; 0.5")
     parser.add_argument(
@@ -50,11 +53,17 @@ def run(options: argparse.Namespace) -> int:
     def work(name: str, target: str) -> str:
         if target != "-" and Path(target).exists():
             raise StcError(f"{target} is there already: stc protect renew replaces a record")
-        record_id = options.id or Path(target if name == "-" else name).stem
+        record_id = options.id or new_id("stdin" if name == "-" else Path(name).stem)
         template = template_of(name, extractor)
         record = protect(template, key, record_id, options.alpha, options.drop)
         data = record.to_bytes(options.bits)
         write_whole(target, data)
-        return f"{target}: {len(data)} bytes, record {record_id}"
+        return f"{target}: {len(data)} bytes, record {record.label}"
 
     return for_each(pairs, work, options)
+
+
+def new_id(name: str) -> str:
+    """An id that was never used: a name, cut short, and random digits."""
+    short = name.encode(errors="replace")[:48].decode(errors="ignore")
+    return f"{short}-{secrets.token_hex(6)}"

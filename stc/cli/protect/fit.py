@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from stc.cli.evaluate import positive
 from stc.cli.protect.common import new_parser
 
 _log = logging.getLogger(__name__)
@@ -24,8 +25,8 @@ def add_parser(verbs: Any) -> None:
         "--faces", type=Path, action="append", required=True, metavar="PATH", help="may repeat"
     )
     parser.add_argument("--recogniser", default="dlib", metavar="R", help="dlib or NAME=FILE.onnx")
-    parser.add_argument("--count", type=int, default=5000, help="faces, drawn from all; 5000")
-    parser.add_argument("--steps", type=int, default=300, help="of training; 300")
+    parser.add_argument("--count", type=positive, default=5000, help="faces, drawn from all; 5000")
+    parser.add_argument("--steps", type=positive, default=300, help="of training; 300")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep here what was seen")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="HEAD")

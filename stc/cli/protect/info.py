@@ -29,12 +29,15 @@ def run(options: argparse.Namespace) -> int:
                 "size": size,
                 "kept": kept,
                 "alpha": record.alpha,
+                "bits": record.bits,
+                "maker": record.parameters.maker.hex(),
                 "tag": record.tag.hex(),
             }
             print(json.dumps(about))
         elif not options.quiet:
             print(
                 f"{record.label}: generation {record.generation}, {groups} groups of {size}, "
-                f"{kept} of each kept, alpha {record.alpha:g}, tag {record.tag.hex()}"
+                f"{kept} of each kept in {record.bits} bits, alpha {record.alpha:g}, "
+                f"maker {record.parameters.maker.hex()}, tag {record.tag.hex()}"
             )
     return 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any
 
+from stc.cli.evaluate import positive
 from stc.cli.protect.common import (
     add_extractor,
     add_key,
@@ -15,6 +17,8 @@ from stc.cli.protect.common import (
     read_revoked,
     template_of,
 )
+
+_log = logging.getLogger(__name__)
 
 
 def add_parser(verbs: Any) -> None:
@@ -29,18 +33,30 @@ def add_parser(verbs: Any) -> None:
     add_key(parser)
     add_extractor(parser)
     parser.add_argument("--revoked", type=Path, metavar="FILE", help="the list that renew writes")
+    parser.add_argument(
+        "--skip-other-keys",
+        action="store_true",
+        help="leave out records of other keys, as there are while a key is replaced",
+    )
     parser.add_argument("--threshold", type=float, metavar="S", help="show only scores above this")
-    parser.add_argument("--top", type=int, metavar="N", help="show only the first N")
+    parser.add_argument("--top", type=positive, metavar="N", help="show only the first N")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print a line `score id` for every record. Returns 1 if a threshold let none pass."""
-    from stc.protection import Key, match_many
+    from stc.protection import Key, made_with, match_many
 
-    key, records = Key.load(options.key), read_records(options.records)
+    key = Key.load(options.key)
+    revoked = None if options.revoked is None else read_revoked(options.revoked)
     query = template_of(options.probe, open_extractor(options))
-    scores = match_many(query, records, key, revoked=read_revoked(options.revoked))
+    records = list(read_records(options.records, query.shape))
+    if options.skip_other_keys:
+        own = made_with(key, records)
+        if not own.all():
+            _log.warning("%d of %d records are of other keys", (~own).sum(), len(own))
+        records = [record for record, ours in zip(records, own, strict=True) if ours]
+    scores = match_many(query, records, key, revoked=revoked)
     order = sorted(range(len(records)), key=lambda row: -scores[row])
     if options.threshold is not None:
         order = [row for row in order if scores[row] > options.threshold]

@@ -12,6 +12,7 @@ from stc.evaluation.protection.accuracy import FAR
 from stc.evaluation.protection.inversion import (
     Observed,
     Prior,
+    error_of,
     learn_mapping,
     observe,
 )
@@ -24,6 +25,7 @@ from stc.protection.template import Floats, unit
 STOLEN_TARGETS = 400  # people; with the key secret it is all of them, for few are ever accepted
 GUESSES = 1000  # of what was dropped, an oracle telling the best
 GUESSED = 100  # targets of that
+OWN = 1000  # of the attacker's faces, to see how far observations are off
 _PART = 250  # records whose directions are held at a time
 Rows = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.floating]
@@ -33,7 +35,7 @@ Scores = npt.NDArray[np.floating]
 class Recovery:
     """How near a recovered face comes: cosine to the true embedding (or template), and how often
     the recogniser takes it for the enrolled picture, and for another picture of that person, at
-    the threshold that 0.1 % of strangers pass; with the number of targets."""
+    the threshold that 0.1 % of strangers pass; with the numbers of targets of either."""
 
     attack: str
     stolen: bool
@@ -43,6 +45,7 @@ class Recovery:
     another: float
     another_high: float
     targets: int
+    other_targets: int
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ def _recovery(
         hits[1] / len(another),
         wilson(hits[1], len(another))[1],
         len(same),
+        len(another),
     )
 
 
@@ -156,7 +160,7 @@ def attack_ours(
 ) -> list[Recovery]:
     """All attacks that recover, on `stc.protection` at one alpha and drop, at one level."""
     key, others = Key.generate(), subject.others
-    mean_weights, prior = others.weights.mean(0), Prior(others)
+    mean_weights = others.weights.mean(0)
 
     def enrol(some: Templates, with_key: Key, name: str) -> Gallery:
         ids = [f"{name} {i}" for i in range(len(some))]
@@ -165,6 +169,9 @@ def attack_ours(
     gallery = enrol(subject.faces.take(victims.rows), key, "victim")
     seen = observed_by_parts(gallery, key if stolen else Key.generate(), mean_weights)
     filled = np.concatenate([part.filled for part in seen])
+    own, few = Key.generate(), others.take(np.arange(min(OWN, len(others))))
+    error = error_of(observed_by_parts(enrol(few, own, "own"), own, mean_weights), few.features)
+    prior = Prior(others, error)
     told = np.concatenate([prior.recover(part)[1] for part in seen])
     found = [
         judge_templates("un-rotation", stolen, filled, subject, victims),

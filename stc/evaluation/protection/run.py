@@ -82,7 +82,8 @@ def open_subject(text: str, request: Request, pairs: Pairs, faces: Faces, others
     looks = [looks_of(extractor.recogniser, some, cache) for some in (faces, others)]
     made = [templates_of(extractor, some, looks[1].middle) for some in looks]
     how = {"plain": "embedding cut", "spread": "embedding spread"}
-    label = f"{extractor.recogniser.name}, {how.get(str(extractor.head), 'last map')}"
+    fitted = "last map" if head in ("", "map") else f"last map by {Path(head).name}"
+    label = f"{extractor.recogniser.name}, {how.get(str(extractor.head), fitted)}"
     return Subject(label, extractor.recogniser.note, made[0], pairs, made[1])
 
 

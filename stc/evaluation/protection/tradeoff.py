@@ -8,14 +8,15 @@ import numpy as np
 
 from stc.evaluation.protection.accuracy import enrol, judge, protected_scores, stored
 from stc.evaluation.protection.attacks import (
+    OWN,
     Recovery,
     Victims,
     judge_embeddings,
     judge_templates,
     observed_by_parts,
 )
-from stc.evaluation.protection.inversion import Prior
-from stc.evaluation.protection.subject import Subject
+from stc.evaluation.protection.inversion import Observed, Prior, error_of
+from stc.evaluation.protection.subject import Subject, Templates
 from stc.protection import Gallery, Key, protect_many
 from stc.protection.rotation import normalise
 from stc.protection.template import Floats
@@ -67,16 +68,14 @@ class Point:
 def measure(subject: Subject, victims: Victims, setting: Setting) -> Point:
     """A setting, measured on all pairs, and attacked on some hundred people."""
     victims = victims.take(TARGETS)
-    key, prior = Key.generate(), Prior(subject.others)
+    key = Key.generate()
     _, second = subject.pairs.places
     gallery = enrol(subject, key, setting.alpha, setting.drop)
     gallery, size = _kept(gallery, subject.faces.weights[second], setting)
     found = judge(protected_scores(subject, gallery, key), subject)
-    faces = subject.faces.take(victims.rows)
-    ids = [f"victim {i}" for i in range(len(faces))]
-    made = protect_many(faces.features, faces.weights, key, ids, setting.alpha, setting.drop)
-    taken, _ = _kept(made, faces.weights, setting)
-    seen = observed_by_parts(taken, key, subject.others.weights.mean(0))
+    few = subject.others.take(np.arange(min(OWN, len(subject.others))))
+    prior = Prior(subject.others, error_of(_observed(few, setting, key, subject), few.features))
+    seen = _observed(subject.faces.take(victims.rows), setting, key, subject)
     filled = np.concatenate([part.filled for part in seen])
     told = np.concatenate([prior.recover(part)[1] for part in seen])
     return Point(
@@ -87,6 +86,14 @@ def measure(subject: Subject, victims: Victims, setting: Setting) -> Point:
         judge_templates("un-rotation", True, filled, subject, victims),
         judge_embeddings("un-rotation and prior", True, told, subject, victims),
     )
+
+
+def _observed(faces: Templates, setting: Setting, key: Key, subject: Subject) -> list[Observed]:
+    """What records of some faces, stored in that way, show to who has the key."""
+    ids = list(range(len(faces)))
+    made = protect_many(faces.features, faces.weights, key, ids, setting.alpha, setting.drop)
+    taken, _ = _kept(made, faces.weights, setting)
+    return observed_by_parts(taken, key, subject.others.weights.mean(0))
 
 
 def _kept(gallery: Gallery, weights: Floats, setting: Setting) -> tuple[Gallery, int | None]:

@@ -11,6 +11,7 @@ def make_small(patch):
     patch.setattr(linking, "RESAMPLES", 20)
     patch.setattr(attacks, "GUESSES", 10)
     patch.setattr(attacks, "GUESSED", 5)
+    patch.setattr(accuracy, "SHIFTS", 2)
     patch.setattr(attacks, "learn_mapping", partial(attacks.learn_mapping, epochs=1))
     patch.setattr(rivals, "_STEPS", 10)
     patch.setattr(accuracy, "ALPHAS", (0.5, 0.9))

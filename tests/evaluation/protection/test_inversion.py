@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stc.evaluation.metrics import cosines
-from stc.evaluation.protection.inversion import Prior, learn_mapping, observe
+from stc.evaluation.protection.accuracy import stored
+from stc.evaluation.protection.inversion import Prior, error_of, learn_mapping, observe
 from stc.protection import Key, protect_many
 
 
@@ -31,7 +32,10 @@ def test_directions_are_of_length_and_values_are_the_template_along_them(subject
 
 def test_a_stolen_key_recovers_and_a_wrong_one_does_not(subject, key):
     faces, gallery = enrolled(subject, key, 0.9, 0.5)
-    weights, prior = subject.others.weights.mean(0), Prior(subject.others)
+    weights, others = subject.others.weights.mean(0), subject.others
+    own = protect_many(others.features, others.weights, key, list(range(len(others))))
+    error = error_of([observe(own, key, weights)], others.features)
+    prior = Prior(others, error)
     stolen, guessed = (observe(gallery, one, weights) for one in (key, Key.generate()))
     assert cosines(flat(stolen.filled), flat(faces.features)).mean() > 0.6
     assert abs(cosines(flat(guessed.filled), flat(faces.features)).mean()) < 0.1
@@ -39,6 +43,17 @@ def test_a_stolen_key_recovers_and_a_wrong_one_does_not(subject, key):
     assert cosines(flat(templates), flat(faces.features)).mean() > 0.75
     assert cosines(told, faces.embeddings).mean() > 0.75
     assert cosines(prior.recover(guessed)[1], faces.embeddings).mean() < 0.2
+
+
+def test_coarser_records_are_farther_off(subject, key):
+    others, weights = subject.others.take(np.arange(80)), subject.others.weights.mean(0)
+    gallery = protect_many(others.features, others.weights, key, list(range(80)))
+    errors = [
+        error_of([observe(stored(gallery, bits)[0], key, weights)], others.features)
+        for bits in (8, 4, 2)
+    ]
+    assert (errors[0] < errors[1]).all()
+    assert (errors[1] < errors[2]).all()
 
 
 def test_a_mapping_learns_what_there_is_to_learn(subject):
