@@ -1,6 +1,6 @@
 """A face in an identity claim: CBOR claim 169, signed with COSE, as a QR code, and back.
 
-    pip install "stc[claim169]"
+    pip install ".[claim169]"
     python examples/claim169.py photo.jpg -o card.png
 
 The form is MOSIP's (docs.mosip.io, "169 - QR Code Specification" 1.2): claims -> CBOR Web Token,
@@ -88,7 +88,10 @@ def from_text(text: bytes, public: Any) -> dict[int, Any]:
     Raises ValueError for what is no signed token, cwt.VerifyError for another signer or date.
     """
     unpacker = zlib.decompressobj()
-    signed = unpacker.decompress(b45decode(text), MOST_CLAIMS)
+    try:
+        signed = unpacker.decompress(b45decode(text), MOST_CLAIMS)
+    except zlib.error as error:
+        raise ValueError(f"these are no compressed claims: {error}") from error
     if not unpacker.eof:
         raise ValueError(f"the claims are cut short, or longer than {MOST_CLAIMS} bytes")
     # The library takes bare claims without any signature for a token, too.
@@ -104,7 +107,7 @@ def from_text(text: bytes, public: Any) -> dict[int, Any]:
 
 def face_of(token: dict[int, Any]) -> bytes:
     """The .stc file among the faces of a claim. Raises ValueError if there is none."""
-    for face in token[IDENTITY].get(FACE, []):
+    for face in token.get(IDENTITY, {}).get(FACE, []):
         if (face.get(FORMAT), face.get(SUB_FORMAT), face.get(VENDOR)) == (IMAGE, STC, NAME):
             return bytes(face[DATA])
     raise ValueError(f"the claim holds no face of sub-format {STC} by {NAME}")

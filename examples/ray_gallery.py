@@ -1,6 +1,6 @@
 """A bucket of pictures -> Parquet files of faces, with Ray Data.
 
-    pip install 'stc[ray]'
+    pip install '.[ray]'
     python examples/ray_gallery.py s3://bucket/shards/ -o s3://bucket/faces/ --tar --workers 64
     python examples/ray_gallery.py pictures/ -o faces/
 

@@ -19,6 +19,7 @@ from stc.errors import (
     FormatError,
     ImageError,
     ModelError,
+    QualityError,
     StcError,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "FormatError",
     "ImageError",
     "ModelError",
+    "QualityError",
     "StcError",
     "__version__",
     "decode",

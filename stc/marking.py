@@ -11,8 +11,9 @@ from stc import __version__
 
 SOFTWARE = f"STC {__version__}"
 
-# Formats of which Pillow writes EXIF.
+# Formats of which Pillow writes EXIF, and those that hold a text.
 _WITH_EXIF = ("AVIF", "JPEG", "PNG", "TIFF", "WEBP")
+FORMATS = (*_WITH_EXIF, "GIF")
 
 _USER_COMMENT = 0x9286
 _ASCII = b"ASCII\0\0\0"  # how EXIF says in what a user comment is written

@@ -14,10 +14,12 @@ import contextlib
 import csv
 import io
 import json
+import lzma
 import os
 import re
 import sys
 import tarfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -63,8 +65,13 @@ class Job:
     @property
     def settings(self) -> dict[str, Any]:
         """What must be the same for a shard that is there to count as done."""
+        from stc.codec.codec import DEFAULT_BYTES
+
+        settings = asdict(self.encoder)
+        if settings["max_bytes"] is None and settings["level"] is None:
+            settings["max_bytes"] = DEFAULT_BYTES  # said or not, it is the same
         return {
-            **asdict(self.encoder),
+            **settings,
             "model": self.fingerprint,
             "source": self.source.name,
             "source_bytes": self.source.stat().st_size,
@@ -185,8 +192,7 @@ def _is_done(job: Job) -> bool:
     """Whether the shard is there. Raises DataError if it was made otherwise."""
     if not job.target.exists():
         return False
-    kept = pq.read_schema(job.target).metadata or {}
-    found, wanted = json.loads(kept.get(_SETTINGS, b"{}")), job.settings
+    found, wanted = read_settings(job.target), job.settings
     for name, value in wanted.items():
         if found.get(name) != value:
             raise DataError(
@@ -194,6 +200,15 @@ def _is_done(job: Job) -> bool:
                 "another folder, or remove it"
             )
     return True
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """What a table was made with; {} if not by us. Raises DataError."""
+    try:
+        kept = pq.read_schema(path).metadata or {}
+        return dict(json.loads(kept.get(_SETTINGS, b"{}")))
+    except (pa.ArrowException, ValueError) as error:
+        raise DataError(f"{path} is no whole Parquet file: {error}; remove it") from error
 
 
 def _work_through(jobs: Sequence[Job], workers: int, meter: Meter) -> Iterator[Tally | StcError]:
@@ -239,7 +254,7 @@ def encode_shard(job: Job) -> Tally | StcError:
             rows += job.encoder.encode(pictures)
             _tell(place - read, len(names))
             read = place
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         return DataError(f"{job.source} is no whole tar file: {error}")
     except StcError as error:
         return error
@@ -258,7 +273,8 @@ def _batches(path: Path) -> Iterator[tuple[list[tuple[str, str]], list[bytes], i
     pictures: list[bytes] = []
     with tarfile.open(path) as tar:
         for member in tar:
-            if not member.isfile() or PurePosixPath(member.name).suffix.lower() not in ENDINGS:
+            there = member.isfile() or member.islnk()  # a link is what tar writes of a second name
+            if not there or PurePosixPath(member.name).suffix.lower() not in ENDINGS:
                 continue
             content = tar.extractfile(member)
             if content is None:
@@ -280,10 +296,15 @@ def _check_end(tar: tarfile.TarFile) -> None:
     tar.fileobj.seek(tar.offset)
     if tar.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
         raise tarfile.ReadError(f"no header at byte {tar.offset}")
+    while tar.fileobj.read(1 << 20):  # to the end, where compressed files keep their checksum
+        pass
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """A member's key and ending as WebDataset has them, cut at the first dot of the file's name."""
+    """A member's key and ending as WebDataset has them, cut at the first dot of the file's name.
+
+    Bytes of a name that are not UTF-8 are written as \\x and two digits."""
+    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     folder, slash, file = name.rpartition("/")
     key, _, ending = file.partition(".")
     return folder + slash + key, ending
@@ -322,6 +343,8 @@ def write_manifest(folder: Path) -> Tally:
     lines.writerow(["shard", "pictures", "faces", "bytes_mean", "quality_mean", "errors"])
     total = Tally()
     for path in sorted(folder.glob("*.parquet")):
+        if not read_settings(path):
+            continue  # somebody else's
         table = pq.read_table(path, columns=["bytes", "quality", "error"]).to_pydict()
         own = tally(table["error"], table["bytes"], table["quality"])
         errors = " ".join(f"{name}:{count}" for name, count in sorted(own.errors.items()))

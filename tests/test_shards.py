@@ -1,5 +1,6 @@
 """Shards: whole or not there, each picture once."""
 
+import gzip
 import io
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -213,3 +215,56 @@ def test_a_killed_run_goes_on(tmp_path):
     wanted = {f"{number}-{n}" for number in range(12) for n in [*range(8), "broken"]}
     assert sorted(keys) == sorted(wanted)
     assert len(Path(out / "manifest.csv").read_text().splitlines()) == 13
+
+
+def test_names_that_are_not_utf8_are_kept_readable(tmp_path):
+    data = picture(1)
+    with tarfile.open(
+        tmp_path / "in.tar", "w", encoding="latin-1", format=tarfile.GNU_FORMAT
+    ) as tar:
+        entry = tarfile.TarInfo("caf\u00e9.webp")
+        entry.size = len(data)
+        tar.addfile(entry, io.BytesIO(data))
+    shards.encode_shards([tmp_path / "in.tar"], tmp_path / "out", ENCODER, workers=1)
+    (row,) = rows(tmp_path / "out/in.parquet")
+    assert row["key"] == "caf\\xe9"
+    assert row["error"] is None
+
+
+@pytest.mark.parametrize("place", [12, 200, 400])
+def test_damaged_compression_stops_no_other_shard(place, sources, tmp_path, capsys):
+    data = bytearray(gzip.compress(sources[0].read_bytes()))
+    data[place : place + 30] = b"x" * 30
+    sources[0].write_bytes(data)
+    with pytest.raises(DataError, match="1 of 2 shards failed"):
+        shards.encode_shards(sources, tmp_path / "out", ENCODER, workers=1)
+    assert "is no whole tar file" in capsys.readouterr().err
+    assert (tmp_path / "out/in-1.parquet").exists()
+
+
+def test_a_second_name_of_a_picture_is_a_picture(tmp_path):
+    with tarfile.open(write_tar(tmp_path / "in.tar", {"a.webp": picture(1)}), "a") as tar:
+        link = tarfile.TarInfo("b.webp")
+        link.type, link.linkname = tarfile.LNKTYPE, "a.webp"
+        tar.addfile(link)
+    shards.encode_shards([tmp_path / "in.tar"], tmp_path / "out", ENCODER, workers=1)
+    one, two = rows(tmp_path / "out/in.parquet")
+    assert (one["key"], two["key"]) == ("a", "b")
+    assert one["stc"] == two["stc"]
+
+
+def test_other_tables_in_the_folder_are_left_alone(sources, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    pq.write_table(pa.table({"name": ["x"]}), out / "people.parquet")
+    assert shards.encode_shards(sources, out, ENCODER, workers=1).pictures == 5
+    assert "people" not in (out / "manifest.csv").read_text()
+    (out / "in-0.parquet").write_bytes(b"cut")
+    with pytest.raises(DataError, match=r"in-0\.parquet is no whole Parquet file"):
+        shards.encode_shards(sources, out, ENCODER, workers=1)
+
+
+def test_the_usual_size_is_the_same_said_or_not(sources, tmp_path):
+    shards.encode_shards(sources[:1], tmp_path / "out", Encoder(align="never"), workers=1)
+    again = Encoder(align="never", max_bytes=192)
+    assert shards.encode_shards(sources[:1], tmp_path / "out", again, workers=1).pictures == 3

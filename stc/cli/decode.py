@@ -11,8 +11,8 @@ from stc.errors import ImageError
 
 EPILOG = """\
 The format of the picture follows from the name of OUT; - and folders get PNG. IN may also be a
-picture or photograph of a QR code that `stc qr` made. Metadata of PNG, JPEG and WebP say that the
-picture is reconstructed.
+picture or photograph of a QR code that `stc qr` made. Metadata say that the picture is
+reconstructed, so only formats that hold some are written: PNG, JPEG, WebP, AVIF, TIFF, GIF.
 
 examples:
   stc decode face.stc -o face.png
@@ -76,13 +76,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def picture_format(target: str) -> str:
-    """Pillow's name of the format that a file name asks for. Raises ImageError."""
+    """Pillow's name of the format that a file name asks for, one that holds a text. Raises
+    ImageError."""
     from PIL import Image
+
+    from stc.marking import FORMATS
 
     if target == "-":
         return "PNG"
     suffix = Path(target).suffix.lower()
     form = Image.registered_extensions().get(suffix)
-    if form is None or form not in Image.SAVE:
-        raise ImageError(f"cannot write a picture named {target!r}: end it with .png or .jpg")
+    if form not in FORMATS or form not in Image.SAVE:
+        raise ImageError(
+            f"cannot write a picture named {target!r}, with a note that it is reconstructed: "
+            "end it with .png, .jpg, .webp, .avif, .tif or .gif"
+        )
     return form

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stc.carriers import ndef
 from stc.cli.files import add_paths, for_each, pair_up, read_all, same_file, write_whole
-from stc.cli.qr import add_symbol, picture_kind
+from stc.cli.qr import DEFAULT_ECC, add_symbol, picture_kind
 from stc.errors import BudgetError, StcError
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def share(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     """Encode every input."""
     check(options)
+    options.ecc = options.ecc or DEFAULT_ECC
     limit = byte_limit(options)
     codes = pair_up(options.inputs, options.qr, ".png") if options.qr else []
     pairs = pair_up(options.inputs, options.output, ".stc") if options.output else codes
@@ -153,6 +154,14 @@ def check(options: argparse.Namespace) -> None:
         options.usage_error("-o/--output OUT or --qr CODE is needed")
     if options.output == options.qr == "-":
         options.usage_error("-o and --qr cannot both write to stdout")
+    if not options.qr:
+        for name, given in (
+            ("--qr-version", options.qr_version is not None),
+            ("--ecc", options.ecc is not None),
+            ("--text", options.text),
+        ):
+            if given:
+                options.usage_error(f"argument {name}: it is of a QR code, give --qr CODE too")
     for other in ("max_bytes", "tag", "qr_version"):
         if options.level is not None and getattr(options, other) is not None:
             name = other.replace("_", "-")

@@ -14,6 +14,7 @@ from stc.errors import ImageError, StcError
 
 # No photograph of a QR code needs to be so long.
 MOST_PICTURE = 1 << 26
+_MOST_BARE = 1024  # bytes; no bare file is longer
 
 
 def add_paths(parser: argparse.ArgumentParser, what: str, *, required: bool = True) -> None:
@@ -40,7 +41,9 @@ def read_all(name: str, limit: int | None = None) -> bytes:
 def read_face(name: str, *, bare: bool = False) -> bytes:
     """The bytes of a .stc file, or of the one whose QR code a picture shows."""
     data = read_all(name, MOST_PICTURE + 1)
-    if has_header(data):
+    # No first byte below 128 begins a PNG or JPEG, and no picture of another kind is so short.
+    short = len(data) <= _MOST_BARE and data[:1] < b"\x80"
+    if has_header(data) or (bare and short):
         return data[:MOST_BYTES]
     from stc.carriers import qr
 

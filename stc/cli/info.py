@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from stc.bitstream import MOST_BYTES
 from stc.cli.files import read_all
+from stc.errors import StcError
 
 if TYPE_CHECKING:
     from stc.codec.info import FileInfo
@@ -28,6 +30,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         "--backends", action="store_true", help="who would search for codewords on this machine"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+    parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
     parser.set_defaults(run=run, usage_error=parser.error)
     return parser
 
@@ -40,13 +43,21 @@ def run(options: argparse.Namespace) -> int:
         options.usage_error("a FILE, or --backends, is needed")
     from stc.codec.info import info
 
+    code = 0
     for name in options.inputs:
-        found = info(read_all(name, MOST_BYTES))
+        try:
+            found = info(read_all(name, MOST_BYTES), model=options.model)
+        except (StcError, OSError) as error:
+            if len(options.inputs) == 1:
+                raise
+            print(f"stc: error: {name}: {error}", file=sys.stderr)
+            code = code or getattr(error, "exit_code", 1)
+            continue
         if options.json:
             print(json.dumps({"file": name, **dataclasses.asdict(found)}))
         elif not options.quiet:
             print(describe(name, found))
-    return 0
+    return code
 
 
 def show_backends() -> int:

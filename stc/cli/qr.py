@@ -48,12 +48,14 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     return parser
 
 
+DEFAULT_ECC = "M"
+
+
 def add_symbol(parser: argparse._ActionsContainer, version_help: str) -> None:
     """The options that describe a symbol."""
     parser.add_argument(
         "--ecc",
         choices=("L", "M", "Q", "H"),
-        default="M",
         help="least error correction: about 7, 15, 25 or 30 %% may be unreadable; M if not given",
     )
     parser.add_argument("--qr-version", type=version, metavar="V", help=version_help)
@@ -90,7 +92,9 @@ def run(options: argparse.Namespace) -> int:
 
         from stc.carriers import qr
 
-        symbol = qr.make(data, ecc=options.ecc, version=options.qr_version, text=options.text)
+        symbol = qr.make(
+            data, ecc=options.ecc or DEFAULT_ECC, version=options.qr_version, text=options.text
+        )
         write_whole(target, symbol.draw(kind, options.scale))
         return f"{target}: {symbol}, {len(data)} bytes"
 

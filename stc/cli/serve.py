@@ -34,7 +34,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address; 127.0.0.1 if not given")
-    parser.add_argument("--port", type=int, default=8000, help="8000 if not given; 0 for any")
+    parser.add_argument("--port", type=port, default=8000, help="8000 if not given; 0 for any")
     parser.add_argument("--threads", type=positive, metavar="N", help="faces at once; one a core")
     parser.add_argument(
         "--max-body", type=positive, default=16, metavar="MB", help="of a picture; 16 if not given"
@@ -48,6 +48,13 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
     parser.set_defaults(run=run)
     return parser
+
+
+def port(text: str) -> int:
+    """A port's number, 0 to 65535."""
+    if not text.isdecimal() or int(text) > 0xFFFF:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 65535")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:

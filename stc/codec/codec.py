@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,7 @@ from stc.errors import QualityError, WrongModelError
 from stc.imaging import Align, Choice, Source, frame
 
 DEFAULT_BYTES = 192
+MOST_LOADED = 4  # models that are kept, of some 100 MB each
 
 _log = logging.getLogger(__name__)
 
@@ -142,6 +144,8 @@ class Codec:
         self, files: Sequence[bytes], *, bare: bool = False
     ) -> npt.NDArray[np.uint8]:
         """The bytes of B files -> faces, uint8 [B, 128, 128, 3]; see `decode`."""
+        if not files:
+            return np.zeros((0, CANVAS, CANVAS, 3), np.uint8)
         return self.render(*self._dequantised(files, bare))
 
     def _dequantised(self, files: Sequence[bytes], bare: bool) -> tuple[Tensor, Tensor]:
@@ -221,27 +225,44 @@ class Codec:
 
 def demand(least: float, quality: float, size: int) -> None:
     """Raises QualityError if a file of `size` bytes keeps less of a face than it must."""
-    if quality < least:
+    if not quality >= least:
         raise QualityError(
             f"quality {quality:.4f} is below {least:g} at {size} bytes: allow more bytes, or use a "
             "picture that is sharper or more frontal"
         )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def load_codec(model: str | Path | None = None) -> Codec:
     """A codec kept for the next call: the model named, or the default."""
-    return Codec(model)
+    return _kept(open_model(model))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def codec_for(short: bytes) -> Codec:
     """The codec of the shipped model that a file names by two bytes. Raises WrongModelError."""
-    return Codec.from_file(find_model(short))
+    return _kept(find_model(short))
+
+
+_loaded: dict[str, Codec] = {}  # by fingerprint, the last used last
+_loading = threading.Lock()
+
+
+def _kept(model: ModelFile) -> Codec:
+    """The one codec of a model, however it is asked for and by how many threads."""
+    with _loading:
+        codec = _loaded.pop(model.fingerprint, None) or Codec.from_file(model)
+        _loaded[model.fingerprint] = codec
+        while len(_loaded) > MOST_LOADED:
+            del _loaded[next(iter(_loaded))]
+        return codec
 
 
 def _to_tensor(canvases: npt.NDArray[np.uint8]) -> Tensor:
-    if canvases.ndim != 4 or canvases.shape[1:] != (CANVAS, CANVAS, 3):
-        raise ValueError(f"canvases must be [B, {CANVAS}, {CANVAS}, 3], not {canvases.shape}")
+    if canvases.dtype != np.uint8 or canvases.shape[1:] != (CANVAS, CANVAS, 3):
+        raise ValueError(
+            f"canvases must be uint8 [B, {CANVAS}, {CANVAS}, 3], not {canvases.dtype} "
+            f"{list(canvases.shape)}"
+        )
     # A copy, since what Pillow gives is read-only, which torch will not have.
     return torch.from_numpy(np.array(canvases)).permute(0, 3, 1, 2).float() / 255

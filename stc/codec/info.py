@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,15 +34,23 @@ class FileInfo:
 def info(data: bytes, *, model: str | Path | None = None) -> FileInfo:
     """Read the header of a .stc file, and its tokens if the model is installed.
 
-    Raises FormatError for anything that is no sound .stc file.
+    Raises FormatError for anything that is no .stc file, WrongModelError if it needs another model
+    than the one that is given. Whether the payload is the one way to say its tokens only `decode`
+    checks.
     """
     header = parse_header(data)
     known, group, per_level = None, None, None
-    try:
-        known = find_model(header.fingerprint) if model is None else open_model(model)
-    except WrongModelError:
-        pass
+    if model is not None:
+        known = open_model(model)
+        if not known.fingerprint.startswith(header.fingerprint.hex()):
+            raise WrongModelError(
+                f"the file needs model {header.fingerprint.hex()}, this is {known.name} "
+                f"({known.fingerprint[:4]})"
+            )
     else:
+        with contextlib.suppress(WrongModelError):
+            known = find_model(header.fingerprint)
+    if known is not None:
         group, per_level = _spent(header, known)
     return FileInfo(
         version=header.version,

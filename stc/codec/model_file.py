@@ -143,7 +143,7 @@ def find_model(short: bytes) -> ModelFile:
 def _inspect(path: Path) -> ModelFile:
     try:
         metadata = _read_layout(path).get("__metadata__", {})
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise WrongModelError(f"{path} is not a safetensors file: {error}") from error
     if "fingerprint" not in metadata:
         raise WrongModelError(f"{path} is not an STC model: it states no fingerprint")

@@ -1,4 +1,7 @@
-"""Reading pictures: whatever Pillow opens becomes upright RGB, or an ImageError."""
+"""Reading pictures: a file of any common format becomes upright RGB, or an ImageError.
+
+What comes from strangers is small before it is large: pixels, layers and scans are counted first.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,32 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from stc.errors import ImageError
 
-Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[np.uint8]
+Source = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryIO
+    | Image.Image
+    | npt.NDArray[np.uint8]
+)
 
 # What a file in a folder or an archive must be called to be taken for a picture.
 ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff", ".avif"))
 
+# Whatever else Pillow opens starts other programs, such as PostScript's, or is no photograph. HEIF
+# is there if a plug-in of Pillow brought it.
+FORMATS = (
+    *("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"),
+)
+
 # Half a gigabyte as RGB. Larger than any camera's picture; a bomb is refused before it unfolds.
 MAX_PIXELS = 178_000_000
+# A pixel of other modes (transparent, or of more than 8 bits) takes four times that on its way.
+_PLAIN = frozenset(("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"))
+# A progressive JPEG has some ten scans. Each costs a pass over all pixels, and few bytes.
+MAX_SCANS = 100
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -53,7 +75,7 @@ def load_image(source: Source) -> Image.Image:
         return Image.fromarray(source)
     if isinstance(source, Image.Image):
         return _guarded(source)
-    if isinstance(source, bytes):
+    if isinstance(source, (bytes, bytearray, memoryview)):
         return _guarded(io.BytesIO(source))
     if isinstance(source, (str, os.PathLike)):
         with Path(source).open("rb") as file:
@@ -66,8 +88,8 @@ def _guarded(source: BinaryIO | Image.Image) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd metadata is of no concern here
         try:
-            image = source if isinstance(source, Image.Image) else Image.open(source)
-            _check_size(*image.size)
+            image = source if isinstance(source, Image.Image) else open_picture(source)
+            check(image)
             return _to_rgb(_turned_upright(image))
         except ImageError:
             raise
@@ -81,16 +103,36 @@ def _guarded(source: BinaryIO | Image.Image) -> Image.Image:
             raise ImageError(f"the picture is broken or cut short: {error}") from error
 
 
-def _check_size(width: int, height: int) -> None:
+def open_picture(file: BinaryIO) -> Image.Image:
+    """A picture of one of FORMATS, its header read and nothing decoded. Raises as Pillow does."""
+    Image.init()
+    return Image.open(file, formats=[form for form in FORMATS if form in Image.OPEN])
+
+
+def check(image: Image.Image, most: int = MAX_PIXELS) -> None:
+    """Raise ImageError if the picture has no pixels, too many, or a JPEG too many scans."""
+    width, height = image.size
     if width * height == 0:
         raise ImageError("the picture has no pixels")
-    if width * height > MAX_PIXELS:
+    if image.mode not in _PLAIN:
+        most //= 4
+    if width * height > most:
         raise ImageError(
-            f"the picture has {width} x {height} pixels, at most {MAX_PIXELS} can be read safely"
+            f"the picture has {width} x {height} pixels, at most {most} can be read safely"
         )
+    file = getattr(image, "fp", None)
+    if image.format in ("JPEG", "MPO") and file is not None and file.seekable():
+        place = file.tell()
+        file.seek(0)
+        # Start of scan. Among coded pixels, a byte of 255 is always followed by another one.
+        scans = file.read().count(b"\xff\xda")
+        file.seek(place)
+        if scans > MAX_SCANS:
+            raise ImageError(f"the JPEG has {scans} scans, at most {MAX_SCANS} are read")
 
 
 def _turned_upright(image: Image.Image) -> Image.Image:
+    image.load()  # which turns a TIFF, and takes the tag away
     # Not ImageOps.exif_transpose: it also rewrites the metadata, and fails where that is odd.
     turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
     return image if turn is None else image.transpose(turn)
@@ -103,7 +145,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         # Premultiplied modes convert to their straight twin only.
         straight = image.convert("LA") if image.mode == "La" else image
         layer = straight.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+        flat = Image.new("RGB", layer.size, "white")
+        flat.paste(layer, mask=layer.getchannel("A"))
+        return flat
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
@@ -121,7 +165,7 @@ def _from_wide(image: Image.Image) -> Image.Image:
     I;16 counts to 65535. The others do not say where white is: it is taken to be the smallest of
     1 (floating point), 255 and 65535 that no pixel exceeds; else the values are stretched.
     """
-    values = np.nan_to_num(np.asarray(image, np.float64))
+    values = np.nan_to_num(np.asarray(image).astype(np.float32))
     low, high = values.min(), values.max()
     if image.mode.startswith("I;16"):
         whites = [65535.0]
@@ -130,5 +174,6 @@ def _from_wide(image: Image.Image) -> Image.Image:
     white = next((white for white in whites if low >= 0 and high <= white), None)
     if white is None:
         values, white = values - low, max(high - low, 1.0)
-    grey = (values * (255 / white)).round().astype(np.uint8)
+    values *= np.float32(255 / white)
+    grey = values.round(out=values).astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")

@@ -53,6 +53,7 @@ class Desk:
         # How many threads torch uses is a matter of the thread that asks.
         self._threads = ThreadPoolExecutor(threads, "stc", torch.set_num_threads, (1,))
         self._places = threading.Semaphore(limits.waiting)
+        self._bodies = threading.Semaphore(limits.waiting)
 
     async def do(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
         """Run work(*arguments) in a thread, within the limits. Raises Refused."""
@@ -86,7 +87,11 @@ class Desk:
     async def answer(self, verb: str, handle: Callable[[], Awaitable[Response]]) -> Response:
         """What handle() returns, or the error that it raised, as a response; and count it."""
         start, outcome = time.perf_counter(), "ok"
+        # Before anything is read: so many bodies are in memory at most.
+        welcome = self._bodies.acquire(blocking=False)
         try:
+            if not welcome:
+                raise Refused(503, "BusyError", f"{self.limits.waiting} requests are here already")
             response = await handle()
         except Refused as error:
             outcome, response = error.name, failure(error.status, error.name, str(error))
@@ -95,15 +100,20 @@ class Desk:
         except ClientDisconnect:
             outcome = "ClientDisconnect"
             response = failure(400, outcome, "the body ended early")
-        except (StcError, ValueError) as error:
+        except StcError as error:
             outcome = type(error).__name__
             ours = isinstance(error, (MissingExtraError, ModelMissingError))
             response = failure(500 if ours else 422, outcome, str(error))
+        except ValueError as error:
+            outcome, response = "ArgumentError", failure(422, "ArgumentError", str(error))
         except Exception as error:
             outcome = "InternalError"
             # The class alone: what an error says may hold what was sent.
             _log.error("%s failed: %s", verb, type(error).__name__)
             response = failure(500, outcome, "something went wrong here")
+        finally:
+            if welcome:
+                self._bodies.release()
         self.metrics.count(verb, outcome, time.perf_counter() - start)
         return response
 
@@ -133,7 +143,15 @@ def create_app(
         title="STC", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
 
-    @app.post("/encode", openapi_extra=_body("image/*"))
+    coded = {MEDIA_TYPE: _BYTES, "application/json": _CODED}
+    drawn = {"image/png": _BYTES}
+
+    @app.post(
+        "/encode",
+        openapi_extra=_body("image/*"),
+        response_class=Response,
+        responses=_answers(coded),
+    )
     async def post_encode(
         request: Request,
         max_bytes: int | None = None,
@@ -160,7 +178,12 @@ def create_app(
 
         return await desk.answer("encode", handle)
 
-    @app.post("/decode", openapi_extra=_body(MEDIA_TYPE))
+    @app.post(
+        "/decode",
+        openapi_extra=_body(MEDIA_TYPE),
+        response_class=Response,
+        responses=_answers(drawn),
+    )
     async def post_decode(
         request: Request,
         size: Annotated[int, Query(ge=1)] = 128,
@@ -173,8 +196,7 @@ def create_app(
             if size > desk.limits.size:
                 raise Refused(422, "ArgumentError", f"size: at most {desk.limits.size} pixels")
             body = await desk.read(request, MOST_BYTES)
-            used = model if bare else None
-            picture = await desk.do(decode, body, size, mark, bare, used)
+            picture = await desk.do(decode, body, size, mark, bare, model)
             return Response(picture, media_type="image/png")
 
         return await desk.answer("decode", handle)
@@ -222,7 +244,42 @@ async def _read(request: Request, most: int) -> bytes:
     raise Refused(413, "BodyTooLargeError", f"more than {most} bytes")
 
 
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_CODED = {
+    "schema": {
+        "type": "object",
+        "properties": {
+            "base45": {"type": "string"},
+            "bytes": {"type": "integer"},
+            "quality": {"type": "number"},
+        },
+    }
+}
+_FAILURE = {
+    "schema": {
+        "type": "object",
+        "properties": {"error": {"type": "string"}, "message": {"type": "string"}},
+    }
+}
+_FAILURES = {
+    408: "the body came too slowly",
+    413: "the body is too large",
+    422: "what was sent cannot be used",
+    500: "something went wrong here",
+    503: "busy, try again",
+    504: "not done in time",
+}
+
+
+def _answers(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """How openapi.json describes a route's answers."""
+    failures: dict[int | str, dict[str, Any]] = {
+        status: {"description": what, "content": {"application/json": _FAILURE}}
+        for status, what in _FAILURES.items()
+    }
+    return {200: {"description": "done", "content": content}, **failures}
+
+
 def _body(media: str) -> dict[str, Any]:
     """How openapi.json describes a request's body of bytes."""
-    schema = {"type": "string", "format": "binary"}
-    return {"requestBody": {"required": True, "content": {media: {"schema": schema}}}}
+    return {"requestBody": {"required": True, "content": {media: _BYTES}}}

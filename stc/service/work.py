@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-from stc import api, marking
-from stc.codec.codec import demand, load_codec
+from stc import marking
+from stc.bitstream import parse_header
+from stc.codec.codec import codec_for, demand, load_codec
 from stc.errors import ImageError
-from stc.imaging import Align, Choice, frame
-
-# Whatever else Pillow opens starts other programs, such as PostScript's, or is no photograph.
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+from stc.imaging import Align, Choice, frame, reading
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Wanted:
 
 def encode(body: bytes, wanted: Wanted, limits: Limits) -> tuple[bytes, float]:
     """A picture -> its file, and its quality. Raises StcError, ValueError."""
-    canvas = frame(open_picture(body, limits.pixels), align=wanted.align, face=wanted.face)
+    canvas = frame(read_picture(body, limits.pixels), align=wanted.align, face=wanted.face)
     codec = load_codec(wanted.model)
     (data,) = codec.encode_canvases(
         canvas[None], max_bytes=wanted.max_bytes, level=wanted.level, bare=wanted.bare
@@ -53,29 +51,28 @@ def encode(body: bytes, wanted: Wanted, limits: Limits) -> tuple[bytes, float]:
 
 
 def decode(body: bytes, size: int, mark: bool, bare: bool, model: str | None) -> bytes:
-    """A .stc file -> a PNG that says what it is. Raises StcError."""
-    picture = api.decode(body, size=size, bare=bare, model=model)
+    """A .stc file -> a PNG that says what it is. model: the service's own, for bare files and for
+    those that name it. Raises StcError."""
+    codec = load_codec(model)
+    if not bare:
+        needed = parse_header(body).fingerprint
+        if not codec.model.fingerprint.startswith(needed.hex()):
+            codec = codec_for(needed)
+    picture = codec.decode(body, size=size, bare=bare)
     if mark:
         picture = marking.stamp(picture)
     return marking.save(picture, "PNG", marking.note(len(body)))
 
 
-def open_picture(body: bytes, most: int) -> Image.Image:
-    """A picture of a common format and at most so many pixels, not decoded yet.
-
-    Raises ImageError.
-    """
-    Image.init()
-    known = [form for form in FORMATS if form in Image.OPEN]  # AVIF is not everywhere
+def read_picture(body: bytes, most: int) -> Image.Image:
+    """A picture of at most so many pixels, not decoded yet. Raises ImageError."""
     try:
-        picture = Image.open(io.BytesIO(body), formats=known)
+        picture = reading.open_picture(io.BytesIO(body))
     except UnidentifiedImageError:
         raise ImageError(
             "not a picture, or of a kind that is not served; try JPEG or PNG"
         ) from None
     except Exception as error:  # broken bytes make Pillow's openers raise almost anything
         raise ImageError(f"the picture is broken or too large: {error}") from error
-    width, height = picture.size
-    if width * height > most:
-        raise ImageError(f"the picture has {width} x {height} pixels, at most {most} are served")
+    reading.check(picture, most)
     return picture

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import stc
+from stc.cli import main
 
 ASTRONAUT = Path("tests/assets/astronaut.png")
 
@@ -194,3 +195,30 @@ def test_an_unknown_backend_is_one_line(encoded, tmp_path, monkeypatch):
     _, error = run("encode", ASTRONAUT, "-o", tmp_path / "face.stc", code=1)
     assert error.count("\n") == 1
     assert "abacus" in error
+
+
+def test_info_goes_on_after_a_bad_file(encoded, tmp_path):
+    path, _ = encoded
+    bad = tmp_path / "bad.stc"
+    bad.write_bytes(b"junk")
+    said, error = run("info", path, bad, path, code=4)
+    assert said.count(b"bits/level") == 2
+    assert f"{bad}: not a .stc file" in error
+    _, error = run("info", path, "--model", "stc-face-1", code=6)
+    assert "needs model" in error
+
+
+def test_formats_without_room_for_a_note_are_not_written(encoded, tmp_path):
+    path, _ = encoded
+    for name in ("face.bmp", "face.blp", "face.pdf"):
+        _, error = run("decode", path, "-o", tmp_path / name, code=7)
+        assert "end it with .png" in error
+
+
+def test_a_bare_file_that_begins_as_a_picture_would(tmp_path, monkeypatch):
+    (tmp_path / "bare").write_bytes(b"BM" + bytes(60))
+    seen = []
+    monkeypatch.setattr("stc.api.decode", lambda data, **_: seen.append(data) or stc.Codec)
+    with pytest.raises(AttributeError):
+        main.main(["decode", "--bare", str(tmp_path / "bare"), "-o", str(tmp_path / "x.png")])
+    assert seen == [b"BM" + bytes(60)]

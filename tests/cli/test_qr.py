@@ -152,7 +152,11 @@ def test_errors(words, code, message, path, tmp_path, capsys):
         (["encode", ASTRONAUT, "-o", "x", "--tag", "ntag424"], "invalid choice"),
         (["encode", ASTRONAUT, "-o", "x", "--min-quality", "1.1"], "from 0 to 1"),
         (["encode", ASTRONAUT, "--qr", "x.png", "--qr-version", "41"], "from 1 to 40"),
+        (["encode", ASTRONAUT, "-o", "x", "--qr-version", "3"], "give --qr CODE too"),
+        (["encode", ASTRONAUT, "-o", "x", "--text"], "give --qr CODE too"),
+        (["encode", ASTRONAUT, "-o", "x", "--ecc", "H"], "give --qr CODE too"),
         (["qr", "x", "-o", "y.png", "--scale", "0"], "from 1 to 64"),
+        (["serve", "--port", "99999"], "from 0 to 65535"),
     ],
 )
 def test_wrong_commands(words, message, capsys):

@@ -143,3 +143,29 @@ def test_a_count_above_the_model_is_corrupt():
 def test_decode_refuses_a_size_of_nothing(codec):
     with pytest.raises(ValueError, match="at least 1"):
         codec.decode(b"", size=0)
+
+
+def test_arrays_of_other_kinds_are_refused(codec, canvas):
+    for wrong in (canvas[None] / 255, canvas[None].astype(np.int64), canvas[:64]):
+        with pytest.raises(ValueError, match="must be uint8"):
+            codec.encode_canvases(wrong)
+    assert codec.decode_canvases([]).shape == (0, 128, 128, 3)
+
+
+def test_one_model_is_loaded_once():
+    from concurrent.futures import ThreadPoolExecutor
+
+    from stc.codec import codec as module
+    from stc.codec.model_file import DEFAULT
+
+    short = bytes.fromhex(open_model().fingerprint)[:2]
+    asked = [lambda: module.load_codec(), lambda: module.codec_for(short)]
+    asked.append(lambda: module.load_codec(DEFAULT))
+    with ThreadPoolExecutor(6) as threads:
+        found = [threads.submit(ask) for ask in 2 * asked]
+    assert len({id(one.result()) for one in found}) == 1
+
+
+def test_nothing_is_no_quality(codec, canvas):
+    with pytest.raises(stc.QualityError):
+        codec.encode(canvas, align="never", min_quality=float("nan"))

@@ -12,7 +12,7 @@ from PIL import Image
 
 import stc.imaging
 from stc.errors import ImageError
-from stc.imaging import load_image
+from stc.imaging import load_image, reading
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -72,9 +72,11 @@ def test_every_kind_of_source(portrait, tmp_path: Path):
         assert np.array_equal(np.asarray(load_image(source)), pixels)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_rotation(orientation):
+def test_exif_rotation(orientation, kind):
     upright = Image.fromarray(np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10)
+    upright = upright.resize((64, 32), Image.Resampling.NEAREST)
     stored = {
         1: None,
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -88,8 +90,40 @@ def test_exif_rotation(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     turned = upright if stored is None else upright.transpose(stored)
-    loaded = load_image(saved(turned, "PNG", exif=exif))
-    assert np.array_equal(np.asarray(loaded), np.asarray(upright))
+    options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}
+    loaded = load_image(saved(turned, kind, exif=exif, **options.get(kind, {})))
+    off = np.asarray(loaded).astype(int) - np.asarray(upright)
+    assert np.abs(off).max() <= (8 if kind == "JPEG" else 0)
+
+
+def test_a_jpeg_of_a_thousand_scans_is_refused():
+    data = saved(Image.new("L", (64, 64), 90), "JPEG", progressive=True)
+    load_image(data)
+    place = data.rindex(b"\xff\xda")  # the last scan once more, and again
+    scan = data[place:-2]
+    with pytest.raises(ImageError, match="scans"):
+        load_image(data[:-2] + 1000 * scan + data[-2:])
+
+
+def test_formats_that_start_other_programs_are_not_opened(tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    ghost = tmp_path / "gs"
+    ghost.write_text(f'#!/bin/sh\necho "$@" >> {ran}\n')
+    ghost.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+    with pytest.raises(ImageError, match="cannot read"):
+        load_image(page)
+    assert not ran.exists()
+
+
+def test_wide_and_clear_pictures_may_have_a_quarter_of_the_pixels(monkeypatch):
+    monkeypatch.setattr(reading.check, "__defaults__", (1000,))
+    for mode in ("RGBA", "I;16", "LA"):
+        load_image(saved(Image.new(mode, (25, 10)), "PNG"))
+        with pytest.raises(ImageError, match="at most 250"):
+            load_image(saved(Image.new(mode, (26, 10)), "PNG"))
+    load_image(saved(Image.new("RGB", (100, 10)), "PNG"))
 
 
 @pytest.mark.parametrize("dtype", ["<u2", ">u2"])

@@ -15,7 +15,7 @@ from PIL import Image
 
 import stc
 from stc.cli.main import main
-from stc.codec.model_file import DEFAULT
+from stc.codec.model_file import DEFAULT, open_model, save_model
 from stc.service import Limits, create_app
 from stc.service import app as service
 
@@ -91,7 +91,7 @@ def test_base45(app, astronaut):
         ("/encode", picture_of("green"), 422, "NoFaceError"),
         ("/encode", picture_of(0, (7000, 8000), "1"), 422, "ImageError"),
         ("/encode?align=never&max_bytes=3", picture_of("green"), 422, "BudgetError"),
-        ("/encode?align=never&level=99", picture_of("green"), 422, "ValueError"),
+        ("/encode?align=never&level=99", picture_of("green"), 422, "ArgumentError"),
         ("/encode?align=never&min_quality=1", "astronaut", 422, "QualityError"),
         ("/encode?align=sometimes", b"", 422, "ArgumentError"),
         ("/encode?min_quality=2", b"", 422, "ArgumentError"),
@@ -151,8 +151,13 @@ def test_what_goes_wrong_inside_stays_inside(app, monkeypatch, caplog):
     assert "RuntimeError" in caplog.text
 
 
-def test_nothing_is_logged_of_a_face(app, astronaut, caplog):
-    caplog.set_level(logging.INFO, logger="stc")
+def test_nothing_is_logged_of_a_face(app, astronaut, caplog, monkeypatch):
+    """Not even with --verbose, which tells of a picture where its face is."""
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
+    before = logging.getLogger("stc").level
+    monkeypatch.setattr(logging.getLogger("stc"), "level", before)
+    assert main(["serve", "--verbose"]) == 0
+    caplog.handler.setLevel(logging.DEBUG)
     ask(app, "POST", "/encode", content=astronaut)
     ask(app, "POST", "/encode", content=picture_of("green"))
     assert [record for record in caplog.records if record.name.startswith("stc")] == []
@@ -163,6 +168,51 @@ def test_health_and_description(app):
     assert (found["status"], found["model"]) == ("ok", DEFAULT)
     paths = json.loads(ask(app, "GET", "/openapi.json").content)["paths"]
     assert set(paths) == {"/encode", "/decode", "/health", "/metrics"}
+    for path, kinds in (
+        ("/encode", {"application/vnd.stc-face", "application/json"}),
+        ("/decode", {"image/png"}),
+    ):
+        answers = paths[path]["post"]["responses"]
+        assert set(answers) == {"200", "408", "413", "422", "500", "503", "504"}
+        assert set(answers["200"]["content"]) == kinds
+
+
+def test_a_service_decodes_what_it_encodes(astronaut, tmp_path):
+    """With a model of one's own, which ships nowhere."""
+    model = open_model()
+    arrays = dict(model.read())
+    arrays["mean"] = arrays["mean"] + 1e-3
+    own = save_model(tmp_path / "own.safetensors", "own", arrays)
+    app = create_app(PATIENT, model=str(own.path), threads=1)
+    data = ask(app, "POST", "/encode", content=astronaut).content
+    answer = ask(app, "POST", "/decode", content=data)
+    assert answer.status_code == 200
+    shipped = stc.encode(io.BytesIO(astronaut))
+    assert ask(app, "POST", "/decode", content=shipped).status_code == 200
+
+
+def test_so_many_bodies_are_in_memory(astronaut):
+    app = create_app(Limits(seconds=600, waiting=1), threads=1)
+
+    async def go():
+        held = asyncio.Event()
+
+        async def slow():
+            yield astronaut[:1000]
+            await held.wait()
+            yield astronaut[1000:]
+
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://stc") as client:
+            first = asyncio.create_task(client.post("/encode", content=slow()))
+            await asyncio.sleep(0.1)
+            second = await client.post("/encode", content=astronaut)
+            held.set()
+            return await first, second
+
+    first, second = asyncio.run(go())
+    assert (first.status_code, second.status_code) == (200, 503)
+    assert second.headers["retry-after"] == "1"
 
 
 def count(text, **labels):
