@@ -58,6 +58,7 @@ def decode(
 
     Raises FormatError for anything that is no sound .stc file, ModelError if the model is missing.
     """
+    data = bytes(data)  # a bytearray or memoryview will do
     if bare or model is not None:
         return load_codec(model).decode(data, size=size, bare=bare)
     return codec_for(parse_header(data).fingerprint).decode(data, size=size)

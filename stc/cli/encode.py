@@ -44,7 +44,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_paths(parser, "picture that Pillow opens", required=False)
+    add_paths(parser, "picture: JPEG, PNG, WebP, TIFF and others", required=False)
     parser.add_argument(
         "--max-bytes",
         type=int,

@@ -29,7 +29,7 @@ def add_parser(verbs: Any) -> None:
         "otherwise.\nAn id of your own must never be used twice with one key: two such records "
         "would share\ntheir noise, and tell that they are one person's.",
     )
-    add_paths(parser, "picture that Pillow opens")
+    add_paths(parser, "picture: JPEG, PNG, WebP, TIFF and others")
     add_key(parser)
     add_extractor(parser)
     parser.add_argument("--id", metavar="ID", help="the record's id, of a single picture")
