@@ -21,8 +21,8 @@ canvas is taken as it is; --align never takes any picture so. A picture of sever
 refused unless --face largest picks one.
 
 The quality, 0 to 1, is the share of what a face recogniser attends to that survives, by the
-codec's own measure, which needs no recogniser. At 192 bytes half of all faces have .979 or more,
-one in twenty less than .968. A low one is a hint, no proof, that the file may not be recognised:
+codec's own measure, which needs no recogniser. At 192 bytes half of all faces have .975 or more,
+one in twenty less than .960. A low one is a hint, no proof, that the file may not be recognised:
 docs/evaluation.md says how good a hint.
 
 examples:
