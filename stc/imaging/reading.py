@@ -33,9 +33,7 @@ ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", "
 
 # Whatever else Pillow opens starts other programs, such as PostScript's, or is no photograph. HEIF
 # is there if a plug-in of Pillow brought it.
-FORMATS = (
-    *("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"),
-)
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 
 # Half a gigabyte as RGB. Larger than any camera's picture; a bomb is refused before it unfolds.
 MAX_PIXELS = 178_000_000
