@@ -116,9 +116,9 @@ def command_line(arguments: list[str]) -> str:
     """The command as the report shows it: files by their names, without the folders they are in."""
     shown = []
     for word in arguments:
-        head, sign, path = word.partition("=")
-        short = f"{head}{sign}{Path(path).name}" if sign else Path(word).name
-        shown.append(short if "/" in word else word)
+        head, sign, paths = word.rpartition("=")
+        names = [Path(path).name if "/" in path else path for path in paths.split(",")]
+        shown.append(f"{head}{sign}{','.join(names)}")
     return shlex.join(["stc", *shown])
 
 
