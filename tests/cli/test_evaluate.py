@@ -62,10 +62,9 @@ def test_errors_are_one_line(data, more, message, capsys):  # noqa: F811
 
 
 def test_the_report_shows_no_folders():
-    shown = command_line(
-        ["evaluate", "--images", "/a/b.tar", "--judge", "r=/c/d.onnx", "--limit", "3"]
-    )
-    assert shown == "stc evaluate --images b.tar --judge r=d.onnx --limit 3"
+    words = ["evaluate", "--images", "/a/b.tar", "--judge", "r=/c/d.onnx", "--bytes", "3,4"]
+    shown = command_line([*words, "--trained", "own=/e/f,/g/h"])
+    assert shown == "stc evaluate --images b.tar --judge r=d.onnx --bytes 3,4 --trained own=f,h"
 
 
 def test_rivals_are_those_that_there_are():
