@@ -42,6 +42,11 @@ class Pairs:
         return np.array([row[n] for n in self.first]), np.array([row[n] for n in self.second])
 
 
+def person(name: str) -> str:
+    """Who is on a picture of LFW's that is called Name_0001."""
+    return name.rsplit("_", 1)[0]
+
+
 def read_pairs(path: Path) -> Pairs:
     """Read pairs.txt of LFW: a line `folds size`, then name-number lines, same first per fold."""
     lines = path.read_text().splitlines()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from stc.evaluation import metrics
 from stc.evaluation.protection.subject import Subject
-from stc.evaluation.verification import accuracy
+from stc.evaluation.verification import accuracy, person
 from stc.protection import Gallery, Key, match_pairs, protect_many
 from stc.protection.container import unpack_all
 
@@ -106,9 +106,7 @@ def stranger_scores(subject: Subject, gallery: Gallery, key: Key) -> Scores:
     of the protocol, a handful of scores would be above the threshold."""
     pairs, faces = subject.pairs, subject.faces
     first, _ = pairs.places
-    one, two = (
-        np.array([name.rsplit("_", 1)[0] for name in side]) for side in (pairs.first, pairs.second)
-    )
+    one, two = (np.array(list(map(person, side))) for side in (pairs.first, pairs.second))
     found = []
     for shift in np.linspace(0, len(first), SHIFTS + 2).astype(int)[1:-1]:
         moved = np.roll(np.arange(len(first)), shift)

@@ -19,6 +19,7 @@ from stc.evaluation.protection.inversion import (
 from stc.evaluation.protection.linking import Linkability, linkability
 from stc.evaluation.protection.rivals import Rival, invert, store
 from stc.evaluation.protection.subject import Subject, Templates
+from stc.evaluation.verification import person
 from stc.protection import Gallery, Key, protect_many
 from stc.protection.template import Floats, unit
 
@@ -78,7 +79,7 @@ def choose_victims(subject: Subject) -> Victims:
     """One face of each person, those of whom there are two pictures first."""
     people: dict[str, list[int]] = {}
     for row, name in enumerate(subject.pairs.names):
-        people.setdefault(name.rsplit("_", 1)[0], []).append(row)
+        people.setdefault(person(name), []).append(row)
     chosen = sorted(people.values(), key=lambda rows: len(rows) < 2)
     rows = np.array([of[0] for of in chosen])
     others = np.array([of[1] for of in chosen if len(of) > 1])
