@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stc.cli.files import add_paths, for_each, pair_up, read_face, write_whole
+from stc.cli.numbers import whole
 from stc.errors import ImageError
 
 EPILOG = """\
@@ -50,9 +51,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 def size(text: str) -> int:
     """A number of pixels from 1 to 4096."""
-    if not text.isdecimal() or not 1 <= int(text) <= 4096:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 4096")
-    return int(text)
+    return whole(text, 1, 4096)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stc.carriers import ndef
 from stc.cli.files import add_paths, for_each, pair_up, read_all, same_file, write_whole
+from stc.cli.numbers import share
 from stc.cli.qr import DEFAULT_ECC, add_symbol, picture_kind
 from stc.errors import BudgetError, StcError
 
@@ -100,14 +101,6 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         help="no magic, model or checksum, for a carrier that protects its data; saves 6 bytes",
     )
     parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1."""
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 1")
-    return number
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stc.cli.encode import add_choices
-from stc.cli.evaluate import positive
+from stc.cli.numbers import positive
 from stc.errors import StcError
 
 if TYPE_CHECKING:

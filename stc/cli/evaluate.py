@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from stc.cli.numbers import positive
 from stc.errors import StcError
 
 EPILOG = """\
@@ -125,11 +126,3 @@ def command_line(arguments: list[str]) -> str:
 def sizes(text: str) -> tuple[int, ...]:
     """Byte limits, from `96,192`, ascending and each once."""
     return tuple(sorted({positive(word) for word in text.split(",")}))
-
-
-def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number

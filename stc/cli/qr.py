@@ -8,6 +8,7 @@ from typing import Any
 
 from stc.bitstream import MOST_BYTES, parse_header
 from stc.cli.files import add_paths, for_each, pair_up, read_all, write_whole
+from stc.cli.numbers import whole
 from stc.errors import StcError
 
 EPILOG = """\
@@ -66,18 +67,12 @@ def add_symbol(parser: argparse._ActionsContainer, version_help: str) -> None:
 
 def version(text: str) -> int:
     """The version of a QR code, 1 to 40."""
-    return _whole(text, 40)
+    return whole(text, 1, 40)
 
 
 def scale(text: str) -> int:
     """Pixels a module, 1 to 64."""
-    return _whole(text, 64)
-
-
-def _whole(text: str, most: int) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {most}")
-    return int(text)
+    return whole(text, 1, 64)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 import logging
 from typing import Any
 
-from stc.cli.evaluate import positive
+from stc.cli.numbers import positive, whole
 from stc.errors import MissingExtraError
 
 EPILOG = """\
@@ -52,9 +52,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 def port(text: str) -> int:
     """A port's number, 0 to 65535."""
-    if not text.isdecimal() or int(text) > 0xFFFF:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 65535")
-    return int(text)
+    return whole(text, 0, 0xFFFF)
 
 
 def run(options: argparse.Namespace) -> int:

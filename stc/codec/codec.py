@@ -20,7 +20,7 @@ from stc import bitstream
 from stc.codec.canvas import CANVAS
 from stc.codec.export import from_arrays
 from stc.codec.model_file import ModelFile, find_model, open_model
-from stc.errors import QualityError, WrongModelError
+from stc.errors import QualityError
 from stc.imaging import Align, Choice, Source, frame
 
 DEFAULT_BYTES = 192
@@ -214,12 +214,7 @@ class Codec:
 
     def _unpack(self, data: bytes, bare: bool) -> tuple[int, npt.NDArray[np.int64]]:
         if not bare:
-            needed = bitstream.parse_header(data).fingerprint
-            if not self.model.fingerprint.startswith(needed.hex()):
-                raise WrongModelError(
-                    f"the file needs model {needed.hex()}, this is {self.model.name} "
-                    f"({self.model.fingerprint[:4]})"
-                )
+            self.model.demand_named(bitstream.parse_header(data).fingerprint)
         return bitstream.unpack(data, self.tables, bare=bare)
 
 

@@ -42,11 +42,7 @@ def info(data: bytes, *, model: str | Path | None = None) -> FileInfo:
     known, group, per_level = None, None, None
     if model is not None:
         known = open_model(model)
-        if not known.fingerprint.startswith(header.fingerprint.hex()):
-            raise WrongModelError(
-                f"the file needs model {header.fingerprint.hex()}, this is {known.name} "
-                f"({known.fingerprint[:4]})"
-            )
+        known.demand_named(header.fingerprint)
     else:
         with contextlib.suppress(WrongModelError):
             known = find_model(header.fingerprint)

@@ -88,6 +88,17 @@ class ModelFile:
                     row.byteswap()
                 yield row
 
+    def is_named(self, short: bytes) -> bool:
+        """Whether the two bytes that a file names its model by are this one's."""
+        return self.fingerprint.startswith(short.hex())
+
+    def demand_named(self, short: bytes) -> None:
+        """Raise WrongModelError unless they are."""
+        if not self.is_named(short):
+            raise WrongModelError(
+                f"the file needs model {short.hex()}, this is {self.name} ({self.fingerprint[:4]})"
+            )
+
     def read(self) -> dict[str, npt.NDArray[Any]]:
         """Every array. Raises WrongModelError if they do not give the stated fingerprint."""
         from safetensors import SafetensorError
@@ -131,7 +142,7 @@ def find_model(short: bytes) -> ModelFile:
     """
     shipped = [_inspect(path) for path in sorted(FOLDER.glob("*.safetensors"))]
     for file in shipped:
-        if bytes.fromhex(file.fingerprint)[: len(short)] == short:
+        if file.is_named(short):
             return file
     known = ", ".join(f"{file.name} ({file.fingerprint[:4]})" for file in shipped) or "none"
     raise WrongModelError(

@@ -56,7 +56,7 @@ def decode(body: bytes, size: int, mark: bool, bare: bool, model: str | None) ->
     codec = load_codec(model)
     if not bare:
         needed = parse_header(body).fingerprint
-        if not codec.model.fingerprint.startswith(needed.hex()):
+        if not codec.model.is_named(needed):
             codec = codec_for(needed)
     picture = codec.decode(body, size=size, bare=bare)
     if mark:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stc.cli.encode import share
-from stc.cli.evaluate import command_line, positive
+from stc.cli.evaluate import command_line
+from stc.cli.numbers import positive, share
 from stc.cli.protect.common import new_parser
 from stc.errors import StcError
 

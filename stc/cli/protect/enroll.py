@@ -7,8 +7,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from stc.cli.encode import share
 from stc.cli.files import add_paths, for_each, pair_up, write_whole
+from stc.cli.numbers import share
 from stc.cli.protect.common import (
     SUFFIX,
     add_extractor,

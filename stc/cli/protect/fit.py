@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from stc.cli.evaluate import positive
+from stc.cli.numbers import positive
 from stc.cli.protect.common import new_parser
 
 _log = logging.getLogger(__name__)

@@ -141,19 +141,9 @@ def _recovery(
 def observed_by_parts(gallery: Gallery, key: Key, weights: Floats) -> list[Observed]:
     """`observe` for a gallery, a few records at a time."""
     return [
-        observe(part_of(gallery, slice(i, i + _PART)), key, weights)
+        observe(gallery.take(range(len(gallery))[i : i + _PART]), key, weights)
         for i in range(0, len(gallery), _PART)
     ]
-
-
-def part_of(gallery: Gallery, some: slice) -> Gallery:
-    return Gallery(
-        gallery.features[some],
-        gallery.record_ids[some],
-        gallery.parameters,
-        gallery.tags[some],
-        gallery.generations[some],
-    )
 
 
 def attack_ours(
