@@ -11,8 +11,8 @@ FLAGS = [] if sys.platform == "win32" else ["-O3", "-fopenmp", "-fno-math-errno"
 setup(
     ext_modules=[
         Pybind11Extension(
-            "stc.kernels.cpu._nearest",
-            ["stc/kernels/cpu/nearest.cpp"],
+            "stc.kernels.torch.cpu._nearest",
+            ["stc/kernels/torch/cpu/nearest.cpp"],
             cxx_std=17,
             extra_compile_args=FLAGS,
             extra_link_args=FLAGS[1:2],

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from stc import Codec
-from stc.batch import Encoder
+from stc.gallery.batch import Encoder
 from stc.bitstream import pack
 from stc.imaging import frame
 from stc.imaging.alignment import align

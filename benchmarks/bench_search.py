@@ -11,7 +11,7 @@ import sys
 import pytest
 import torch
 
-from stc.kernels import PreparedCodebooks, cpu, search
+from stc.kernels.torch import PreparedCodebooks, cpu, search
 
 CASES = {  # B, T, G, K, D
     "A": (256, 64, 8, 256, 16),

@@ -16,20 +16,20 @@ from stc.errors import MissingExtraError
 
 MODULES = (
     "stc",
-    "stc.batch",
+    "stc.gallery.batch",
     "stc.bitstream",
     "stc.carriers.ndef",
     "stc.carriers.qr",
     "stc.codec.codec",
-    "stc.codec.quantiser",
+    "stc.lab.tokenizers.quantizer",
     "stc.errors",
     "stc.imaging",
     "stc.kernels",
-    "stc.marking",
+    "stc.imaging.marking",
     "stc.pillow",
     "stc.protection",
     "stc.service",
-    "stc.shards",
+    "stc.gallery.shards",
 )
 
 

@@ -29,7 +29,7 @@ from cwt import decode as open_token
 from cwt import encode as sign_token
 
 import stc
-from stc import marking
+from stc.imaging import marking
 from stc.carriers import qr
 
 # Keys of the token (RFC 8392) and of claim 169.

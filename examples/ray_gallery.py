@@ -16,7 +16,7 @@ from typing import Any
 
 import ray
 
-from stc.batch import Encoder
+from stc.gallery.batch import Encoder
 
 BATCH = 64  # pictures coded together; larger ones are no faster
 PICTURES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "avif")

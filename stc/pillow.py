@@ -24,7 +24,7 @@ from PIL import Image, ImageFile
 from stc.bitstream import MOST_BYTES, has_header, parse_header
 from stc.carriers.ndef import MEDIA_TYPE
 from stc.errors import StcError
-from stc.marking import note
+from stc.imaging.marking import note
 
 FORMAT = "STC"
 

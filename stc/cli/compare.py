@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     first, second = pair = [load(name, options) for name in (options.first, options.second)]
     figures = measure(first, second, options.model)
     if form is not None:
-        from stc import marking
+        from stc.imaging import marking
 
         picture = side_by_side(pair, options.size, figures)
         buffer = io.BytesIO()
@@ -122,7 +122,7 @@ def load(name: str, options: argparse.Namespace) -> Face:
 def measure(first: Face, second: Face, model: str | None) -> dict[str, float]:
     """PSNR in dB, SSIM, and the share of the first one's identity that the second one has."""
     from stc.codec.codec import load_codec
-    from stc.evaluation import metrics
+    from stc.lab.evaluation import metrics
 
     pair = first.canvas[None], second.canvas[None]
     try:

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         form = picture_format(target)
         data = read_face(name, bare=options.bare)
 
-        from stc import marking
+        from stc.imaging import marking
         from stc.api import decode
 
         picture = decode(data, size=options.size, bare=options.bare, model=options.model)
@@ -79,7 +79,7 @@ def picture_format(target: str) -> str:
     ImageError."""
     from PIL import Image
 
-    from stc.marking import FORMATS
+    from stc.imaging.marking import FORMATS
 
     if target == "-":
         return "PNG"

@@ -11,7 +11,7 @@ from stc.cli.numbers import positive
 from stc.errors import StcError
 
 if TYPE_CHECKING:
-    from stc.shards import Tally
+    from stc.gallery.shards import Tally
 
 EPILOG = """\
 Every IN becomes DIR/NAME.parquet with a row for each picture: key and ending (its name, cut at the
@@ -54,8 +54,8 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Code all shards, and print what became of the pictures."""
-    from stc.batch import Encoder
-    from stc.shards import encode_shards, expand
+    from stc.gallery.batch import Encoder
+    from stc.gallery.shards import encode_shards, expand
 
     encoder = Encoder(
         max_bytes=options.max_bytes,

@@ -64,7 +64,7 @@ def show_backends() -> int:
     """Print the search backends and mark the one in use; loads torch."""
     import torch
 
-    from stc.kernels import backends, choose
+    from stc.kernels.torch import backends, choose
 
     chosen = choose("auto", torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     for name, state in backends().items():

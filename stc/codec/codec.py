@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor
 
 from stc import bitstream
-from stc.codec.canvas import CANVAS
-from stc.codec.export import from_arrays
+from stc.codec.torch.canvas import CANVAS
+from stc.codec.torch.export import from_arrays
 from stc.codec.model_file import ModelFile, find_model, open_model
 from stc.errors import QualityError
 from stc.imaging import Align, Choice, Source, frame

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from stc.errors import ModelMissingError, TemplateError
-from stc.protection.fit import Looks
+from stc.lab.training.head import Looks
 from stc.protection.heads import Head, load_head, load_middle, shipped_head
 from stc.protection.rotation import frame
 from stc.protection.template import MAKER, Floats, GroupedTemplate, unit

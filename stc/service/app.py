@@ -30,7 +30,7 @@ from stc.errors import MissingExtraError, ModelMissingError, StcError
 from stc.imaging import Align, Choice
 from stc.service.metrics import Metrics
 from stc.service.work import Limits, Wanted, decode, encode
-from stc.workers import available_cores
+from stc.gallery.workers import available_cores
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-from stc import marking
+from stc.imaging import marking
 from stc.bitstream import parse_header
 from stc.codec.codec import codec_for, demand, load_codec
 from stc.errors import ImageError

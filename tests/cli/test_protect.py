@@ -8,7 +8,7 @@ from PIL import Image
 
 from stc.cli.main import main
 from stc.imaging import frame
-from tests.evaluation.protection.small import make_small
+from tests.lab.attacks.small import make_small
 from tests.stand_ins import Thumbnails
 
 FACE = "tests/assets/astronaut.png"

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stc.codec.tokenizer import LevelTokenizer
+from stc.codec.torch.tokenizer import LevelTokenizer
 
 
 @pytest.fixture

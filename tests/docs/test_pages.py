@@ -14,7 +14,7 @@ from stc import shards
 from stc.carriers import ndef, qr
 from tests.docs.pages import PAGES, ROOT, commands, run
 
-# This page is one program, with a test of its own: tests/codec/tokenizers/test_own.py.
+# This page is one program, with a test of its own: tests/lab/tokenizers/test_own.py.
 OWN_TEST = ("tokenizers.md",)
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from stc.errors import BackendError
-from stc.kernels import Nearest, PreparedCodebooks, chunked, cpu
-from stc.kernels import search as search_on_device
-from stc.kernels.nearest import nearest
+from stc.kernels.torch import Nearest, PreparedCodebooks, chunked, cpu
+from stc.kernels.torch import search as search_on_device
+from stc.kernels.torch.nearest import nearest
 from tests.kernels.cases import RELATIVE, SHAPES, make, tied
 
 NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -110,7 +110,7 @@ def test_batch_threads_and_chunks_change_nothing(backend, monkeypatch):
     prepared = PreparedCodebooks(codebooks, penalty)
     whole = search(latents, prepared, backend=backend)
     monkeypatch.setattr(chunked, "PIECE", 1 << 12)
-    monkeypatch.setattr("stc.kernels.dispatch.PIECE", 64)
+    monkeypatch.setattr("stc.kernels.torch.dispatch.PIECE", 64)
     threads = torch.get_num_threads()
     try:
         for number in (1, 2, 3):

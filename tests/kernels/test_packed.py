@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stc.kernels import PackedCodebooks, gather, search
+from stc.kernels.torch import PackedCodebooks, gather, search
 
 DEVICES = [
     "cpu",

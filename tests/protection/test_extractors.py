@@ -6,7 +6,7 @@ import torch
 
 from stc.errors import DataError, ModelMissingError, TemplateError, WrongModelError
 from stc.protection.extractors import Extractor, cut, look_twice, open_extractor, spread
-from stc.protection.fit import Looks, fit_head, scores
+from stc.lab.training.head import Looks, fit_head, scores
 from stc.protection.heads import Head, load_head, load_middle, save_head, shipped_head
 from stc.protection.template import similarity
 from tests.stand_ins import Thumbnails

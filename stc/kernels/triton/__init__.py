@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from stc.kernels.prepared import CHUNK, PreparedCodebooks
+from stc.kernels.torch.prepared import CHUNK, PreparedCodebooks
 
 available = find_spec("triton") is not None
 

@@ -11,10 +11,10 @@ import torch
 import triton.language as tl
 from triton.runtime import interpreter
 
-from stc.kernels import PackedCodebooks, PreparedCodebooks
-from stc.kernels import triton as backend
-from stc.kernels.nearest import nearest
-from stc.kernels.packed import gather
+from stc.kernels.torch import PackedCodebooks, PreparedCodebooks
+from stc.kernels.torch import triton as backend
+from stc.kernels.torch.nearest import nearest
+from stc.kernels.torch.packed import gather
 from tests.kernels.cases import RELATIVE, SHAPES, make, tied
 
 

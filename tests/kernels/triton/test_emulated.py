@@ -8,10 +8,10 @@ import torch
 
 pytest.importorskip("triton")
 
-from stc.kernels import PackedCodebooks, PreparedCodebooks
-from stc.kernels import triton as backend
-from stc.kernels.nearest import nearest
-from stc.kernels.packed import gather
+from stc.kernels.torch import PackedCodebooks, PreparedCodebooks
+from stc.kernels.torch import triton as backend
+from stc.kernels.torch.nearest import nearest
+from stc.kernels.torch.packed import gather
 from stc.kernels.triton.configs import THRESHOLD
 from stc.kernels.triton.gather_kernel import gather_kernel
 from stc.kernels.triton.search_kernel import nearest_kernel

@@ -1,0 +1,53 @@
+"""A progress bar over bytes that several processes feed."""
+
+from __future__ import annotations
+
+from tqdm import tqdm
+
+from stc.gallery.progress import hidden
+from stc.gallery.workers import SPAWN
+
+
+class Counts:
+    """Bytes and pictures that are done, summed over all processes that it is handed to."""
+
+    def __init__(self) -> None:
+        self._sums = SPAWN.Array("q", 2)
+
+    def add(self, size: int, pictures: int) -> None:
+        """So many more."""
+        with self._sums.get_lock():
+            self._sums[0] += size
+            self._sums[1] += pictures
+
+    @property
+    def sums(self) -> tuple[int, int]:
+        """Bytes and pictures until now."""
+        return self._sums[0], self._sums[1]
+
+
+class Meter:
+    """The bar, shown by the process that made it. total, done: bytes in all, and from before."""
+
+    def __init__(self, total: int, done: int) -> None:
+        self.counts = Counts()
+        self._done = done
+        self._bar = tqdm(total=total, initial=done, unit="B", unit_scale=True, disable=hidden())
+
+    def __enter__(self) -> Meter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.show()
+        self._bar.close()
+
+    def add(self, size: int, pictures: int) -> None:
+        """So many more, done here."""
+        self.counts.add(size, pictures)
+        self.show()
+
+    def show(self) -> None:
+        """Draw what was counted until now."""
+        size, pictures = self.counts.sums
+        self._bar.set_postfix_str(f"{pictures} pictures", refresh=False)
+        self._bar.update(self._done + size - self._bar.n)

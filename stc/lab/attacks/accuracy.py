@@ -1,0 +1,116 @@
+"""LFW view 2 with the second picture of every pair enrolled and the first one matched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.lab.evaluation import metrics
+from stc.lab.attacks.subject import Subject
+from stc.lab.evaluation.verification import accuracy, person
+from stc.protection import Gallery, Key, match_pairs, protect_many
+from stc.protection.container import unpack_all
+
+Scores = npt.NDArray[np.float64]  # [P]
+
+ALPHAS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+DROPS = (0.0, 0.25, 0.5, 0.75)
+FAR = 1e-3
+SHIFTS = 20  # times all pairs, for the scores of strangers
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of pairs right, and its standard error."""
+
+    right: float
+    error: float
+
+
+def judge(scores: Scores, subject: Subject) -> Accuracy:
+    """Accuracy of scores [P], larger for more alike."""
+    return Accuracy(*accuracy(-scores, subject.pairs))
+
+
+def embedding_scores(subject: Subject) -> Scores:
+    """Cosines of the recogniser's own embeddings."""
+    first, second = subject.pairs.places
+    told = subject.faces.embeddings
+    return metrics.cosines(told[first], told[second])
+
+
+def plain_scores(subject: Subject) -> Scores:
+    """The group-wise weighted scores of unprotected templates."""
+    first, second = subject.pairs.places
+    faces = subject.faces
+    cosines = (faces.features[first] * faces.features[second]).sum(2)
+    return np.asarray((faces.weights[first] * cosines).sum(1), np.float64)
+
+
+def enrol(subject: Subject, key: Key, alpha: float, drop: float) -> Gallery:
+    """The second picture of every pair, each under a record id of its own."""
+    _, second = subject.pairs.places
+    faces = subject.faces
+    ids = [f"pair {i}" for i in range(len(second))]
+    return protect_many(faces.features[second], faces.weights[second], key, ids, alpha, drop)
+
+
+def protected_scores(subject: Subject, gallery: Gallery, key: Key) -> Scores:
+    """The first picture of every pair against the record of the second."""
+    first, _ = subject.pairs.places
+    faces = subject.faces
+    return match_pairs(faces.features[first], faces.weights[first], gallery, key).astype(np.float64)
+
+
+def stored(gallery: Gallery, bits: int) -> tuple[Gallery, int]:
+    """The gallery after its containers were written and read, and the size of the largest."""
+    files = [record.to_bytes(bits) for record in gallery]
+    return Gallery.of(unpack_all(b"".join(files))), max(map(len, files))
+
+
+def at(subject: Subject, alpha: float, drop: float) -> Accuracy:
+    """Accuracy at one alpha and drop, under a new key."""
+    key = Key.generate()
+    return judge(protected_scores(subject, enrol(subject, key, alpha, drop), key), subject)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Accuracy of records that were stored, what storing took from it, the largest's bytes, and
+    the score that 0.1 % of so many pairs of strangers reach."""
+
+    found: Accuracy
+    lost: float
+    size: int
+    threshold: float
+    strangers: int
+
+
+def at_bits(subject: Subject, alpha: float, drop: float, bits: int) -> Storage:
+    """Records stored with so many bits against the same ones as they were."""
+    key = Key.generate()
+    gallery = enrol(subject, key, alpha, drop)
+    kept, size = stored(gallery, bits)
+    before, after = (
+        judge(protected_scores(subject, some, key), subject) for some in (gallery, kept)
+    )
+    strangers = stranger_scores(subject, kept, key)
+    threshold = float(np.quantile(strangers, 1 - FAR))
+    return Storage(after, before.right - after.right, size, threshold, len(strangers))
+
+
+def stranger_scores(subject: Subject, gallery: Gallery, key: Key) -> Scores:
+    """First pictures of pairs against the records of other people's pairs: of a few thousand pairs
+    of the protocol, a handful of scores would be above the threshold."""
+    pairs, faces = subject.pairs, subject.faces
+    first, _ = pairs.places
+    one, two = (np.array(list(map(person, side))) for side in (pairs.first, pairs.second))
+    found = []
+    for shift in np.linspace(0, len(first), SHIFTS + 2).astype(int)[1:-1]:
+        moved = np.roll(np.arange(len(first)), shift)
+        rows = first[moved]
+        scores = match_pairs(faces.features[rows], faces.weights[rows], gallery, key)
+        found.append(scores[one[moved] != two].astype(np.float64))
+    return np.concatenate(found)

@@ -1,0 +1,270 @@
+"""Every attack on one protection, with the key secret and with the key stolen, as figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.lab.evaluation.metrics import cosines, wilson
+from stc.lab.attacks.accuracy import FAR
+from stc.lab.attacks.inversion import (
+    Observed,
+    Prior,
+    error_of,
+    learn_mapping,
+    observe,
+)
+from stc.lab.attacks.linking import Linkability, linkability
+from stc.lab.attacks.rivals import Rival, invert, store
+from stc.lab.attacks.subject import Subject, Templates
+from stc.lab.evaluation.verification import person
+from stc.protection import Gallery, Key, protect_many
+from stc.protection.template import Floats, unit
+
+STOLEN_TARGETS = 400  # people; with the key secret it is all of them, for few are ever accepted
+GUESSES = 1000  # of what was dropped, an oracle telling the best
+GUESSED = 100  # targets of that
+OWN = 1000  # of the attacker's faces, to see how far observations are off
+_PART = 250  # records whose directions are held at a time
+Rows = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How near a recovered face comes: cosine to the true embedding (or template), and how often
+    the recogniser takes it for the enrolled picture, and for another picture of that person, at
+    the threshold that 0.1 % of strangers pass; with the numbers of targets of either."""
+
+    attack: str
+    stolen: bool
+    cosine: float
+    same: float
+    same_high: float  # upper end of a 95 % interval
+    another: float
+    another_high: float
+    targets: int
+    other_targets: int
+
+
+@dataclass(frozen=True)
+class Link:
+    """Linking records under two keys."""
+
+    attack: str
+    stolen: bool
+    found: Linkability
+
+
+@dataclass(frozen=True, eq=False)
+class Victims:
+    """Rows of the faces that are attacked, one of each person, and rows of other pictures of the
+    first so many of them: those of whom there is another. The thresholds of embeddings and of
+    plain templates at FAR 0.1 % over all strangers."""
+
+    rows: Rows
+    others: Rows
+    threshold: float
+    template_threshold: float
+
+    def take(self, most: int) -> Victims:
+        """An even sample of those who have another picture, with the same thresholds."""
+        some = np.linspace(0, len(self.others) - 1, min(most, len(self.others))).round().astype(int)
+        return replace(self, rows=self.rows[some], others=self.others[some])
+
+
+def choose_victims(subject: Subject) -> Victims:
+    """One face of each person, those of whom there are two pictures first."""
+    people: dict[str, list[int]] = {}
+    for row, name in enumerate(subject.pairs.names):
+        people.setdefault(person(name), []).append(row)
+    chosen = sorted(people.values(), key=lambda rows: len(rows) < 2)
+    rows = np.array([of[0] for of in chosen])
+    others = np.array([of[1] for of in chosen if len(of) > 1])
+    faces = subject.faces.take(rows)
+    apart = ~np.eye(len(rows), dtype=bool)
+    told = (faces.embeddings @ faces.embeddings.T)[apart]
+    weighted = (faces.features * faces.weights[..., None]).reshape(len(rows), -1)
+    plain = (weighted @ faces.features.reshape(len(rows), -1).T)[apart]
+    return Victims(
+        rows, others, float(np.quantile(told, 1 - FAR)), float(np.quantile(plain, 1 - FAR))
+    )
+
+
+def judge_embeddings(
+    attack: str, stolen: bool, recovered: Floats, subject: Subject, victims: Victims
+) -> Recovery:
+    """Recovered embeddings [n, D] against the recogniser's own."""
+    told = subject.faces.embeddings
+    same = cosines(recovered, told[victims.rows[: len(recovered)]])
+    others = victims.others[: len(recovered)]
+    another = cosines(recovered[: len(others)], told[others])
+    return _recovery(attack, stolen, same, same, another, victims.threshold)
+
+
+def judge_templates(
+    attack: str, stolen: bool, recovered: Floats, subject: Subject, victims: Victims
+) -> Recovery:
+    """Recovered templates [n, m, c] as queries, with the weights that people have on average."""
+    faces, count = subject.faces, len(recovered)
+    weights = subject.others.weights.mean(0)
+    rows = unit(recovered)
+    scores = [
+        ((rows[: len(of)] * faces.features[of]).sum(2) * weights).sum(1)
+        for of in (victims.rows[:count], victims.others[:count])
+    ]
+    whole = cosines(
+        recovered.reshape(count, -1), faces.features[victims.rows[:count]].reshape(count, -1)
+    )
+    return _recovery(attack, stolen, whole, scores[0], scores[1], victims.template_threshold)
+
+
+def _recovery(
+    attack: str, stolen: bool, cosine: Scores, same: Scores, another: Scores, threshold: float
+) -> Recovery:
+    hits = [int((scores > threshold).sum()) for scores in (same, another)]
+    return Recovery(
+        attack,
+        stolen,
+        float(cosine.mean()),
+        hits[0] / len(same),
+        wilson(hits[0], len(same))[1],
+        hits[1] / len(another),
+        wilson(hits[1], len(another))[1],
+        len(same),
+        len(another),
+    )
+
+
+def observed_by_parts(gallery: Gallery, key: Key, weights: Floats) -> list[Observed]:
+    """`observe` for a gallery, a few records at a time."""
+    return [
+        observe(gallery.take(range(len(gallery))[i : i + _PART]), key, weights)
+        for i in range(0, len(gallery), _PART)
+    ]
+
+
+def attack_ours(
+    subject: Subject, victims: Victims, alpha: float, drop: float, stolen: bool
+) -> list[Recovery]:
+    """All attacks that recover, on `stc.protection` at one alpha and drop, at one level."""
+    key, others = Key.generate(), subject.others
+    mean_weights = others.weights.mean(0)
+
+    def enrol(some: Templates, with_key: Key, name: str) -> Gallery:
+        ids = [f"{name} {i}" for i in range(len(some))]
+        return protect_many(some.features, some.weights, with_key, ids, alpha, drop)
+
+    gallery = enrol(subject.faces.take(victims.rows), key, "victim")
+    seen = observed_by_parts(gallery, key if stolen else Key.generate(), mean_weights)
+    filled = np.concatenate([part.filled for part in seen])
+    own, few = Key.generate(), others.take(np.arange(min(OWN, len(others))))
+    error = error_of(observed_by_parts(enrol(few, own, "own"), own, mean_weights), few.features)
+    prior = Prior(others, error)
+    told = np.concatenate([prior.recover(part)[1] for part in seen])
+    found = [
+        judge_templates("un-rotation", stolen, filled, subject, victims),
+        judge_embeddings("un-rotation and prior", stolen, told, subject, victims),
+    ]
+    if stolen:
+        found.append(_brute_force(seen[0], subject, victims))
+
+    def inputs(epoch: int) -> Floats:
+        own = Key.generate()
+        made = enrol(others, own, f"epoch {epoch}")
+        return _shown(made, own if stolen else None, mean_weights)
+
+    mapping = learn_mapping(inputs, others.embeddings)
+    guess = mapping.recover(_shown(gallery, key if stolen else None, mean_weights))
+    return [*found, judge_embeddings("learned mapping", stolen, guess, subject, victims)]
+
+
+def _shown(gallery: Gallery, key: Key | None, weights: Floats) -> Floats:
+    """What the learned mapping sees [n, inputs]: un-rotated if the key is there, else the record
+    and which dimensions it lacks."""
+    if key is None:
+        flat = gallery.features.reshape(len(gallery), -1)
+        return np.concatenate([flat * 4, (flat != 0).astype(np.float32)], 1)
+    seen = observed_by_parts(gallery, key, weights)
+    return np.concatenate([part.filled for part in seen]).reshape(len(gallery), -1) * 4
+
+
+def _brute_force(part: Observed, subject: Subject, victims: Victims) -> Recovery:
+    """Un-rotation with what was dropped guessed many times; an oracle picks the best guess."""
+    generator = np.random.default_rng(0)
+    truth, best = subject.faces.features[victims.rows], []
+    for row, (values, directions) in enumerate(
+        zip(part.filled[:GUESSED], part.directions, strict=False)
+    ):
+        guesses = generator.standard_normal((GUESSES, *values.shape), np.float32) / 4
+        known = np.einsum("gkc,ngc->ngk", directions, guesses, optimize=True)
+        guesses -= np.einsum("gkc,ngk->ngc", directions, known, optimize=True)
+        whole = (values + guesses).reshape(GUESSES, -1)
+        near = whole @ truth[row].ravel() / np.linalg.norm(whole, axis=1)
+        best.append(whole[int(near.argmax())].reshape(values.shape))
+    return judge_templates(
+        f"un-rotation, best of {GUESSES} guesses", True, np.stack(best), subject, victims
+    )
+
+
+def link_ours(subject: Subject, alpha: float, drop: float) -> list[Link]:
+    """Records of both pictures of every pair of the protocol, under two keys."""
+    keys = Key.generate(), Key.generate()
+    made, same = [], subject.pairs.same
+    for key, rows in zip(keys, subject.pairs.places, strict=True):
+        some = subject.faces.take(rows)
+        ids = list(range(len(some)))
+        made.append(protect_many(some.features, some.weights, key, ids, alpha, drop))
+    direct = np.einsum("nmc,nmc->n", made[0].features, made[1].features).astype(np.float64)
+    weights = subject.others.weights.mean(0)
+    filled = [
+        np.concatenate([part.filled for part in observed_by_parts(gallery, key, weights)])
+        for gallery, key in zip(made, keys, strict=True)
+    ]
+    undone = cosines(*(one.reshape(len(one), -1) for one in filled))
+    return [
+        Link("cosine of records", False, linkability(direct[same], direct[~same])),
+        Link("cosine after un-rotation", True, linkability(undone[same], undone[~same])),
+    ]
+
+
+def attack_nothing(subject: Subject, victims: Victims) -> tuple[list[Recovery], list[Link]]:
+    """What embeddings that were stored as they are give away: everything."""
+    told, same = subject.faces.embeddings, subject.pairs.same
+    first, second = subject.pairs.places
+    alike = cosines(told[first], told[second])
+    return (
+        [judge_embeddings("reading it", False, told[victims.rows], subject, victims)],
+        [Link("cosine of records", False, linkability(alike[same], alike[~same]))],
+    )
+
+
+def attack_rival(
+    rival: Rival, subject: Subject, victims: Victims
+) -> tuple[list[Recovery], list[Link]]:
+    """A learned mapping with the key secret, inversion with the key stolen, and linking."""
+    others, told = subject.others.embeddings, subject.faces.embeddings
+    size = told.shape[1]
+    secret = rival.draw(1, len(victims.rows), size)
+    stored = store(rival, told[victims.rows], secret)
+    scale = float(stored.values.std())
+
+    def inputs(epoch: int) -> Floats:
+        made = store(rival, others, rival.draw(1000 + epoch, len(others), size))
+        return (made.values / scale).numpy()
+
+    mapping = learn_mapping(inputs, others)
+    guess = mapping.recover((stored.values / scale).numpy())
+    mean, covariance = others.mean(0), np.cov(others.T).astype(np.float32)
+    undone = invert(rival, stored, secret, mean, covariance)
+    recoveries = [
+        judge_embeddings("learned mapping", False, guess, subject, victims),
+        judge_embeddings("inversion by gradient", True, undone, subject, victims),
+    ]
+    same, sides = subject.pairs.same, []
+    for seed, rows in zip((2, 3), subject.pairs.places, strict=True):
+        sides.append(store(rival, told[rows], rival.draw(seed, len(rows), size)))
+    direct = sides[0].scores(sides[1]).astype(np.float64)
+    return recoveries, [Link("cosine of records", False, linkability(direct[same], direct[~same]))]

@@ -1,0 +1,183 @@
+"""The tables of docs/protection.md, and its bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stc.errors import DataError
+from stc.lab.attacks.accuracy import ALPHAS, DROPS, Accuracy, Storage
+from stc.lab.attacks.attacks import Link, Recovery
+from stc.lab.attacks.tradeoff import Point
+from stc.lab.evaluation.report import percent, table
+
+BEGIN, END = "<!-- results: stc protect attack -->", "<!-- end of results -->"
+OURS = "this method"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that was measured of one subject."""
+
+    name: str
+    note: str
+    shape: tuple[int, int]
+    embedding: Accuracy
+    plain: Accuracy
+    grid: Mapping[tuple[float, float], Accuracy]
+    bits: Mapping[int, Storage]
+    usual: tuple[float, float]
+    rivals: Mapping[str, Accuracy]
+    recoveries: Mapping[str, Sequence[Recovery]]
+    links: Mapping[str, Sequence[Link]]
+    curve: Sequence[Point]
+
+
+def compose(one: Findings, about: str) -> str:
+    """The section of one subject."""
+    groups, size = one.shape
+    note = f" ({one.note})" if one.note else ""
+    parts = [
+        f"### {one.name}{note}: {groups} groups of {size}",
+        about,
+        bars_table(one),
+        "Pairs of LFW view 2 that are told right, ± one standard error:",
+        grid_table(one),
+        "What storing costs. The last column is of "
+        f"{next(iter(one.bits.values())).strangers} pairs of strangers:",
+        bits_table(one),
+        "Recovering a face's features from a record. Cosine: to the true embedding (un-rotation "
+        "and its guesses: to the true template). Accepted: at the threshold that 0.1 % of "
+        "strangers pass, against the picture that was enrolled, and against another picture of "
+        "the person; in brackets the upper end of a 95 % interval.",
+        recovery_table(one),
+        "Linking the records of one person's two pictures under two keys. Floor: the same with "
+        "labels shuffled, its mean and the value that 95 % of shuffles stay below. In brackets a "
+        "95 % bootstrap interval: near the floor it lies above the figure, since a sample drawn "
+        "anew adds chance of its own.",
+        link_table(one),
+        "With the key stolen, accuracy against what comes back:",
+        curve_table(one),
+    ]
+    return "\n\n".join(parts)
+
+
+def bars_table(one: Findings) -> str:
+    """What was to be reached, and what was."""
+    ours = one.grid[one.usual]
+    lost = 100 * (one.embedding.right - ours.right)
+    secret = [r for r in one.recoveries[OURS] if not r.stolen]
+    stolen = [r for r in one.recoveries[OURS] if r.stolen]
+    link = next(k for k in one.links[OURS] if not k.stolen).found
+    worst, another = max(secret, key=lambda r: r.same), max(secret, key=lambda r: r.another)
+    lines = [
+        ["accuracy", "99.0 % (fr_feature)", percent(ours.right, ours.error)],
+        ["below the recogniser's own score", "0.3 points", f"{lost:.2f} points"],
+        ["lost by 8 bits", "0.1 points", f"{100 * one.bits[8].lost:.2f} points"],
+        ["a record", "512 bytes", f"{one.bits[8].size} bytes"],
+        ["key secret: D_sys above its floor", "0.05", f"{link.d_sys - link.floor:+.3f}"],
+        [
+            "key secret: recovered faces accepted as the enrolled picture",
+            "0.1 %",
+            f"{worst.same:.2%} of {worst.targets} (interval to {worst.same_high:.2%})",
+        ],
+        [
+            "key secret: accepted as another picture of the person",
+            "0.1 %",
+            f"{another.another:.2%} of {another.other_targets} "
+            f"(interval to {another.another_high:.2%})",
+        ],
+        [
+            "key stolen: cosine of un-rotated templates",
+            "0.74 (released script)",
+            f"{next(r for r in stolen if r.attack == 'un-rotation').cosine:.2f}",
+        ],
+    ]
+    return table(["at alpha {:g}, drop {:g}".format(*one.usual), "bar", "measured"], lines)
+
+
+def grid_table(one: Findings) -> str:
+    """Accuracy at every alpha and drop."""
+    lines = [
+        ["recogniser's embedding", percent(one.embedding.right, one.embedding.error), "", "", ""],
+        ["plain template", percent(one.plain.right, one.plain.error), "", "", ""],
+    ]
+    for alpha in ALPHAS:
+        cells = [one.grid[alpha, drop] for drop in DROPS]
+        lines.append([f"alpha {alpha:g}", *(percent(c.right, c.error) for c in cells)])
+    return table(["", *(f"drop {drop:g}" for drop in DROPS)], lines)
+
+
+def bits_table(one: Findings) -> str:
+    """Accuracy, size and threshold at every number of bits."""
+    lines = [
+        [
+            str(bits),
+            str(kept.size),
+            percent(kept.found.right, kept.found.error),
+            f"{kept.threshold:.3f}",
+        ]
+        for bits, kept in sorted(one.bits.items(), reverse=True)
+    ]
+    return table(["bits", "bytes", "accuracy", "score that 0.1 % of strangers reach"], lines)
+
+
+def recovery_table(one: Findings) -> str:
+    """All attacks that recover, on all protections."""
+    lines = []
+    for name, found in one.recoveries.items():
+        for r in found:
+            cells = [name, "stolen" if r.stolen else "secret", r.attack, f"{r.cosine:.3f}"]
+            cells += [
+                f"{r.same:.1%} ({r.same_high:.1%})",
+                f"{r.another:.1%} ({r.another_high:.1%})",
+            ]
+            lines.append(cells)
+    head = ["protection", "key", "attack", "cosine", "accepted, same picture", "another picture"]
+    return table(head, lines)
+
+
+def link_table(one: Findings) -> str:
+    """All attacks that link, on all protections, and what each protection costs."""
+    lines = []
+    for name, found in one.links.items():
+        right = one.rivals.get(name)
+        for link in found:
+            k = link.found
+            cells = [name, "" if right is None else percent(right.right, right.error)]
+            cells += ["stolen" if link.stolen else "secret", link.attack]
+            cells.append(f"{k.d_sys:.3f} ({k.low:.3f} to {k.high:.3f})")
+            cells.append(f"{k.floor:.3f} ({k.floor_high:.3f})")
+            cells.append(f"{k.m_sys:.3f} ({k.m_floor:.3f})")
+            lines.append(cells)
+    head = ["protection", "accuracy", "key", "attack", "D_sys", "its floor", "M_sys, its floor"]
+    return table(head, lines)
+
+
+def curve_table(one: Findings) -> str:
+    """The trade-off with the key stolen."""
+    lines = [
+        [
+            str(p.setting),
+            "" if p.size is None else str(p.size),
+            percent(p.right, p.error),
+            f"{p.algebra.cosine:.3f}",
+            f"{p.prior.cosine:.3f}",
+            f"{p.prior.same:.1%}",
+            f"{p.prior.another:.1%}",
+        ]
+        for p in one.curve
+    ]
+    head = ["setting", "bytes", "accuracy", "un-rotation: cosine", "and prior: cosine"]
+    return table([*head, "accepted, same picture", "another picture"], lines)
+
+
+def write_between_marks(path: Path, text: str) -> None:
+    """Replace what stands between the marks of a page. Raises DataError if they are not there."""
+    page = path.read_text()
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise DataError(f"{path} lacks the marks {BEGIN} and {END}")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")

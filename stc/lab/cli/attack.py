@@ -1,0 +1,72 @@
+"""`stc protect attack`: accuracy under protection, every attack on it, and its rivals."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from stc.lab.cli.evaluate import command_line
+from stc.cli.numbers import positive, share
+from stc.cli.protect.common import new_parser
+from stc.errors import StcError
+
+
+def add_parser(verbs: Any) -> None:
+    parser = new_parser(
+        verbs,
+        "attack",
+        "measure accuracy and attacks, with the key secret and with the key stolen",
+        epilog="What a recogniser said of faces is kept in DIR/cache. A subject is a recogniser "
+        "and its head,\nas in `dlib`, `dlib,plain` or `r=r50.onnx,r50.safetensors`.",
+    )
+    parser.add_argument("--images", type=Path, required=True, metavar="PATH", help="folder or tar")
+    parser.add_argument("--pairs", type=Path, required=True, metavar="FILE", help="LFW's pairs.txt")
+    parser.add_argument(
+        "--faces",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="PATH",
+        help="other people's faces, that the attacker has; may repeat",
+    )
+    parser.add_argument("--count", type=positive, default=5000, help="of those faces; 5000")
+    parser.add_argument(
+        "--subject", dest="subjects", action="append", required=True, metavar="R[,HEAD]"
+    )
+    parser.add_argument("--alpha", type=share, default=0.9)
+    parser.add_argument("--drop", type=share, default=0.5)
+    parser.add_argument("--no-rivals", action="store_true", help="this method alone")
+    parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes; 1")
+    parser.add_argument("--docs", type=Path, metavar="FILE", help="write the tables between marks")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, and print where the report is."""
+    for path in (options.images, options.pairs, *options.faces):
+        if not path.exists():
+            raise StcError(f"{path}: no such file or folder")
+    from stc.lab.attacks.run import Request, prove
+
+    report = prove(
+        Request(
+            images=options.images,
+            pairs=options.pairs,
+            faces=tuple(options.faces),
+            count=options.count,
+            subjects=tuple(options.subjects),
+            alpha=options.alpha,
+            drop=options.drop,
+            output=options.output,
+            docs=options.docs,
+            rivals=not options.no_rivals,
+            workers=options.workers,
+            command=command_line(sys.argv[1:]),
+        )
+    )
+    if not options.quiet:
+        print(report)
+    return 0

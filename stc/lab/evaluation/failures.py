@@ -1,0 +1,158 @@
+"""The worst faces, by cause, and whether the codec knows them itself.
+
+Causes are decided by rules on the original canvas, with the detector that `stc encode` uses; a face
+may have several. A sample of the other faces, under the same rules, says how common each one is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from tqdm import tqdm
+
+from stc.lab.evaluation import metrics
+from stc.lab.evaluation.report import table
+from stc.imaging import find_faces
+from stc.imaging.alignment import displacement
+from stc.imaging.framing import ON_CANVAS, RIVAL
+from stc.gallery.progress import hidden
+
+Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
+Floats = npt.NDArray[np.float64]
+
+WORST = 0.01  # the share of faces that counts as failed
+OTHERS = 300  # faces in the sample of the others
+TURNED = 0.35  # how far the nose is from the middle of the eyes, in distances of the eyes
+LOW = 0.05  # blur and doubt: below what this share of the others has
+
+CAUSES = {
+    "pose": f"the nose is more than {TURNED} eye distances from the middle of the eyes, sideways",
+    "misalignment": f"the face is more than {ON_CANVAS:.0f} px (RMS) off its place on the canvas",
+    "second face": f"another face at least {RIVAL:.0%} as wide is found on the canvas",
+    "blur": f"variance of the Laplacian below that of {1 - LOW:.0%} of the other faces",
+    "occlusion": f"no face is found, or with less confidence than {1 - LOW:.0%} of the other faces",
+}
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Counts of causes among the worst faces and the sample of others, and the self-check."""
+
+    worst: int
+    others: int
+    counts: dict[str, tuple[int, int]]  # cause -> among the worst, among the others
+    check: dict[str, tuple[float, float, float]]  # predictor -> AUC and its 95 % interval
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the detector and the pixels say of one canvas."""
+
+    score: float
+    turned: float
+    off: float
+    second: bool
+    sharpness: float
+
+
+def examine(faces: Faces, cosine: Floats, predictors: dict[str, Floats]) -> Failures:
+    """The worst faces of N by identity cosine [N]; predictors: higher where a face is kept."""
+    order = np.argsort(cosine, kind="stable")
+    count = max(1, round(WORST * len(faces)))
+    rest = order[count:]
+    chosen = np.random.default_rng(0).choice(rest, min(OTHERS, len(rest)), replace=False)
+    bad = [_look(faces[i]) for i in tqdm(order[:count], desc="worst faces", disable=hidden())]
+    good = [_look(faces[i]) for i in tqdm(chosen, desc="other faces", disable=hidden())]
+    causes = list(zip(_causes(bad, good), _causes(good, good), strict=True))
+    named = dict(zip([*CAUSES, "none of these"], causes, strict=True))
+    failed = np.zeros(len(faces), bool)
+    failed[order[:count]] = True
+    check = {name: _predicts(values, failed) for name, values in predictors.items()}
+    return Failures(count, len(good), named, check)
+
+
+def _causes(looks: Sequence[_Look], others: Sequence[_Look]) -> list[int]:
+    """How many faces have each cause, and how many none."""
+    blurred = np.quantile([look.sharpness for look in others], LOW) if others else 0
+    doubtful = np.quantile([look.score for look in others], LOW) if others else 0
+    found = [
+        (
+            look.turned > TURNED,
+            look.off > ON_CANVAS,
+            look.second,
+            look.sharpness < blurred,
+            look.score == 0 or look.score < doubtful,
+        )
+        for look in looks
+    ]
+    has = np.array(found, bool).reshape(len(looks), len(CAUSES))
+    return [*has.sum(0).tolist(), int((~has.any(1)).sum())]
+
+
+def _look(face: npt.NDArray[np.uint8]) -> _Look:
+    picture = Image.fromarray(face)
+    faces = find_faces(picture)
+    sharpness = _laplacian_variance(np.asarray(picture.convert("L"), np.float64))
+    if not faces:
+        return _Look(0, 0, 0, False, sharpness)
+    meant = min(faces, key=lambda face: displacement(face.landmarks))
+    left, right, nose = meant.landmarks[:3]
+    across = right - left
+    turned = abs(float((nose - (left + right) / 2) @ across)) / max(float(across @ across), 1e-6)
+    second = any(other.width >= RIVAL * meant.width for other in faces if other is not meant)
+    return _Look(meant.score, turned, displacement(meant.landmarks), second, sharpness)
+
+
+def _laplacian_variance(grey: Floats) -> float:
+    inner = grey[1:-1, 1:-1]
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    return float((around - 4 * inner).var())
+
+
+def _predicts(kept: Floats, failed: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
+    """ROC AUC of a predictor of failure, and its interval over faces drawn anew."""
+    low, high = metrics.bootstrap(
+        lambda rows: metrics.auc(-kept[rows], failed[rows]), len(failed), 200
+    )
+    return metrics.auc(-kept, failed), low, high
+
+
+def section(found: Failures, judge: str, limit: int) -> str:
+    """The part of the report."""
+    lines = [
+        [name, rule, str(bad), f"{bad / found.worst:.0%}", f"{good / max(1, found.others):.0%}"]
+        for (name, (bad, good)), rule in zip(
+            found.counts.items(), [*CAUSES.values(), ""], strict=True
+        )
+    ]
+    head = ["cause", "decided by", "faces", "of the worst", "of the others"]
+    check = [[name, f"{a:.3f}", f"{b:.3f} to {c:.3f}"] for name, (a, b, c) in found.check.items()]
+    return "\n\n".join(
+        [
+            f"## How it fails, at {limit} bytes",
+            f"The {WORST:.0%} of faces ({found.worst}) that keep least identity cosine by {judge}, "
+            f"by cause; a face may have several. Others: {found.others} of the rest at random.",
+            table(head, lines),
+            "The self-check that `stc encode` prints needs no recogniser. As a predictor of these "
+            "failures (area under the ROC; 0.5 is chance) and its 95 % interval:",
+            table(["predictor", "AUC", "interval"], check),
+        ]
+    )
+
+
+def qualities(kept: Mapping[int, Floats]) -> str:
+    """What the self-check says of all faces [N], by limit: where a least quality may be set."""
+    rows = [
+        [str(limit), *(f"{value:.3f}" for value in np.quantile(own, [0.01, 0.05, 0.5]))]
+        for limit, own in kept.items()
+    ]
+    return "\n\n".join(
+        [
+            "The self-check of all faces, by limit:",
+            table(["bytes, at most", "lowest 1 % below", "lowest 5 % below", "half below"], rows),
+        ]
+    )

@@ -1,0 +1,251 @@
+"""For whom: error rates and quality by sex, age and group; what a group id and a face give away.
+
+A table of people has few pairs of one person, so a mated pair here is a face and its own mirror
+image: easier than two photographs, and alike for all. What counts is the difference between people.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.errors import DataError
+from stc.lab.evaluation import metrics
+from stc.lab.evaluation.report import table
+
+Floats = npt.NDArray[np.float64]
+Embeddings = npt.NDArray[np.float32]  # [N, D]
+Integers = npt.NDArray[np.int64]
+
+AGES = (25, 35, 50, 65)  # where one band ends and the next begins
+FOLDS, RIDGE = 5, 10.0  # of the attribute probe
+SHUFFLES = 200  # for what mutual information chance alone would show
+
+
+@dataclass(frozen=True)
+class People:
+    """Names, and what is known of each; all of length N."""
+
+    names: list[str]
+    age: Floats
+    sex: npt.NDArray[np.str_]
+    group: npt.NDArray[np.str_]
+
+    @property
+    def band(self) -> npt.NDArray[np.str_]:
+        """The age band of each."""
+        labels = [f"under {AGES[0]}"]
+        labels += [f"{a} to {b - 1}" for a, b in pairwise(AGES)]
+        labels.append(f"{AGES[-1]} and over")
+        return np.array(labels)[np.digitize(self.age, AGES)]
+
+    def parts(self) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
+        """Every attribute, every value of it, and who has it [N]."""
+        for attribute, values in (("sex", self.sex), ("age", self.band), ("group", self.group)):
+            for value in sorted(set(values.tolist()), key=_age_first):
+                yield attribute, value, values == value
+
+
+def _age_first(label: str) -> tuple[int, str]:
+    """`under 25` before `25 to 34`, and words by the alphabet."""
+    first = label.split()[0]
+    return (int(first) if first.isdigit() else 0, label)
+
+
+def read_people(path: Path) -> People:
+    """A table with the columns key, age, sex and group, parted by tabs. Raises DataError."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    try:
+        return People(
+            [row["key"] for row in rows],
+            np.array([float(row["age"]) for row in rows]),
+            np.array([row["sex"] for row in rows]),
+            np.array([row["group"] for row in rows]),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: key, age, sex and group are needed: {error!r}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """How each of N people is served at one limit; distances are those of mated pairs.
+
+    Their unit is the threshold at which 0.1 % of a protocol's different pairs pass, compressed in
+    the same way: beyond 1 a person is refused.
+    """
+
+    limit: int
+    both: Floats  # between the compressed face and its compressed mirror image
+    probe: Floats  # between the compressed face and its mirror image as it was
+    cosine: Floats
+    psnr: Floats
+
+
+def groups_section(people: People, served: list[Served], judge: str) -> str:
+    """Tables by attribute, at every limit."""
+    text = [
+        "## For whom",
+        f"{len(people.names)} faces. A mated pair is a face and its own mirror image, which is "
+        f"easier than two photographs. FNMR: share of mated pairs that {judge} puts farther apart "
+        "than the threshold at which 0.1 % of the first protocol's different pairs pass, "
+        "compressed in the same way. In brackets, 95 % intervals (Wilson's for shares, else "
+        "bootstrap over faces).",
+    ]
+    for one in served:
+        lines = []
+        for attribute, value, who in people.parts():
+            cells = [attribute, value, str(int(who.sum()))]
+            cells += [_share(one.both[who] > 1), _share(one.probe[who] > 1)]
+            cells += [_mean(one.cosine[who], 3), _mean(one.psnr[who], 2)]
+            lines.append(cells)
+        head = ["", "", "faces", "FNMR, both sides", "probe only", "cosine", "PSNR, dB"]
+        text += [f"### {one.limit} bytes", table(head, lines), _ratios(people, one)]
+    return "\n\n".join(text)
+
+
+def _ratios(people: People, one: Served) -> str:
+    """The worst-served value of each attribute against the best."""
+    lines = []
+    for attribute in ("sex", "age", "group"):
+        parts = {value: who for name, value, who in people.parts() if name == attribute}
+        wrong = (np.array(x > 1, np.float64) for x in (one.both, one.probe))
+        lines.append([attribute, *(_worst_to_best(x, parts) for x in (*wrong, 1 - one.cosine))])
+    head = ["worst / best", "FNMR, both sides", "FNMR, probe only", "identity lost (1 - cosine)"]
+    return table(head, lines)
+
+
+def _worst_to_best(values: Floats, parts: dict[str, npt.NDArray[np.bool_]]) -> str:
+    """Who is served worst and who best, the ratio of their means, and its interval."""
+
+    def means(rows: Integers) -> dict[str, float]:
+        drawn = {name: values[rows][who[rows]] for name, who in parts.items()}
+        return {name: float(own.mean()) for name, own in drawn.items() if len(own)}
+
+    found = means(np.arange(len(values)))
+    worst, best = max(found, key=lambda k: found[k]), min(found, key=lambda k: found[k])
+    if found[worst] == 0:
+        return "no errors"
+    if found[best] == 0:
+        return f"{worst} {found[worst]:.1%} / {best} none"
+
+    def ratio(rows: Integers) -> float:
+        drawn = means(rows).values()
+        return max(drawn) / min(drawn) if min(drawn) > 0 else float("inf")
+
+    low, high = metrics.bootstrap(ratio, len(values), 300)
+    return f"{worst} / {best} {found[worst] / found[best]:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _share(wrong: npt.NDArray[np.bool_]) -> str:
+    """A share with Wilson's interval, which also says something where there are no errors."""
+    low, high = metrics.wilson(int(wrong.sum()), len(wrong))
+    return f"{wrong.mean():.1%} ({low:.1%} to {high:.1%})"
+
+
+def _mean(values: Floats, digits: int) -> str:
+    low, high = metrics.bootstrap(lambda rows: float(values[rows].mean()), len(values))
+    return f"{values.mean():.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def mutual_information(one: npt.NDArray[np.str_], other: npt.NDArray[np.str_]) -> float:
+    """Of two labels [N], in bits, from their counts (plug-in estimate, which errs upwards)."""
+    _, a = np.unique(one, return_inverse=True)
+    _, b = np.unique(other, return_inverse=True)
+    joint = np.zeros((a.max() + 1, b.max() + 1))
+    np.add.at(joint, (a, b), 1 / len(a))
+    apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    seen = joint > 0
+    return float((joint[seen] * np.log2(joint[seen] / apart[seen])).sum())
+
+
+def best_guess(one: npt.NDArray[np.str_], other: npt.NDArray[np.str_]) -> float:
+    """The share that is right if each label `one` is taken to mean its commonest `other`."""
+    right = 0
+    for label in np.unique(one):
+        right += int(np.unique(other[one == label], return_counts=True)[1].max())
+    return right / len(one)
+
+
+def leak_section(people: People, ids: Integers) -> str:
+    """What the group id of a file says of a person."""
+    labels = ids.astype(str)
+    used = len(set(labels.tolist()))
+    generator = np.random.default_rng(0)
+    lines = []
+    for name, values in (("sex", people.sex), ("age band", people.band), ("group", people.group)):
+        shuffled = [generator.permutation(labels) for _ in range(SHUFFLES)]
+        told = mutual_information(labels, values)
+        bits = np.quantile([mutual_information(x, values) for x in shuffled], 0.95)
+        chance = np.quantile([best_guess(x, values) for x in shuffled], 0.95)
+        guess = best_guess(labels, values)
+        lines.append([name, f"{told:.4f}", f"{bits:.4f}", f"{guess:.1%}", f"{chance:.1%}"])
+    said = "one group id, which says nothing" if used == 1 else f"{used} group ids"
+    return "\n\n".join(
+        [
+            "### What the group id gives away",
+            f"The {len(ids)} files have {said}. Information in bits; best guess: the commonest "
+            "value of every id. By chance: the 95 % quantile of the same when ids are shuffled.",
+            table(["", "information", "by chance", "best guess", "by chance"], lines),
+        ]
+    )
+
+
+def drift_section(people: People, before: Embeddings, after: dict[int, Embeddings]) -> str:
+    """How attributes that a probe estimates change; after: embeddings by limit."""
+    probes: dict[str, tuple[Floats, Callable[[Floats], npt.NDArray[np.str_]]]] = {}
+    for name, values in (("sex", people.sex), ("group", people.group)):
+        kinds = np.unique(values)
+        hot = (values[:, None] == kinds).astype(np.float64)
+        probes[name] = hot, lambda told, kinds=kinds: kinds[told.argmax(1)]  # type: ignore[misc]
+    lines = []
+    for limit, embeddings in after.items():
+        first, then = probe(before, embeddings, people.age[:, None])
+        error = float(np.abs(first[:, 0] - people.age).mean())
+        lines.append(
+            [str(limit), "age, years", f"off by {error:.1f}", _mean((then - first)[:, 0], 2), ""]
+        )
+        for name, (hot, decide) in probes.items():
+            first, then = probe(before, embeddings, hot)
+            old, new = decide(first), decide(then)
+            truth = people.sex if name == "sex" else people.group
+            shifts = [
+                f"{kind} {100 * ((new == kind).mean() - (old == kind).mean()):+.1f}"
+                for kind in np.unique(truth)
+            ]
+            cells = [str(limit), name, f"right {(old == truth).mean():.1%}"]
+            lines.append([*cells, ", ".join(shifts) + " points", _share(old != new)])
+    return "\n\n".join(
+        [
+            "### Does the decoded face drift?",
+            "Attributes as a linear probe of the judge's embeddings estimates them (ridge "
+            f"regression, {FOLDS} folds, fitted on originals of other people): decoded less "
+            "original.",
+            table(["bytes", "attribute", "probe, originals", "mean change", "changed"], lines),
+        ]
+    )
+
+
+def probe(before: Embeddings, after: Embeddings, targets: Floats) -> tuple[Floats, Floats]:
+    """Ridge regression of targets [N, K] on embeddings -> estimates before and after, [N, K] each.
+
+    Nobody is estimated by a fit that has seen him.
+    """
+    scale = before.std(0) + 1e-9
+    middle = before.mean(0)
+    x, y = ((e - middle) / scale for e in (before.astype(np.float64), after.astype(np.float64)))
+    order = np.random.default_rng(0).permutation(len(x))
+    first, then = np.zeros_like(targets), np.zeros_like(targets)
+    for rows in np.array_split(order, FOLDS):
+        seen = np.setdiff1d(order, rows)
+        level = targets[seen].mean(0)
+        gram = x[seen].T @ x[seen] + RIDGE * np.eye(x.shape[1])
+        weights = np.linalg.solve(gram, x[seen].T @ (targets[seen] - level))
+        first[rows], then[rows] = x[rows] @ weights + level, y[rows] @ weights + level
+    return first, then

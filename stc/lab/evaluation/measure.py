@@ -1,0 +1,264 @@
+"""The work of an evaluation: faces coded, decoded and judged, a chunk of them at a time.
+
+Nothing is done twice. The files that a codec makes of a chunk are kept, and so is what metrics and
+judges say of them; both under digests of the faces, the codec and the judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import as_completed
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from stc.lab.evaluation import metrics
+from stc.lab.evaluation.cache import Arrays, Cache, digest
+from stc.lab.evaluation.codecs import Coded, FaceCodec, Stc, open_codec
+from stc.lab.evaluation.judges import Judge, open_judge
+from stc.gallery.progress import hidden
+from stc.gallery.workers import available_cores, pool
+
+Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
+
+CHUNK = 64  # faces; what a run that is broken off may lose, by each worker
+ORIGINALS = "originals"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a worker needs to know, whichever faces it gets."""
+
+    judges: tuple[str, ...]  # as on the command line: dlib, or NAME=FILE.onnx
+    limits: tuple[int, ...]  # bytes
+    cache: Path
+    model: str | None = None
+    lpips: Path | None = None
+    bare: bool = False  # STC without header and checksum as well
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One codec's faces at one limit, as measured; [N] each, and [N, D] for every judge.
+
+    Of originals only the embeddings are known.
+    """
+
+    sizes: npt.NDArray[np.int64]
+    failed: npt.NDArray[np.bool_]
+    psnr: npt.NDArray[np.float64]
+    ssim: npt.NDArray[np.float64]
+    lpips: npt.NDArray[np.float64] | None
+    quality: npt.NDArray[np.float64] | None  # what the codec itself says, if it is STC
+    embeddings: dict[str, npt.NDArray[np.float32]]  # by the judge's name
+
+
+def measure(setup: Setup, faces: Faces, codecs: Sequence[str], workers: int | None = None) -> None:
+    """Code, decode and judge all faces by all codecs, and the originals, into the cache.
+
+    workers: processes of one thread each, as many as there are cores if None; 1 works here.
+    """
+    for name in codecs:
+        _codec(
+            name, setup
+        )  # its key holds a digest of the code: as it is now, not when all is done
+    jobs = [
+        (name, faces[start : start + CHUNK])
+        for name in (ORIGINALS, *codecs)
+        for start in range(0, len(faces), CHUNK)
+    ]
+    total = sum(len(chunk) for _, chunk in jobs)
+    with tqdm(total=total, desc="faces, by all codecs", unit="face", disable=hidden()) as bar:
+        for count in _work_through(setup, jobs, workers or available_cores()):
+            bar.update(count)
+
+
+def _work_through(setup: Setup, jobs: Sequence[tuple[str, Faces]], workers: int) -> Iterator[int]:
+    if workers == 1:
+        for name, chunk in jobs:
+            yield measure_chunk(setup, name, chunk)
+        return
+    with pool(workers) as processes:
+        waiting = [processes.submit(measure_chunk, setup, name, chunk) for name, chunk in jobs]
+        try:
+            for job in as_completed(waiting):
+                yield job.result()
+        finally:
+            for job in waiting:
+                job.cancel()
+
+
+def measure_chunk(setup: Setup, name: str, faces: Faces) -> int:
+    """Measure a chunk by one codec, as far as that was not done before; returns its length."""
+    place = digest(faces.tobytes())
+    cache = Cache(setup.cache)
+    if name == ORIGINALS:
+        _embed(cache, setup, faces, cache.read(place, ORIGINALS), (place, ORIGINALS))
+        return len(faces)
+    codec = _codec(name, setup)
+    for limit, coded in _coded(cache, codec, setup.limits, faces, place).items():
+        for variant, row in coded.items():
+            key = _key(place, codec, variant, limit)
+            known = cache.read(*key)
+            wanted = _wanted(setup, codec)
+            if not known.keys() >= wanted:
+                _judge(cache, setup, faces, codec, row, known, key, wanted)
+    return len(faces)
+
+
+def collect(setup: Setup, faces: Faces, name: str, variant: str, limit: int) -> Seen:
+    """What `measure` found out about all faces, by one variant of a codec at one limit."""
+    parts = []
+    cache = Cache(setup.cache)
+    for start in range(0, len(faces), CHUNK):
+        place = digest(faces[start : start + CHUNK].tobytes())
+        codec = None if name == ORIGINALS else _codec(name, setup)
+        key = (place, ORIGINALS) if codec is None else _key(place, codec, variant, limit)
+        parts.append(cache.read(*key))
+    whole = {field: np.concatenate([part[field] for part in parts]) for field in parts[0]}
+    nothing = np.zeros(0)
+    return Seen(
+        sizes=whole.get("sizes", nothing),
+        failed=whole.get("failed", nothing),
+        psnr=whole.get("psnr", nothing),
+        ssim=whole.get("ssim", nothing),
+        lpips=whole.get(_lpips_field(setup)),
+        quality=whole.get("quality"),
+        embeddings={_judge_of(text).name: whole[_judge_of(text).key] for text in setup.judges},
+    )
+
+
+def variants(setup: Setup, name: str) -> tuple[str, ...]:
+    """What the rows of a codec are called."""
+    return _codec(name, setup).variants
+
+
+def files(setup: Setup, faces: Faces, name: str, limit: int) -> list[bytes]:
+    """The files of all faces that `measure` coded, by the first variant of a codec."""
+    codec, cache, found = _codec(name, setup), Cache(setup.cache), []
+    for start in range(0, len(faces), CHUNK):
+        chunk = faces[start : start + CHUNK]
+        coded = _coded(cache, codec, [limit], chunk, digest(chunk.tobytes()))
+        found += [one.data for one in coded[limit][codec.variants[0]]]
+    return found
+
+
+def decoded(setup: Setup, faces: Faces, name: str, limits: Iterable[int]) -> dict[int, Faces]:
+    """Some faces by the first variant of a codec at some limits."""
+    codec = _codec(name, setup)
+    limits = tuple(limits)
+    rows = codec.encode(faces, limits)[codec.variants[0]]
+    return {
+        limit: codec.decode([coded.data for coded in row])
+        for limit, row in zip(limits, rows, strict=True)
+    }
+
+
+def _coded(
+    cache: Cache, codec: FaceCodec, limits: Sequence[int], faces: Faces, place: str
+) -> dict[int, dict[str, list[Coded]]]:
+    """By limit and variant, the files of a chunk. Limits are searched together, and kept apart."""
+    found: dict[int, dict[str, list[Coded]]] = {}
+    for limit in limits:
+        kept = cache.read(place, codec.key, "files", str(limit))
+        if kept.keys() >= set(codec.variants):
+            found[limit] = {v: _unpacked(kept[v], kept[f"{v} rows"]) for v in codec.variants}
+    missing = [limit for limit in limits if limit not in found]
+    if missing:
+        coded = codec.encode(faces, missing)
+        for i, limit in enumerate(missing):
+            found[limit] = {variant: coded[variant][i] for variant in codec.variants}
+            arrays: Arrays = {}
+            for variant, row in found[limit].items():
+                arrays[variant], arrays[f"{variant} rows"] = _packed(row)
+            cache.write(arrays, place, codec.key, "files", str(limit))
+    return found
+
+
+def _packed(row: Sequence[Coded]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    data = np.frombuffer(b"".join(coded.data for coded in row), np.uint8)
+    return data, np.array([(len(coded.data), coded.size, coded.failed) for coded in row])
+
+
+def _unpacked(data: npt.NDArray[Any], rows: npt.NDArray[Any]) -> list[Coded]:
+    found, place, whole = [], 0, data.tobytes()
+    for length, size, failed in rows.tolist():
+        found.append(Coded(whole[place : place + length], size, bool(failed)))
+        place += length
+    return found
+
+
+def _judge(
+    cache: Cache,
+    setup: Setup,
+    faces: Faces,
+    codec: FaceCodec,
+    row: Sequence[Coded],
+    known: Arrays,
+    key: tuple[str, ...],
+    wanted: set[str],
+) -> None:
+    """Measure what is not known yet of a chunk at one limit, and keep it."""
+    pictures = codec.decode([coded.data for coded in row])
+    if "psnr" not in known:
+        known["sizes"] = np.array([coded.size for coded in row])
+        known["failed"] = np.array([coded.failed for coded in row])
+        known["psnr"] = metrics.psnr(faces, pictures)
+        known["ssim"] = metrics.ssim(faces, pictures)
+    if setup.lpips is not None and _lpips_field(setup) not in known:
+        known[_lpips_field(setup)] = metrics.lpips(faces, pictures, setup.lpips)
+    if "quality" in wanted - known.keys() and isinstance(codec, Stc):
+        known["quality"] = codec.qualities(faces, [coded.data for coded in row])
+    _embed(cache, setup, pictures, known, key)
+
+
+def _embed(
+    cache: Cache, setup: Setup, pictures: Faces, known: Arrays, key: tuple[str, ...]
+) -> None:
+    judges = [_judge_of(text) for text in setup.judges]
+    for judge in judges:
+        if judge.key not in known:
+            known[judge.key] = judge.embed(pictures)
+    cache.write(known, *key)
+
+
+def _wanted(setup: Setup, codec: FaceCodec) -> set[str]:
+    """What is to be known of a chunk at one limit."""
+    wanted = {"psnr", *(_judge_of(text).key for text in setup.judges)}
+    if setup.lpips is not None:
+        wanted.add(_lpips_field(setup))
+    if isinstance(codec, Stc):
+        wanted.add("quality")
+    return wanted
+
+
+def _key(place: str, codec: FaceCodec, variant: str, limit: int) -> tuple[str, ...]:
+    return (place, codec.key, variant, str(limit))
+
+
+@lru_cache(maxsize=1)
+def _lpips_digest(weights: Path) -> str:
+    return f"lpips {digest(weights.read_bytes())}"
+
+
+def _lpips_field(setup: Setup) -> str:
+    return "" if setup.lpips is None else _lpips_digest(setup.lpips)
+
+
+@lru_cache(maxsize=8)
+def _open_codec(name: str, model: str | None, bare: bool) -> FaceCodec:
+    return open_codec(name, model, bare)
+
+
+def _codec(name: str, setup: Setup) -> FaceCodec:
+    return _open_codec(name, setup.model, setup.bare)
+
+
+@lru_cache(maxsize=8)
+def _judge_of(text: str) -> Judge:
+    return open_judge(text)

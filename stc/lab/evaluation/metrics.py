@@ -1,0 +1,150 @@
+"""Figures of pictures and of scores: PSNR, SSIM, LPIPS, ROC, TAR at a FAR, and their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
+Floats = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
+
+# Faces at a time: SSIM and LPIPS of more would not fit the processor's cache.
+BATCH = 8
+RESAMPLES = 1000  # of a bootstrap
+INTERVAL = (0.025, 0.975)
+
+
+def psnr(source: Faces, decoded: Faces) -> Floats:
+    """Peak signal-to-noise ratio over the three channels, in dB, [N]; infinite for no error."""
+    error = np.stack(
+        [np.square(a.astype(np.int32) - b).mean() for a, b in zip(source, decoded, strict=True)]
+    )
+    with np.errstate(divide="ignore"):
+        return np.asarray(10 * np.log10(255**2 / error))
+
+
+def ssim(source: Faces, decoded: Faces) -> Floats:
+    """Structural similarity (Wang et al. 2004), mean over the channels, [N].
+
+    By torchmetrics: Gaussian window of 11 px, sigma 1.5.
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    def measure(a: Tensor, b: Tensor) -> Tensor:
+        found = structural_similarity_index_measure(b, a, data_range=255.0, reduction="none")
+        assert isinstance(found, Tensor)  # noqa: S101 - a tuple only where more is asked for
+        return found
+
+    return _by_parts(measure, source, decoded)
+
+
+def lpips(source: Faces, decoded: Faces, weights: Path) -> Floats:
+    """LPIPS v0.1 on AlexNet (Zhang et al. 2018) by the weights of a file, [N]."""
+    network = _lpips(weights)
+    return _by_parts(lambda a, b: network(b / 127.5 - 1, a / 127.5 - 1), source, decoded)
+
+
+@lru_cache(maxsize=1)
+def _lpips(weights: Path) -> Callable[[Tensor, Tensor], Tensor]:
+    from stc.lab.training.networks import Lpips
+
+    return Lpips(weights)
+
+
+@torch.inference_mode()
+def _by_parts(measure: Callable[[Tensor, Tensor], Tensor], source: Faces, decoded: Faces) -> Floats:
+    parts = []
+    for start in range(0, len(source), BATCH):
+        a, b = (
+            torch.from_numpy(np.ascontiguousarray(faces[start : start + BATCH]))
+            .permute(0, 3, 1, 2)
+            .float()
+            for faces in (source, decoded)
+        )
+        parts.append(measure(a, b).double().reshape(-1))
+    return torch.cat(parts).numpy()
+
+
+def cosines(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> Floats:
+    """Cosine of each row [N, D] and its partner -> [N]."""
+    a, b = left.astype(np.float64), right.astype(np.float64)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.asarray((a * b).sum(1) / np.maximum(norms, 1e-12))
+
+
+def distances(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> Floats:
+    """Euclidean distance of each row [N, D] to its partner -> [N]."""
+    return np.asarray(np.linalg.norm(left.astype(np.float64) - right, axis=1))
+
+
+def threshold_at_far(distance: Floats, same: Booleans, far: float) -> float:
+    """The distance below which a share `far` of the different pairs lies.
+
+    Between two impostors the threshold is interpolated linearly (numpy's default quantile).
+    """
+    return float(np.quantile(distance[~same], far))
+
+
+def tar_at_far(distance: Floats, same: Booleans, far: float) -> float:
+    """True acceptance rate: the share of same pairs nearer than `threshold_at_far`."""
+    return float((distance[same] < threshold_at_far(distance, same, far)).mean())
+
+
+def tar_interval(
+    distance: Floats, same: Booleans, far: float, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """95 % interval of `tar_at_far`: same and different pairs are drawn anew, apart (bootstrap)."""
+    generator = np.random.default_rng(0)
+    genuine, impostor = distance[same], distance[~same]
+    found = []
+    for _ in range(resamples):
+        others = generator.choice(impostor, len(impostor))
+        threshold = np.quantile(others, far)
+        found.append((generator.choice(genuine, len(genuine)) < threshold).mean())
+    low, high = np.quantile(found, INTERVAL)
+    return float(low), float(high)
+
+
+def roc(distance: Floats, same: Booleans) -> tuple[Floats, Floats]:
+    """False and true acceptance rates at every threshold, both ascending from 0 to 1, [P + 1]."""
+    hits = same[np.argsort(distance, kind="stable")]
+    accepted = np.concatenate([[0], hits.cumsum()]) / max(1, hits.sum())
+    wrong = np.concatenate([[0], (~hits).cumsum()]) / max(1, (~hits).sum())
+    return wrong, accepted
+
+
+def auc(score: Floats, positive: Booleans) -> float:
+    """Area under the ROC: how often a positive has the higher score; ties count half."""
+    if positive.all() or not positive.any():
+        return float("nan")
+    _, rank, count = np.unique(score, return_inverse=True, return_counts=True)
+    middle = (count.cumsum() - (count - 1) / 2)[rank]
+    ones = int(positive.sum())
+    above = middle[positive].sum() - ones * (ones + 1) / 2
+    return float(above / (ones * (len(score) - ones)))
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    z, share = 1.96, hits / count
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
+
+
+def bootstrap(
+    figure: Callable[[npt.NDArray[np.int64]], float], count: int, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """95 % interval of a figure of rows, drawn anew with replacement from `count` of them."""
+    generator = np.random.default_rng(0)
+    found = [figure(generator.integers(0, count, count)) for _ in range(resamples)]
+    # Without interpolation, which infinite ratios would not survive.
+    low, high = np.nanquantile(found, INTERVAL, method="inverted_cdf")
+    return float(low), float(high)

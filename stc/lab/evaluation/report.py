@@ -1,0 +1,146 @@
+"""The report: tables in Markdown, from rows that stand in results.csv as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stc.lab.evaluation.results import Row
+from stc.lab.evaluation.rivals import NAMES as RIVAL_NAMES
+
+# The bars that the project has set itself: bytes -> share of LFW pairs right by dlib, both sides.
+BARS = {192: 0.97, 96: 0.93}
+LEGEND = """Both sides: both pictures of a pair were compressed; probe only: one of them. ± is one
+standard error over pairs, brackets are 95 % intervals (bootstrap over pairs). TAR is of both sides.
+Cosine: of the judge's embeddings before and after. Header and checksum count."""
+
+RIVALS = """Pairs right, both sides compressed. Every rival is at its best for every face: side,
+grey or colour and quality with the least squared error that fit. `bare`: less the header bytes that
+a fixed container would not repeat. Too large: no setting fits, the smallest file was taken."""
+
+TWICE_UP_TO = 256  # bytes, up to which STC should beat rivals of twice the size
+
+
+def percent(mean: float, error: float) -> str:
+    return f"{mean:.1%} ± {error:.1%}"
+
+
+def within(value: float, low: float, high: float) -> str:
+    return f"{value:.1%} ({low:.1%} to {high:.1%})"
+
+
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Cells as a Markdown table."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def survival_table(rows: Sequence[Row], protocol: str, judge: str) -> str:
+    """What STC keeps at every size: the table of the README."""
+    own = [
+        row
+        for row in rows
+        if (row.protocol, row.judge) == (protocol, judge) and row.codec in ("stc", "originals")
+    ]
+    limits = list(dict.fromkeys(row.bytes_limit for row in own if row.bytes_limit is not None))
+    head = ["bytes, at most", "mean", "PSNR, dB", "SSIM", "LPIPS"]
+    head += [f"{judge}: both sides", "probe only", "cosine", "TAR at FAR 1 %", "at 0.1 %"]
+    lines = []
+    for limit in [*limits, None]:
+        here = [row for row in own if row.bytes_limit == limit]
+        both, probe = here[0], here[-1]
+        cells = ["originals" if limit is None else str(limit)]
+        for value, digits in ((both.bytes_mean, 1), (both.psnr, 2), (both.ssim, 3)):
+            cells.append("" if value is None else f"{value:.{digits}f}")
+        cells.append("" if both.lpips is None else f"{both.lpips:.3f}")
+        cells += [percent(row.accuracy, row.stderr) for row in (both, probe)]
+        cells.append(f"{both.identity_cosine:.3f}")
+        cells.append(within(both.tar_far_1e2, both.tar_far_1e2_low, both.tar_far_1e2_high))
+        cells.append(within(both.tar_far_1e3, both.tar_far_1e3_low, both.tar_far_1e3_high))
+        lines.append(cells)
+    return table(head, lines)
+
+
+def rivals_table(rows: Sequence[Row], protocol: str, judge: str) -> str:
+    """Accuracy of every codec at every limit, both sides; failed faces in brackets."""
+    own = _both(rows, protocol, judge)
+    limits = sorted({row.bytes_limit for row in own if row.bytes_limit is not None})
+    lines = []
+    for codec in dict.fromkeys(row.codec for row in own if row.bytes_limit is not None):
+        cells = [codec]
+        for limit in limits:
+            row = next(r for r in own if (r.codec, r.bytes_limit) == (codec, limit))
+            note = f" ({row.failed:.0%} too large, mean {row.bytes_mean:.0f})" if row.failed else ""
+            cells.append(f"{row.accuracy:.1%}{note}")
+        lines.append(cells)
+    return table(["codec", *(f"{limit} bytes" for limit in limits)], lines)
+
+
+def twice_table(rows: Sequence[Row], protocol: str, judge: str) -> str:
+    """STC against the best rival at twice the bytes, with headers counted and without."""
+    own = _both(rows, protocol, judge)
+    lines = []
+    for row in (r for r in own if r.codec == "stc" and r.bytes_limit is not None):
+        limit = row.bytes_limit or 0
+        if limit > TWICE_UP_TO:
+            continue
+        cells = [str(limit), percent(row.accuracy, row.stderr)]
+        for wanted in (_whole, _bare):
+            others = [r for r in own if wanted(r.codec) and r.bytes_limit == 2 * limit]
+            if not others:
+                cells += ["", ""]
+                continue
+            best = max(others, key=lambda r: r.accuracy)
+            gain = 100 * (row.accuracy - best.accuracy)
+            cells += [f"{best.codec} {percent(best.accuracy, best.stderr)}", f"{gain:+.1f}"]
+        lines.append(cells)
+    head = ["bytes", "stc", "best rival at twice the bytes", "points", "without its headers"]
+    return table([*head, "points"], lines) if lines else ""
+
+
+def bars_table(rows: Sequence[Row], protocol: str) -> str:
+    """The project's bars against what was measured; empty if none of them was."""
+    lines = []
+    for limit, bar in BARS.items():
+        for row in _both(rows, protocol, "dlib"):
+            if (row.codec, row.bytes_limit) == ("stc", limit):
+                away = 100 * (row.accuracy - bar)
+                cells = [str(limit), f"{bar:.0%}", percent(row.accuracy, row.stderr)]
+                lines.append([*cells, f"{away:+.1f} points"])
+    return table(["bytes", "bar", "dlib, both sides", "distance"], lines) if lines else ""
+
+
+def compose(
+    rows: Sequence[Row], about: str, pictures: Sequence[tuple[str, str]], extra: Sequence[str]
+) -> str:
+    """The whole page. pictures: what each shows, and its file; extra: sections of other modules."""
+    parts = ["# What survives, at how many bytes, for whom, against whom", about]
+    for protocol in dict.fromkeys(row.protocol for row in rows):
+        own = [row for row in rows if row.protocol == protocol]
+        parts += [f"## {protocol}, {own[0].pairs} pairs", LEGEND]
+        parts += [survival_table(own, protocol, judge) for judge in _judges(own)]
+        if bars := bars_table(rows, protocol):
+            parts += ["### Against the bars", bars]
+        if len({row.codec for row in own}) > 2:
+            for judge in _judges(own):
+                parts += [f"### Against rivals, by {judge}", RIVALS]
+                parts += [rivals_table(own, protocol, judge), twice_table(own, protocol, judge)]
+    parts += [f"![{what}]({file})" for what, file in pictures]
+    return "\n\n".join(part for part in [*parts, *extra] if part) + "\n"
+
+
+def _judges(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.judge for row in rows))
+
+
+def _both(rows: Sequence[Row], protocol: str, judge: str) -> list[Row]:
+    return [r for r in rows if (r.protocol, r.judge, r.sides) == (protocol, judge, "both")]
+
+
+def _whole(codec: str) -> bool:
+    """Whether this is the row of a rival with its headers."""
+    return codec in RIVAL_NAMES
+
+
+def _bare(codec: str) -> bool:
+    """Whether this is the row of a rival without them."""
+    return codec.removesuffix(" bare") in RIVAL_NAMES and codec not in RIVAL_NAMES

@@ -1,0 +1,38 @@
+"""What everybody has: still-picture formats, each searched for its best at a limit of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PIL import Image
+
+from stc.errors import StcError
+from stc.lab.evaluation.codecs import FaceCodec
+from stc.lab.evaluation.rivals.avif import Avif
+from stc.lab.evaluation.rivals.jpeg import Jpeg
+from stc.lab.evaluation.rivals.jpeg2000 import Jpeg2000
+from stc.lab.evaluation.rivals.jxl import Jxl
+from stc.lab.evaluation.rivals.search import Format, Searched
+from stc.lab.evaluation.rivals.webp import Webp
+from stc.lab.evaluation.rivals.webp48 import Webp48
+
+FORMATS: dict[str, Callable[[], Format]] = {
+    kind.name: kind for kind in (Jpeg, Jpeg2000, Webp, Avif, Jxl)
+}
+NAMES = (*FORMATS, Webp48.name)
+
+
+def open_rival(name: str) -> FaceCodec:
+    """A rival by its name. Raises StcError if there is none, or its library is not installed."""
+    if name == Webp48.name:
+        return Webp48()
+    if name not in FORMATS:
+        raise StcError(f"no rival {name!r}: there are {', '.join(NAMES)}")
+    form = FORMATS[name]()
+    Image.init()
+    if name.upper() not in Image.SAVE:
+        raise StcError(f"this Pillow cannot write {name}: pip install 'stc[evaluation]'")
+    return Searched(form)
+
+
+__all__ = ["FORMATS", "NAMES", "open_rival"]

@@ -1,0 +1,213 @@
+"""`stc evaluate`, whole: read, measure, and write what was found."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from stc import __version__
+from stc.errors import StcError
+from stc.lab.evaluation import failures, fairness, metrics, plots
+from stc.lab.evaluation.judges import open_judge
+from stc.lab.evaluation.measure import (
+    ORIGINALS,
+    Seen,
+    Setup,
+    collect,
+    decoded,
+    files,
+    measure,
+)
+from stc.lab.evaluation.pictures import read_faces
+from stc.lab.evaluation.protocols import Protocol, read_protocols
+from stc.lab.evaluation.report import compose
+from stc.lab.evaluation.results import Curve, Row, as_csv, gather
+
+FAR = 1e-3  # at which the thresholds for mated pairs are set
+CHECKED = 192  # bytes, near which failures are looked at
+LOOKED_AT = (96, 192)  # bytes, near which groups are compared
+SHOWN = 8  # faces of a sheet
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user wants to know."""
+
+    pairs: tuple[Path, ...]
+    images: Path | None
+    judges: tuple[str, ...]
+    limits: tuple[int, ...]
+    output: Path
+    rivals: tuple[str, ...] = ()
+    trained: tuple[str, ...] = ()  # NAME=RUN or NAME=RUN,BASE
+    limit: int | None = None  # pairs of each protocol
+    lpips: Path | None = None
+    model: str | None = None
+    workers: int | None = None
+    groups: Path | None = None
+    group_images: Path | None = None
+    show_faces: bool = False
+    docs: Path | None = None
+    command: str = ""
+
+
+def evaluate(request: Request) -> list[Row]:
+    """Measure what is asked for, and write results.csv, plots and report.md into the output folder.
+
+    What an earlier run of the same folder measured is not measured again. Raises StcError.
+    """
+    for text in request.judges:
+        open_judge(text)  # what is wrong with one should be known before hours of work
+    setup = Setup(
+        judges=request.judges,
+        limits=tuple(sorted(request.limits)),
+        cache=request.output / "cache",
+        model=request.model,
+        lpips=request.lpips,
+        bare=bool(request.rivals),
+    )
+    protocols = [
+        protocol
+        for path in request.pairs
+        for protocol in read_protocols(path, request.images, request.limit)
+    ]
+    codecs = ("stc", *request.trained, *request.rivals)
+    rows: list[Row] = []
+    curves: list[Curve] = []
+    for protocol in protocols:
+        measure(setup, protocol.faces, codecs, request.workers)
+        own, drawn = gather(protocol, setup, codecs)
+        rows, curves = rows + own, curves + drawn
+    extra = [_failures(setup, protocols[0])]
+    if request.groups is not None:
+        extra.append(_fairness(request, setup, protocols[0]))
+    _write(request, rows, curves, extra)
+    if request.show_faces:
+        _show(request.output / "faces.png", setup, protocols[0], codecs)
+    return rows
+
+
+def _write(
+    request: Request, rows: Sequence[Row], curves: Sequence[Curve], extra: Sequence[str]
+) -> None:
+    (request.output / "results.csv").write_text(as_csv(rows))
+    pages = [(request.output / "report.md", "")]
+    if request.docs is not None:
+        pages.append((request.docs, f"{request.docs.stem}_"))
+    for page, prefix in pages:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        pictures = [
+            ("Accuracy over bytes", f"{prefix}rate_accuracy.png"),
+            ("ROC, both sides", f"{prefix}roc.png"),
+        ]
+        plots.rate_accuracy(rows, page.parent / pictures[0][1])
+        plots.roc(curves, page.parent / pictures[1][1])
+        page.write_text(compose(rows, _about(request), pictures, extra))
+
+
+def _about(request: Request) -> str:
+    """How the page was made."""
+    from stc.codec.model_file import open_model
+
+    model = open_model(request.model)
+    judges = [open_judge(text) for text in request.judges]
+    named = [f"{judge.name} ({judge.note})" if judge.note else judge.name for judge in judges]
+    return (
+        f"Made by STC {__version__} with {model.name} (fingerprint {model.fingerprint[:4]}):\n\n"
+        f"    {request.command}\n\n"
+        f"Judges: {', '.join(named)}.\n\n"
+        "Columns, protocols and how rivals are searched: docs/evaluation.md of the source."
+    )
+
+
+def _failures(setup: Setup, protocol: Protocol) -> str:
+    """The worst faces of a protocol by the first judge, and the self-check."""
+    limit = min(setup.limits, key=lambda size: abs(size - CHECKED))
+    plain = collect(setup, protocol.faces, ORIGINALS, ORIGINALS, 0)
+    seen = collect(setup, protocol.faces, "stc", "stc", limit)
+    judge = next(iter(seen.embeddings))
+    cosine = metrics.cosines(plain.embeddings[judge], seen.embeddings[judge])
+    predictors = {"PSNR": seen.psnr}
+    if seen.quality is not None:
+        predictors = {"identity kept, as `stc encode` prints it": seen.quality, **predictors}
+    found = failures.examine(protocol.faces, cosine, predictors)
+    qualities = {}
+    for size in setup.limits:
+        kept = collect(setup, protocol.faces, "stc", "stc", size).quality
+        if kept is not None:
+            qualities[size] = kept
+    return "\n\n".join([failures.section(found, judge, limit), failures.qualities(qualities)])
+
+
+def _fairness(request: Request, setup: Setup, protocol: Protocol) -> str:
+    """Tables by sex, age and group, by the first judge."""
+    if request.groups is None or request.group_images is None:
+        raise StcError("--groups FILE.tsv needs --group-images, a folder or tar file")
+    people = fairness.read_people(request.groups)
+    faces = read_faces(request.group_images, people.names)
+    mirrored = np.ascontiguousarray(faces[:, :, ::-1])
+    limits = {min(setup.limits, key=lambda size: abs(size - wanted)) for wanted in LOOKED_AT}
+    own = replace(setup, limits=tuple(sorted(limits)))
+    measure(own, faces, ["stc"], request.workers)
+    measure(own, mirrored, ["stc"], request.workers)
+    before = collect(own, faces, ORIGINALS, ORIGINALS, 0).embeddings
+    judge = next(iter(before))
+    turned = collect(own, mirrored, ORIGINALS, ORIGINALS, 0).embeddings[judge]
+    plain = collect(setup, protocol.faces, ORIGINALS, ORIGINALS, 0)
+    served, after = [], {}
+    for limit in own.limits:
+        seen = collect(own, faces, "stc", "stc", limit)
+        other = collect(own, mirrored, "stc", "stc", limit)
+        paired = collect(setup, protocol.faces, "stc", "stc", limit)
+        after[limit] = seen.embeddings[judge]
+        served.append(
+            fairness.Served(
+                limit,
+                both=metrics.distances(after[limit], other.embeddings[judge])
+                / _threshold(protocol, paired, paired, judge),
+                probe=metrics.distances(after[limit], turned)
+                / _threshold(protocol, plain, paired, judge),
+                cosine=metrics.cosines(before[judge], after[limit]),
+                psnr=seen.psnr,
+            )
+        )
+    return "\n\n".join(
+        [
+            fairness.groups_section(people, served, judge),
+            fairness.leak_section(people, _group_ids(own, faces)),
+            fairness.drift_section(people, before[judge], after),
+        ]
+    )
+
+
+def _threshold(protocol: Protocol, left: Seen, right: Seen, judge: str) -> float:
+    """The distance at which 0.1 % of a protocol's different pairs pass, coded alike."""
+    first, second = protocol.pairs.places
+    distance = metrics.distances(left.embeddings[judge][first], right.embeddings[judge][second])
+    return metrics.threshold_at_far(distance, protocol.pairs.same, FAR)
+
+
+def _group_ids(setup: Setup, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """The group that each face's file names."""
+    from stc.codec.info import info
+
+    coded = files(setup, faces, "stc", setup.limits[-1])
+    return np.array([info(data, model=setup.model).group or 0 for data in coded])
+
+
+def _show(path: Path, setup: Setup, protocol: Protocol, codecs: Sequence[str]) -> None:
+    """A sheet of faces, spread over the protocol, by every codec at every limit."""
+    chosen = np.linspace(0, len(protocol.faces) - 1, min(SHOWN, len(protocol.faces))).astype(int)
+    faces = protocol.faces[chosen]
+    rows = [(ORIGINALS, faces)]
+    for name in codecs:
+        for limit, pictures in decoded(setup, faces, name, setup.limits).items():
+            rows.append((f"{name.partition('=')[0]}, {limit} bytes", pictures))
+    plots.face_sheet(rows, path)

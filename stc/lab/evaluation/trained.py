@@ -1,0 +1,106 @@
+"""A tokeniser that `stc train` or the ablation left in a folder, as a codec among the others.
+
+This is how codebooks are compared at equal training: one global codebook against STC's, say.
+Indices are packed plainly, T log2 K + log2 G bits, so the size is fixed; at smaller limits a face
+counts as failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stc.errors import DataError
+from stc.lab.evaluation.codecs import BATCH, Coded, Faces
+from stc.lab.training.config import TokenizerRun, parse
+from stc.lab.training.stages import load_system
+
+
+class Trained:
+    """A finished run, called `name` in the results.
+
+    text: NAME=RUN, or NAME=RUN,BASE where BASE is the run whose base tokeniser it shares.
+    Raises DataError if RUN is no run of a tokeniser, StcError if it is not finished.
+    """
+
+    def __init__(self, text: str) -> None:
+        name, _, places = text.partition("=")
+        folders = [Path(place) for place in places.split(",")]
+        config = read_config(folders[0])
+        self.variants = (name,)
+        self._system = load_system(config, folders[0], *folders[1:])
+        self._tokens = self._system.tokenizer.tokens
+        self._codewords = config.arrangement.codewords
+        self._groups = config.arrangement.groups
+        self.size = math.ceil(config.arrangement.bits(self._tokens) / 8)
+        digest = hashlib.sha256()
+        for folder in folders:
+            for path in sorted(folder.glob("*.pt")):
+                digest.update(path.read_bytes())
+        self.key = f"trained-{digest.hexdigest()[:16]}"
+
+    def encode(self, faces: Faces, limits: Sequence[int]) -> dict[str, list[list[Coded]]]:
+        """The same files for every limit."""
+        files: list[bytes] = []
+        for start in range(0, len(faces), BATCH):
+            part = np.ascontiguousarray(faces[start : start + BATCH])
+            rgb = torch.from_numpy(part).permute(0, 3, 1, 2).float() / 255
+            groups, indices = self._system.encode(rgb)
+            rows = zip(groups.tolist(), indices.tolist(), strict=True)
+            files += [self._packed(group, own) for group, own in rows]
+        return {
+            self.variants[0]: [
+                [Coded(data, self.size, failed=self.size > limit) for data in files]
+                for limit in limits
+            ]
+        }
+
+    def decode(self, files: Sequence[bytes]) -> Faces:
+        parts: list[npt.NDArray[np.uint8]] = []
+        for start in range(0, len(files), BATCH):
+            rows = [self._unpacked(data) for data in files[start : start + BATCH]]
+            groups = torch.tensor([group for group, _ in rows])
+            indices = torch.tensor([own for _, own in rows])
+            rgb = self._system.decode(groups, indices).permute(0, 2, 3, 1)
+            parts.append((rgb * 255).round().byte().contiguous().numpy())
+        return np.concatenate(parts)
+
+    def _packed(self, group: int, indices: Sequence[int]) -> bytes:
+        """One number in mixed radix: the group, then every token."""
+        number = group
+        for index in indices:
+            number = number * self._codewords + index
+        return number.to_bytes(self.size, "big")
+
+    def _unpacked(self, data: bytes) -> tuple[int, list[int]]:
+        number, indices = int.from_bytes(data, "big"), []
+        for _ in range(self._tokens):
+            number, index = divmod(number, self._codewords)
+            indices.append(index)
+        return number, indices[::-1]
+
+
+def read_config(folder: Path) -> TokenizerRun:
+    """The configuration that a run's folder belongs to. Raises DataError."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise DataError(f"{folder} is no folder of a run: it has no config.json")
+    config = parse(_without_none(json.loads(path.read_text())), str(path))
+    if not isinstance(config, TokenizerRun):
+        raise DataError(f"{folder}: a run of family levels is exported, and measured by --model")
+    return config
+
+
+def _without_none(values: Any) -> Any:
+    """What JSON calls null is a key that a configuration leaves out."""
+    if not isinstance(values, dict):
+        return values
+    return {key: _without_none(value) for key, value in values.items() if value is not None}

@@ -1,0 +1,16 @@
+"""Base tokenisers: image -> latents [B, T, D] -> image; what is quantised is `quantiser.py`'s."""
+
+from stc.lab.tokenizers.base import BaseTokenizer
+from stc.lab.tokenizers.grid import GridConfig, GridTokenizer
+from stc.lab.tokenizers.patches import PatchConfig, PatchTokenizer
+from stc.lab.tokenizers.sequence import SequenceConfig, SequenceTokenizer
+
+__all__ = [
+    "BaseTokenizer",
+    "GridConfig",
+    "GridTokenizer",
+    "PatchConfig",
+    "PatchTokenizer",
+    "SequenceConfig",
+    "SequenceTokenizer",
+]

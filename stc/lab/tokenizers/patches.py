@@ -1,0 +1,90 @@
+"""The linear tokeniser: one token for every patch of the planes, its principal components.
+
+Nothing in it is trained but the decoder that draws: analysis and synthesis are one basis, the same
+for all patches, and nearly lossless. What a picture loses it loses to the quantiser, which makes
+this the family in which arrangements of codebooks are told apart best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's usual name
+from torch import Tensor, nn
+
+from stc.codec.torch.canvas import CANVAS, CHROMA, LUMA, PLANES, split_planes, to_planes
+from stc.codec.torch.decoder import Decoder
+from stc.codec.torch.tokenizer import plane_weight
+
+SPENT = 0.25  # what the decoder is told was spent: the quality that small files of levels have
+
+
+@dataclass(frozen=True)
+class PatchConfig:
+    """Shape of a patch tokeniser: cells along each side of the grid, components of each.
+
+    Raises ValueError for numbers that do not fit each other.
+    """
+
+    cells: int = 8
+    dimensions: int = 24
+    widths: tuple[int, int, int, int] = (256, 160, 80, 48)  # of the decoder
+
+    def __post_init__(self) -> None:
+        if self.cells < 1 or CHROMA % self.cells:
+            raise ValueError(f"cells must divide {CHROMA}, not be {self.cells}")
+        if not 1 <= self.dimensions <= self.samples:
+            raise ValueError(
+                f"dimensions must be 1 to {self.samples}, the samples of a cell, "
+                f"not {self.dimensions}"
+            )
+
+    @property
+    def samples(self) -> int:
+        """P, numbers of luma and chroma in a cell."""
+        return PLANES // self.cells**2
+
+
+class PatchTokenizer(nn.Module):
+    """RGB <-> principal components of patches; a `BaseTokenizer`."""
+
+    mean: Tensor  # [P] of a weighted patch
+    basis: Tensor  # [P, D], orthonormal
+    weight: Tensor  # [6144]
+
+    def __init__(self, config: PatchConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = PatchConfig() if config is None else config
+        self.size, self.tokens, self.dimensions = CANVAS, config.cells**2, config.dimensions
+        self.register_buffer("mean", torch.zeros(config.samples))
+        self.register_buffer("basis", torch.eye(config.samples, config.dimensions))
+        self.register_buffer("weight", plane_weight(), persistent=False)
+        self.decoder = Decoder(config.widths)
+
+    def patches(self, planes: Tensor) -> Tensor:
+        """Planes [B, 6144] -> weighted patches [B, T, P]."""
+        luma, chroma = split_planes(planes * self.weight)
+        cells = self.config.cells
+        parts = [F.pixel_unshuffle(luma, LUMA // cells), F.pixel_unshuffle(chroma, CHROMA // cells)]
+        return torch.cat(parts, 1).flatten(2).transpose(1, 2)
+
+    def planes(self, patches: Tensor) -> Tensor:
+        """Weighted patches [B, T, P] -> planes [B, 6144], the inverse of `patches`."""
+        cells = self.config.cells
+        grid = patches.transpose(1, 2).unflatten(2, (cells, cells))
+        luma, chroma = grid.split([(LUMA // cells) ** 2, 2 * (CHROMA // cells) ** 2], 1)
+        luma = F.pixel_shuffle(luma, LUMA // cells).flatten(1)
+        chroma = F.pixel_shuffle(chroma, CHROMA // cells).flatten(1)
+        return torch.cat([luma, chroma], 1) / self.weight
+
+    def analyse(self, rgb: Tensor) -> Tensor:
+        """RGB in [0, 1] [B, 3, 128, 128] -> latents [B, T, D]."""
+        with torch.autocast(rgb.device.type, enabled=False):  # bf16 would be an error of its own
+            return (self.patches(to_planes(rgb.float())) - self.mean) @ self.basis
+
+    def synthesise(self, latents: Tensor) -> Tensor:
+        """Latents [B, T, D] -> RGB [B, 3, 128, 128], not clamped."""
+        with torch.autocast(latents.device.type, enabled=False):
+            planes = self.planes(latents.float() @ self.basis.T + self.mean)
+        return self.decoder(planes, planes.new_full((len(planes),), SPENT))  # type: ignore[no-any-return]

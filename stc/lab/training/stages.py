@@ -1,0 +1,190 @@
+"""A run of a base tokeniser from the first stage to the last.
+
+    base      encoder, decoder and one codebook: in place of the paper's published tokeniser;
+              of patches, components and k-means
+    shared    G codebooks for all tokens, and the router, on frozen latents
+    specific  every token's own copy of them, and the router
+    decoder   the decoder alone, against pictures
+    joint     everything at once and slowly; only if the configuration gives it steps
+
+The three in the middle are those of STSCQ (arXiv 2510.22943, section 3).
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stc.errors import StcError
+from stc.lab.training.base_stage import BaseTraining
+from stc.lab.training.codebooks import CodebookTraining
+from stc.lab.training.config import PatchFit, TokenizerRun
+from stc.lab.training.data import load_faces, repeats
+from stc.lab.training.latents import Latents, latents_of
+from stc.lab.training.launch import launcher
+from stc.lab.training.loop import Stage, run_stage
+from stc.lab.training.networks import Lpips, Recogniser
+from stc.lab.training.objective import Objective
+from stc.lab.training.patch_stage import PatchTraining
+from stc.lab.training.pictures import Pictures
+from stc.lab.training.run import RunFolder, as_json
+from stc.lab.training.system import System
+from stc.lab.training.tuning import DecoderTraining, JointTraining
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a run's data and judges are; networks are read when they are first needed."""
+
+    data: Path  # a folder of tar files, or the array that an earlier run made of one
+    recogniser_file: Path | None = None
+    lpips_file: Path | None = None
+
+    def faces(self, cache: Path) -> npt.NDArray[np.uint8]:
+        """uint8 [N, 128, 128, 4], memory-mapped. Raises StcError for data that does not fit."""
+        try:
+            if self.data.suffix == ".npy":
+                faces: npt.NDArray[np.uint8] = np.load(self.data, mmap_mode="r")
+            else:
+                faces = load_faces(self.data, cache)
+        except (ValueError, tarfile.TarError) as error:
+            raise StcError(f"{self.data}: {error}") from error
+        if faces.ndim != 4 or faces.shape[1:] != (128, 128, 4) or len(faces) < 2:
+            raise StcError(f"{self.data}: faces must be [N, 128, 128, 4], not {faces.shape}")
+        return faces
+
+    def repeats(self, often: Mapping[str, int], number: int) -> npt.NDArray[np.int64]:
+        """How often an epoch shows each of the `number` faces [N], by the tar file it is from.
+
+        Raises StcError if the data does not tell, or holds no such tar file.
+        """
+        if not often:
+            return np.ones(number, np.int64)
+        if not self.data.is_dir():
+            raise StcError(f"--data must be the folder of tar files, to find {min(often)}.tar")
+        try:
+            return repeats(self.data, often)
+        except ValueError as error:
+            raise StcError(str(error)) from error
+
+    @cached_property
+    def recogniser(self) -> Recogniser | None:
+        return None if self.recogniser_file is None else Recogniser(_there(self.recogniser_file))
+
+    @cached_property
+    def lpips(self) -> Lpips | None:
+        return None if self.lpips_file is None else Lpips(_there(self.lpips_file))
+
+
+def train(
+    config: TokenizerRun,
+    sources: Sources,
+    path: Path,
+    *,
+    only: str | None = None,
+    base: Path | None = None,
+) -> System:
+    """Run all stages, or only one, in the folder `path`; those that are finished are passed over.
+
+    base: the folder of another run, whose base tokeniser this one shares.
+    Raises StcError; KeyboardInterrupt after an interruption, with the work so far kept.
+    """
+    if only is not None and only not in config.stages:
+        raise StcError(f"no stage {only!r} in this run: there are {', '.join(config.stages)}")
+    folder = RunFolder(path, config)
+    home = folder if base is None else _shared_base(base, config)
+    accelerator = launcher(config.precision)
+    if accelerator.is_main_process:
+        sources.faces(home.path / "faces.npy")
+    accelerator.wait_for_everyone()
+    pictures = Pictures.split(sources.faces(home.path / "faces.npy"), config.held_out)
+    torch.manual_seed(config.seed)
+    system = System(config)
+    todo = config.stages if only is None else (only,)
+    if only is not None:
+        system.load_stages(folder, home, only)
+    for name in todo:
+        if name == "base" and home is not folder:
+            system.get_submodule("tokenizer").load_state_dict(home.weights("base")["tokenizer"])
+            system.quantizer.load_state_dict(home.weights("base")["quantizer"])
+            continue
+        stage = _stage(name, system, pictures, sources, home, accelerator)
+        run_stage(stage, folder, accelerator, config.seed)
+        accelerator.free_memory()
+    return system.eval().requires_grad_(False)
+
+
+def load_system(config: TokenizerRun, path: Path, base: Path | None = None) -> System:
+    """The system that a finished run left. Raises StcError if it is not finished."""
+    folder = RunFolder(path, config)
+    system = System(config)
+    system.load_stages(folder, folder if base is None else _shared_base(base, config), "")
+    return system.eval().requires_grad_(False)
+
+
+def _stage(
+    name: str,
+    system: System,
+    pictures: Pictures,
+    sources: Sources,
+    home: RunFolder,
+    accelerator: Accelerator,
+) -> Stage:
+    config = system.config
+    if name in ("shared", "specific"):
+        plan = config.shared if name == "shared" else config.specific
+        latents = _latents(system, pictures, home, accelerator)
+        return CodebookTraining(name, system, pictures, latents, plan, accelerator)
+    judges = (sources.recogniser, sources.lpips, accelerator)
+    if name == "base":
+        if isinstance(config.base, PatchFit):
+            return PatchTraining(system, pictures, config.base, accelerator)
+        objective = Objective(config.base, *judges)
+        return BaseTraining(system, pictures, config.base, objective, accelerator)
+    if name == "joint":
+        objective = Objective(config.joint, *judges)
+        return JointTraining(system, pictures, config.joint, objective, accelerator)
+    latents = _latents(system, pictures, home, accelerator)
+    objective = Objective(config.decoder, *judges)
+    own = (system, pictures, config.decoder, objective, accelerator)
+    return DecoderTraining(*own, latents=latents)
+
+
+def _latents(
+    system: System, pictures: Pictures, home: RunFolder, accelerator: Accelerator
+) -> Latents:
+    system.to(accelerator.device)
+    return latents_of(system, pictures.faces, home.path / "latents.npy", accelerator)
+
+
+def _shared_base(path: Path, config: TokenizerRun) -> RunFolder:
+    """The folder of another run, if its base tokeniser is the one that this run would train."""
+    kept = path / "config.json"
+    if not kept.exists():
+        raise StcError(f"{path} is no folder of a run: it has no config.json")
+    found, wanted = json.loads(kept.read_text()), as_json(config)
+    for values in (found, wanted):
+        values.get("base", {}).pop("steps", None)
+        values["codewords"] = values.get("arrangement", {}).get("codewords")
+    for key in ("family", "tokenizer", "codewords", "base", "held_out"):
+        if found.get(key) != wanted[key]:
+            raise StcError(f"the base tokeniser of {path} is another: its {key} differs")
+    return RunFolder.existing(path)
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise StcError(f"{path}: no such file")
+    return path

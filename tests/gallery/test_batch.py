@@ -1,0 +1,115 @@
+"""Rows in, rows out, whatever is in them."""
+
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stc
+from stc.gallery.batch import Encoder
+
+ASTRONAUT = "tests/assets/astronaut.png"
+
+
+@pytest.fixture(scope="module")
+def canvas():
+    """Any 128x128 pixels: aligned by decree."""
+    with Image.open(ASTRONAUT) as picture:
+        return np.asarray(picture.convert("RGB").resize((128, 128)))
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    with open(ASTRONAUT, "rb") as file:
+        return file.read()
+
+
+def test_every_row_has_a_file_or_an_error(astronaut):
+    green = np.zeros((200, 200, 3), np.uint8) + np.array([0, 128, 0], np.uint8)
+    pictures = [astronaut, green, b"garbage", "missing.png", astronaut[:9000], ASTRONAUT, None]
+    images = np.empty(len(pictures), object)
+    images[:] = pictures
+    found = Encoder()({"image": images, "id": np.arange(7)})
+    assert list(found) == ["id", "stc", "bytes", "quality", "error", "message"]
+    assert found["id"].tolist() == list(range(7))
+    errors = ["", "NoFaceError", "ImageError", "FileNotFoundError", "ImageError", ""]
+    assert found["error"].tolist()[:6] == errors
+    assert found["error"][6] != ""
+    assert "no face found" in found["message"][1]
+    for data, size, quality, error in zip(
+        found["stc"], found["bytes"], found["quality"], found["error"], strict=True
+    ):
+        assert size == len(data)
+        assert np.isnan(quality) == (data == b"") == (error != "")
+        if data:
+            assert size <= 192
+            assert 0.9 < quality < 1
+            assert stc.decode(data).size == (128, 128)
+    assert found["stc"][0] == found["stc"][5]
+
+
+def test_arrays_as_ray_hands_them_on(canvas):
+    grey = canvas.mean(2).astype(np.uint8)
+    clear = np.dstack([canvas, np.full((128, 128), 255, np.uint8)])
+    encoder = Encoder(align="never", max_bytes=96)
+    whole = encoder({"image": np.stack([canvas, canvas])})
+    assert whole["error"].tolist() == ["", ""]
+    pictures = [canvas, grey, grey[..., None], clear, canvas.astype(float), canvas[None]]
+    rows = encoder.encode(pictures)
+    assert [row.error for row in rows] == ["", "", "", "", "ValueError", "ValueError"]
+    assert rows[1] == rows[2]
+    assert [np.isnan(row.quality) for row in rows] == [False] * 4 + [True] * 2
+
+
+def test_a_batch_says_what_one_face_alone_says(canvas):
+    codec = stc.Codec()
+    turned = np.ascontiguousarray(canvas[:, ::-1])
+    files = codec.encode_canvases(np.stack([canvas, turned]))
+    rows = Encoder(align="never").encode([canvas, turned])
+    for row, data, source in zip(rows, files, [canvas, turned], strict=True):
+        assert row.data == data
+        assert row.quality == pytest.approx(codec.qualities(source[None], [data])[0], abs=1e-4)
+
+
+def test_a_face_that_does_not_fit_is_one_row(canvas):
+    """The limit is chosen so that one of two faces fits."""
+    plain = np.full((128, 128, 3), 128, np.uint8)
+    sizes = [len(row.data) for row in Encoder(align="never", level=1).encode([canvas, plain])]
+    codec = stc.Codec()
+    smallest = []
+    for face in (canvas, plain):
+        with pytest.raises(stc.BudgetError) as caught:
+            codec.encode_canvases(face[None], max_bytes=1)
+        smallest.append(caught.value.smallest)
+    rows = Encoder(align="never", max_bytes=min(smallest) - 1).encode([canvas, plain])
+    assert [row.error for row in rows] == ["BudgetError", "BudgetError"]
+    if smallest[0] != smallest[1]:
+        rows = Encoder(align="never", max_bytes=min(smallest)).encode([canvas, plain])
+        assert sorted(row.error for row in rows) == ["", "BudgetError"]
+    assert min(sizes) > min(smallest)
+
+
+def test_it_pickles_without_the_model():
+    encoder = Encoder(max_bytes=64, face="largest")
+    encoder.encode([])
+    pickled = pickle.dumps(encoder)
+    assert len(pickled) < 500
+    assert pickle.loads(pickled) == encoder  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize(
+    "settings", [{"align": "maybe"}, {"face": "first"}, {"max_bytes": 9, "level": 1}]
+)
+def test_settings_that_fit_nothing_are_refused(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        Encoder(**settings)
+
+
+def test_what_is_wrong_for_every_row_is_no_row(canvas):
+    with pytest.raises(stc.ModelError):
+        Encoder(model="none").encode([canvas])
+    with pytest.raises(ValueError, match="level must be"):
+        Encoder(level=99, align="never").encode([canvas])
+    with pytest.raises(KeyError):
+        Encoder(column="photo")({"image": []})

@@ -1,0 +1,34 @@
+"""What several processes have done is one bar."""
+
+import io
+import logging
+
+from stc import meter
+from stc.gallery.meter import Meter
+from stc.gallery.workers import pool
+
+
+def test_what_processes_count_is_shown(monkeypatch):
+    shown = io.StringIO()
+    real = meter.tqdm
+    monkeypatch.setattr(meter, "hidden", lambda: False)
+    monkeypatch.setattr(meter, "tqdm", lambda **how: real(file=shown, **how))
+    with Meter(1000, 400) as bar:
+        bar.add(100, 3)
+        with pool(1, bar.counts.add, 200, 4) as processes:
+            processes.submit(int).result()
+        assert bar.counts.sums == (300, 7)
+    assert "700/1.00k" in shown.getvalue()
+    assert "7 pictures" in shown.getvalue()
+
+
+def test_quiet_shows_nothing(capsys):
+    logger = logging.getLogger("stc")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with Meter(10, 0) as bar:
+            bar.add(10, 1)
+    finally:
+        logger.setLevel(before)
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,270 @@
+"""Shards: whole or not there, each picture once."""
+
+import gzip
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+import stc
+from stc import shards
+from stc.gallery.batch import Encoder
+from stc.cli.encode_shards import describe
+from stc.cli.main import main
+from stc.errors import DataError
+
+ENCODER = Encoder(align="never", max_bytes=64)
+
+
+def picture(seed):
+    """A small picture that no other seed has."""
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).resize((128, 128), Image.Resampling.BICUBIC).save(buffer, "WEBP")
+    return buffer.getvalue()
+
+
+def write_tar(path, members):
+    with tarfile.open(path, "w") as tar:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return path
+
+
+def rows(path):
+    return pq.read_table(path).to_pylist()
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """Two shards; the first with what shards also hold."""
+    first = {
+        "a/1.webp": picture(1),
+        "a/1.json": b"{}",
+        "a/2.small.webp": picture(2),
+        "broken.jpg": b"not a picture",
+        "notes.txt": b"...",
+    }
+    return [
+        write_tar(tmp_path / "in-0.tar", first),
+        write_tar(tmp_path / "in-1.tar", {f"{n}.webp": picture(n) for n in (3, 4)}),
+    ]
+
+
+def test_rows_and_manifest(sources, tmp_path):
+    out = tmp_path / "out"
+    total = shards.encode_shards(sources, out, ENCODER, workers=1)
+    first, second, third = rows(out / "in-0.parquet")
+    assert [row["key"] for row in (first, second, third)] == ["a/1", "a/2", "broken"]
+    assert [row["ending"] for row in (first, second, third)] == ["webp", "small.webp", "jpg"]
+    assert third["error"] == "ImageError"
+    assert "not a picture" in third["message"]
+    assert third["stc"] is third["bytes"] is third["quality"] is None
+    assert first["bytes"] == len(first["stc"]) <= 64
+    assert stc.decode(first["stc"]).size == (128, 128)
+    assert 0 < first["quality"] <= 1
+    assert first["error"] is None
+    assert (total.pictures, total.faces, total.errors) == (5, 4, {"ImageError": 1})
+    header, line, other = (out / "manifest.csv").read_text().splitlines()
+    assert header == "shard,pictures,faces,bytes_mean,quality_mean,errors"
+    assert line.startswith("in-0.parquet,3,2,")
+    assert line.endswith(",ImageError:1")
+    assert other.startswith("in-1.parquet,2,2,")
+    assert describe(total).startswith("5 pictures, 4 faces, ")
+    assert describe(total).endswith(", 1 ImageError")
+
+
+def test_what_is_there_is_kept(sources, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    shards.encode_shards(sources[:1], out, ENCODER, workers=1)
+    before = (out / "in-0.parquet").stat()
+    (out / ".in-1.parquet.partial").write_bytes(b"what a killed run left")
+    done = []
+    real = shards.encode_shard
+    monkeypatch.setattr(shards, "encode_shard", lambda job: done.append(job) or real(job))
+    total = shards.encode_shards(sources, out, ENCODER, workers=1)
+    assert [job.source for job in done] == sources[1:]
+    assert (out / "in-0.parquet").stat() == before
+    assert total.pictures == 5
+    assert {path.name for path in out.iterdir()} == {
+        ".lock",
+        "in-0.parquet",
+        "in-1.parquet",
+        "manifest.csv",
+    }
+    with pytest.raises(DataError, match="max_bytes = 64, not 96"):
+        shards.encode_shards(sources, out, Encoder(align="never", max_bytes=96), workers=1)
+    write_tar(sources[0], {f"{n}.webp": picture(n) for n in range(40)})
+    with pytest.raises(DataError, match="source_bytes"):
+        shards.encode_shards(sources, out, ENCODER, workers=1)
+
+
+@pytest.mark.parametrize("damage", ["cut", "header", "empty"])
+def test_a_broken_tar_file_is_no_shard_and_stops_no_other(damage, sources, tmp_path, capsys):
+    data = bytearray(sources[0].read_bytes())
+    if damage == "cut":
+        data = data[:1000]
+    elif damage == "header":
+        second = data.index(b"a/1.json")
+        data[second : second + 100] = b"x" * 100
+    else:
+        data = b""
+    sources[0].write_bytes(data)
+    out = tmp_path / "out"
+    with pytest.raises(DataError, match="1 of 2 shards failed"):
+        shards.encode_shards(sources, out, ENCODER, workers=1)
+    assert "in-0.tar is no whole tar file" in capsys.readouterr().err
+    assert not (out / "in-0.parquet").exists()
+    assert len(rows(out / "in-1.parquet")) == 2
+
+
+def test_two_runs_do_not_share_a_folder(sources, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    out = tmp_path / "out"
+    out.mkdir()
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match="another run"):
+            shards.encode_shards(sources, out, ENCODER, workers=1)
+
+
+def test_sources_are_checked_first(sources, tmp_path):
+    (tmp_path / "other").mkdir()
+    twin = write_tar(tmp_path / "other" / "in-0.tar", {})
+    with pytest.raises(DataError, match="would both be"):
+        shards.encode_shards([*sources, twin], tmp_path / "out", ENCODER)
+    with pytest.raises(DataError, match=r"in-2\.tar: no such file"):
+        shards.encode_shards([tmp_path / "in-2.tar"], tmp_path / "out", ENCODER)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_shard_is_a_shard(tmp_path):
+    empty = write_tar(tmp_path / "empty.tar", {})
+    total = shards.encode_shards([empty], tmp_path / "out", ENCODER, workers=1)
+    assert rows(tmp_path / "out" / "empty.parquet") == []
+    assert total.pictures == 0
+    assert describe(total) == "0 pictures, 0 faces"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("plain.tar", ["plain.tar"]),
+        ("a-{08..11}.tar", ["a-08.tar", "a-09.tar", "a-10.tar", "a-11.tar"]),
+        ("{2..0}", ["2", "1", "0"]),
+        ("{x,y}/{1..2}", ["x/1", "x/2", "y/1", "y/2"]),
+    ],
+)
+def test_braces(pattern, names):
+    assert shards.expand(pattern) == names
+    if "{" in pattern:
+        shown = subprocess.check_output(["bash", "-c", f"echo {pattern}"], text=True)  # noqa: S607
+        assert shown.split() == names
+
+
+def test_wrong_braces(tmp_path, capsys):
+    assert main(["encode-shards", "a-{x}.tar", "-o", str(tmp_path)]) == 1
+    assert "neither a range" in capsys.readouterr().err
+
+
+def test_a_level_that_the_model_lacks_is_one_line(sources, tmp_path, capsys):
+    words = ["encode-shards", str(sources[1]), "-o", str(tmp_path / "out"), "--align", "never"]
+    assert main([*words, "--level", "99", "--workers", "1"]) == 1
+    assert "level must be 1 to" in capsys.readouterr().err
+
+
+def test_a_killed_run_goes_on(tmp_path):
+    """SIGKILL in the middle of a run of two processes; no picture twice, none lost."""
+    names = [f"in-{number}.tar" for number in range(12)]
+    for number, name in enumerate(names):
+        members = {f"{number}-{n}.webp": picture(100 * number + n) for n in range(8)}
+        members[f"{number}-broken.png"] = b""
+        write_tar(tmp_path / name, members)
+    out = tmp_path / "out"
+    words = ["encode-shards", f"{tmp_path}/in-{{0..11}}.tar", "-o", str(out)]
+    words += ["--align", "never", "--max-bytes", "64"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "stc", *words, "--workers", "2", "-q"], start_new_session=True
+    )
+    try:
+        while not (done := list(out.glob("in-*.parquet"))):
+            assert run.poll() is None
+            time.sleep(0.005)
+    finally:
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+    assert len(done) < len(names)
+    assert not (out / "manifest.csv").exists()
+    kept = {path: path.stat().st_mtime_ns for path in done}
+    assert main([*words, "--workers", "1", "-q"]) == 0
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    keys = [row["key"] for path in out.glob("*.parquet") for row in rows(path)]
+    wanted = {f"{number}-{n}" for number in range(12) for n in [*range(8), "broken"]}
+    assert sorted(keys) == sorted(wanted)
+    assert len(Path(out / "manifest.csv").read_text().splitlines()) == 13
+
+
+def test_names_that_are_not_utf8_are_kept_readable(tmp_path):
+    data = picture(1)
+    with tarfile.open(
+        tmp_path / "in.tar", "w", encoding="latin-1", format=tarfile.GNU_FORMAT
+    ) as tar:
+        entry = tarfile.TarInfo("caf\u00e9.webp")
+        entry.size = len(data)
+        tar.addfile(entry, io.BytesIO(data))
+    shards.encode_shards([tmp_path / "in.tar"], tmp_path / "out", ENCODER, workers=1)
+    (row,) = rows(tmp_path / "out/in.parquet")
+    assert row["key"] == "caf\\xe9"
+    assert row["error"] is None
+
+
+@pytest.mark.parametrize("place", [12, 200, 400])
+def test_damaged_compression_stops_no_other_shard(place, sources, tmp_path, capsys):
+    data = bytearray(gzip.compress(sources[0].read_bytes()))
+    data[place : place + 30] = b"x" * 30
+    sources[0].write_bytes(data)
+    with pytest.raises(DataError, match="1 of 2 shards failed"):
+        shards.encode_shards(sources, tmp_path / "out", ENCODER, workers=1)
+    assert "is no whole tar file" in capsys.readouterr().err
+    assert (tmp_path / "out/in-1.parquet").exists()
+
+
+def test_a_second_name_of_a_picture_is_a_picture(tmp_path):
+    with tarfile.open(write_tar(tmp_path / "in.tar", {"a.webp": picture(1)}), "a") as tar:
+        link = tarfile.TarInfo("b.webp")
+        link.type, link.linkname = tarfile.LNKTYPE, "a.webp"
+        tar.addfile(link)
+    shards.encode_shards([tmp_path / "in.tar"], tmp_path / "out", ENCODER, workers=1)
+    one, two = rows(tmp_path / "out/in.parquet")
+    assert (one["key"], two["key"]) == ("a", "b")
+    assert one["stc"] == two["stc"]
+
+
+def test_other_tables_in_the_folder_are_left_alone(sources, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    pq.write_table(pa.table({"name": ["x"]}), out / "people.parquet")
+    assert shards.encode_shards(sources, out, ENCODER, workers=1).pictures == 5
+    assert "people" not in (out / "manifest.csv").read_text()
+    (out / "in-0.parquet").write_bytes(b"cut")
+    with pytest.raises(DataError, match=r"in-0\.parquet is no whole Parquet file"):
+        shards.encode_shards(sources, out, ENCODER, workers=1)
+
+
+def test_the_usual_size_is_the_same_said_or_not(sources, tmp_path):
+    shards.encode_shards(sources[:1], tmp_path / "out", Encoder(align="never"), workers=1)
+    again = Encoder(align="never", max_bytes=192)
+    assert shards.encode_shards(sources[:1], tmp_path / "out", again, workers=1).pictures == 3

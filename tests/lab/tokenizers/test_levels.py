@@ -1,0 +1,21 @@
+"""The first level of the level-ordered tokeniser, as a base tokeniser."""
+
+import torch
+
+from stc.codec.torch.canvas import to_rgb
+from stc.lab.tokenizers.levels import FirstLevel
+
+
+def test_is_the_first_level_of_the_shipped_model(codec, canvas):
+    tokenizer = codec.tokenizer
+    first = FirstLevel(tokenizer)
+    rgb = torch.from_numpy(canvas.copy()).permute(2, 0, 1)[None] / 255
+    group = torch.zeros(1, dtype=torch.long)
+    level = tokenizer.levels[0]
+    bits = level.price * level.bits
+    indices = level.codebooks.nearest(first.analyse(rgb), group, bits)
+    expected = tokenizer.quantise(tokenizer.analyse(rgb), group)[:, : first.tokens]
+    torch.testing.assert_close(indices, expected)
+    plain = tokenizer.planes(tokenizer.dequantise(indices, group))
+    drawn = first.synthesise(level.codebooks.gather(indices, group))
+    torch.testing.assert_close(drawn, to_rgb(plain), atol=1e-5, rtol=1e-4)
