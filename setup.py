@@ -1,23 +1,120 @@
-"""Build script: the optional C++ search; what the package is stands in pyproject.toml."""
+"""Build script: the native libraries, which are optional. What the package is: pyproject.toml.
+
+They are plain C symbols without Python's API, loaded with ctypes: one file a platform serves every
+version of Python. Where one cannot be built the installation goes on, and the reason is written
+beside the source, for `stc info --backends`.
+"""
+
+from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from pybind11.setup_helpers import Pybind11Extension, build_ext
-from setuptools import setup
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError, CCompilerError
 
-# No -march: the source asks for clones of its hot function, chosen when it runs.
-FLAGS = [] if sys.platform == "win32" else ["-O3", "-fopenmp", "-fno-math-errno", "-Wno-psabi"]
+SUFFIX = ".dll" if sys.platform == "win32" else ".so"  # stc/kernels/native/library.py loads it
+NOTE = "_build.txt"  # stc/kernels/native/library.py reads it
+
+# No -march: the sources ask for clones of their hot functions, chosen when they run. No OpenMP:
+# two of them in one process hang after a fork.
+FLAGS = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fvisibility=hidden", "-pthread"]
+FLAGS += ["-Wno-psabi"]  # vectors pass between inlined functions alone
+
+FAILURES = (BaseError, CCompilerError, OSError)
+
+KERNELS = "stc/kernels/native"
+CODEC = "stc/codec/native"
+
+
+def library(name: str, source: str) -> Extension:
+    """A shared library of one source, and of the headers that lie beside it."""
+    return Extension(
+        name,
+        [source],
+        depends=[str(path) for folder in (KERNELS, CODEC) for path in Path(folder).glob("*.h")],
+        extra_compile_args=FLAGS,
+        extra_link_args=["-pthread"],
+        language="c++",
+        optional=True,
+    )
+
+
+class BuildLibraries(build_ext):
+    """Builds what it can; beside what it cannot build it leaves a note that says why."""
+
+    def run(self) -> None:
+        inplace = self.inplace
+        try:
+            super().run()
+        except FAILURES as error:  # there is no compiler to begin with
+            for extension in self.extensions:
+                self.leave_note(extension, error)
+            if inplace:
+                self.copy_extensions_to_source()
+
+    def build_extension(self, ext: Extension) -> None:
+        try:
+            if self.compiler.compiler_type == "msvc":
+                raise BaseError("MSVC has no vector extensions, clang and gcc have")
+            super().build_extension(ext)
+            self.note_of(ext).unlink(missing_ok=True)
+        except FAILURES as error:
+            self.leave_note(ext, error)
+
+    def leave_note(self, ext: Extension, error: Exception) -> None:
+        reason = str(error)
+        if len(reason) > 120:  # a whole command line
+            reason = "the C++ compiler failed, its messages are in the log"
+        note = self.note_of(ext)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"not built at installation: {reason}\n", encoding="utf-8")
+        Path(self.build_lib, self.get_ext_filename(ext.name)).unlink(missing_ok=True)
+        self.warn(f"{ext.name} was not built: {error}")
+
+    def note_of(self, ext: Extension) -> Path:
+        return Path(self.build_lib, self.get_ext_filename(ext.name)).with_name(NOTE)
+
+    def copy_extensions_to_source(self) -> None:
+        """Of builds in place (`--inplace`, `pip install -e`): the notes go where libraries do."""
+        for extension in self.extensions:
+            note, library = self.note_of(extension), Path(self.get_ext_filename(extension.name))
+            if note.is_file():
+                self.copy_file(str(note), str(library.with_name(NOTE)), level=0)
+                library.unlink(missing_ok=True)
+            else:
+                library.with_name(NOTE).unlink(missing_ok=True)
+        super().copy_extensions_to_source()
+
+    # A library, not a module of Python's: no tag of a version, no PyInit, no libpython.
+
+    def get_ext_filename(self, fullname: str) -> str:
+        return fullname.replace(".", "/") + SUFFIX
+
+    def get_export_symbols(self, ext: Extension) -> list[str]:
+        return list(ext.export_symbols)
+
+    def get_libraries(self, ext: Extension) -> list[str]:
+        return list(ext.libraries)
+
+
+class PlatformWheel(bdist_wheel):
+    """For one platform and every version of Python."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return "py3", "none", super().get_tag()[2]
+
 
 setup(
     ext_modules=[
-        Pybind11Extension(
-            "stc.kernels.torch.cpu._nearest",
-            ["stc/kernels/torch/cpu/nearest.cpp"],
-            cxx_std=17,
-            extra_compile_args=FLAGS,
-            extra_link_args=FLAGS[1:2],
-            optional=True,  # without a compiler: a warning, and torch does the search
+        library(name, source)
+        for name, source in (
+            ("stc.kernels.native._nearest", f"{KERNELS}/nearest.cpp"),
+            ("stc.codec.native._core", f"{CODEC}/core.cpp"),
         )
+        if Path(source).is_file()
     ],
-    cmdclass={"build_ext": build_ext},
+    cmdclass={"build_ext": BuildLibraries, "bdist_wheel": PlatformWheel},
 )

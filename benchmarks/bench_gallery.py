@@ -13,33 +13,26 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from stc import Codec
+from stc.api import encode_pictures
+from stc.codec.codec import Codec
+from stc.codec.limit import Limit
 from stc.gallery.batch import Encoder
-from stc.bitstream import pack
 from stc.imaging import frame
 from stc.imaging.alignment import align
 from stc.imaging.detection import find_faces
 from stc.imaging.reading import load_image
+from stc.settings import Settings
 
 ASTRONAUT = "tests/assets/astronaut.png"
 FACES = 64
 LIMIT = 192
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def codec():
-    return Codec()
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("STC_THREADS", "1")
 
 
 def photograph(side):
@@ -75,14 +68,13 @@ def test_a_process_a_face(benchmark):
 
 
 @pytest.mark.parametrize("kind", PICTURES)
-def test_one_at_a_time(benchmark, codec, kind):
-    how = "never" if kind == "canvases" else "auto"
+def test_one_at_a_time(benchmark, kind):
+    settings = Settings(max_bytes=LIMIT, align="never" if kind == "canvases" else "auto")
     pictures = PICTURES[kind]()[:8]
 
     def work():
         for picture in pictures:
-            canvas = frame(picture, align=how)[None]
-            codec.qualities(canvas, codec.encode_canvases(canvas, max_bytes=LIMIT))
+            encode_pictures([picture], settings)
 
     measure(benchmark, f"one at a time, {kind}", len(pictures), work)
 
@@ -92,14 +84,15 @@ def test_batches(benchmark, kind):
     encoder = Encoder(max_bytes=LIMIT, align="never" if kind == "canvases" else "auto")
     pictures = PICTURES[kind]()
     rows = measure(benchmark, f"Encoder, {kind}", FACES, lambda: encoder.encode(pictures))
-    assert {row.error for row in rows} == {""}
+    assert {row.error for row in rows} == {None}
 
 
-@torch.inference_mode()
-def test_stages(benchmark, codec):
+def test_stages(benchmark):
     """Each stage of a batch by itself; what is benchmarked as a whole is the sum of them."""
     benchmark.extra_info.update(stages=FACES)
     photo, faces = photograph(320), canvases()
+    codec = Codec()
+    limit = Limit.of(codec.model.tables, Settings(max_bytes=LIMIT))
     timer = benchmark._timer
     spent = {}
 
@@ -110,27 +103,14 @@ def test_stages(benchmark, codec):
         return result
 
     def work():
-        tokenizer, tables = codec.tokenizer, codec.tables
         images = timed("read a JPEG of 320 px", lambda: [load_image(photo) for _ in faces])
         found = timed("find the face", lambda: [find_faces(image)[0] for image in images])
         timed("align it", lambda: [align(images[0], face.landmarks) for face in found])
-        rgb = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
-        components = timed("components", lambda: tokenizer.analyse(rgb))
-        groups, indices = timed("tokens", lambda: tokenizer.encode(components))
-        most = torch.full_like(groups, tokenizer.tokens)
-        counts = timed("fit", lambda: codec._fitting(groups, indices, most, LIMIT, False))
-        refined = timed("refine", lambda: tokenizer.refine(components, groups, indices, counts))
-        final = timed("fit again", lambda: codec._fitting(groups, refined, counts, LIMIT, False))
-        files = timed(
-            "pack",
-            lambda: [
-                pack(bytes.fromhex(codec.model.fingerprint)[:2], tables, group, own[:count])
-                for group, own, count in zip(
-                    groups.tolist(), refined.numpy(), final.tolist(), strict=True
-                )
-            ],
-        )
-        timed("quality", lambda: codec.qualities(faces, files))
+        tokenizer = codec._engine._tokenizer
+        components = timed("components", lambda: tokenizer.analyse(faces))
+        tokens = timed("tokens", lambda: tokenizer.encode(components, limit))
+        timed("coding", lambda: [codec._packed(*tokens.face(n), limit) for n in range(FACES)])
+        timed("quality", lambda: codec._engine.quality(components, tokens))
 
     benchmark.pedantic(work, rounds=3, warmup_rounds=1)
     benchmark.extra_info["spent"] = spent

@@ -1,10 +1,7 @@
-"""After the benchmarks: the memory of the commands; of a gallery, what it costs; of the search,
-rates and ratios.
-"""
+"""After the benchmarks: what commands, faces, a gallery and the search cost, and on what machine."""
 
 import platform
-
-import torch
+from importlib import metadata
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -13,9 +10,17 @@ def pytest_terminal_summary(terminalreporter, config):
     commands = [b for b in benchmarks if "command" in b.extra_info]
     if commands:
         terminalreporter.section("commands")
+        terminalreporter.write_line(f"{machine()}; medians")
     for b in commands:
         name, peak = b.extra_info["command"], b.extra_info["peak_megabytes"]
-        terminalreporter.write_line(f"stc {name:22}{b.stats.min:7.2f} s{peak:6} MB at most")
+        terminalreporter.write_line(f"{name:34}{b.stats.median:8.3f} s{peak:6} MB at most")
+    faces = [b for b in benchmarks if "face" in b.extra_info]
+    if faces:
+        terminalreporter.section("faces")
+        terminalreporter.write_line(f"{machine()}, 1 thread; medians")
+    for b in faces:
+        each = b.stats.median / b.extra_info["faces"]
+        terminalreporter.write_line(f"{b.extra_info['face']:34}{each * 1e3:9.3f} ms a face")
     galleries = [b for b in benchmarks if {"gallery", "stages"} & set(b.extra_info)]
     if galleries:
         gallery_table(terminalreporter, galleries)
@@ -27,7 +32,7 @@ def pytest_terminal_summary(terminalreporter, config):
 def gallery_table(terminalreporter, galleries):
     write = terminalreporter.write_line
     terminalreporter.section("gallery")
-    write(f"{processor()}, torch {torch.__version__}, Python {platform.python_version()}, 1 thread")
+    write(f"{machine()}, 1 thread")
     write(f"{'':44}{'ms a face':>10}{'faces/s':>9}{'core hours for 10^8':>21}")
     for b in galleries:
         if "gallery" in b.extra_info:
@@ -46,7 +51,7 @@ def search_table(terminalreporter, timed):
         best[info.get("case"), info["threads"], info["contender"]] = (b.stats.min, info)
     write = terminalreporter.write_line
     terminalreporter.section("search")
-    write(f"{processor()}, torch {torch.__version__}, Python {platform.python_version()}")
+    write(machine())
     for threads in sorted({key[1] for key in best}):
         sgemm, copy = best.get((None, threads, "sgemm")), best.get((None, threads, "copy"))
         if sgemm:
@@ -54,19 +59,30 @@ def search_table(terminalreporter, timed):
         if copy:
             write(f"{threads} thread(s): copy {copy[1]['bytes'] / copy[0] / 1e9:.1f} GB/s")
     write(
-        f"{'case':5}{'threads':8}{'':25}{'ms':>9}{'GFLOP/s':>9}{'GB/s':>7}{'of cpu':>8}{'sgemm':>7}"
+        f"{'case':5}{'threads':8}{'':25}{'ms':>9}{'GFLOP/s':>9}{'GB/s':>7}{'ratio':>8}{'sgemm':>7}"
     )
     for (case, threads, contender), (seconds, info) in sorted(
         (item for item in best.items() if item[0][0]), key=lambda item: (*item[0][:2], item[1][0])
     ):
-        ours, sgemm = best.get((case, threads, "cpu")), best.get((None, threads, "sgemm"))
+        ours, sgemm = best.get((case, threads, "native")), best.get((None, threads, "sgemm"))
         ratio = f"{seconds / ours[0]:.1f}x" if ours else ""
         rate = info["flop"] / seconds
         share = f"{rate * sgemm[0] / sgemm[1]['flop']:.0%}" if sgemm else ""
         write(
-            f"{case:5}{threads:<8}{contender:25}{seconds * 1e3:9.2f}{rate / 1e9:9.1f}"
+            f"{case:5}{threads:<8}{contender:25}{seconds * 1e3:9.3f}{rate / 1e9:9.1f}"
             f"{info['bytes'] / seconds / 1e9:7.1f}{ratio:>8}{share:>7}"
         )
+
+
+def machine():
+    """Processor and versions of what computes."""
+    words = [processor(), f"Python {platform.python_version()}"]
+    for name in ("numpy", "onnxruntime", "torch"):
+        try:
+            words.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            words.append(f"no {name}")
+    return ", ".join(words)
 
 
 def processor():

@@ -2,8 +2,9 @@
 
     python docs/make_faces.py
 
-The faces may be published: the public-domain portrait of tests/assets, and faces of nobody, drawn
-from the model's own tables and decoded; they then go through the codec like any picture.
+Needs pip install '.[lab]'. The faces may be published: the public-domain portrait of tests/assets,
+and faces of nobody, drawn from the model's own tables and decoded; they then go through the codec
+like any picture.
 """
 
 from pathlib import Path
@@ -13,6 +14,8 @@ import torch
 from PIL import Image, ImageDraw
 
 from stc import Codec
+from stc.codec.model_file import ModelFile
+from stc.codec.torch.load import load_modules
 from stc.imaging import frame
 
 ROOT = Path(__file__).parent.parent
@@ -23,24 +26,28 @@ GAP, HEADER = 4, 16
 TOKENS, TRUNCATION = 57, 0.6
 
 
-def drawn_faces(codec: Codec, number: int, seed: int) -> np.ndarray:
+@torch.inference_mode()
+def drawn_faces(model: ModelFile, number: int, seed: int) -> np.ndarray:
     """Faces of nobody, uint8 [N, 128, 128, 3]."""
     generator = np.random.default_rng(seed)
-    rows = [row for _, level in codec.tables.rows(0, TOKENS) for row in level]
+    tokenizer, decoder = load_modules(model)
+    rows = [np.array(row) for row in model.rows(0, TOKENS)]
     tokens = [[generator.choice(len(r), p=r / r.sum()) for r in rows] for _ in range(number)]
     groups = torch.zeros(number, dtype=torch.long)
-    components = TRUNCATION * codec.tokenizer.dequantise(torch.tensor(tokens), groups)
-    return codec.render(components, torch.full((number,), TOKENS))
+    components = TRUNCATION * tokenizer.dequantise(torch.tensor(tokens), groups)
+    spent = torch.full((number,), TOKENS / tokenizer.tokens)
+    rgb = decoder(tokenizer.planes(components), spent).clamp(0, 1)
+    return (rgb * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
 
 def main() -> None:
     codec = Codec()
     astronaut = frame(ROOT / "tests" / "assets" / "astronaut.png")
-    sources = np.concatenate([astronaut[None], drawn_faces(codec, 5, seed=10)])
+    sources = np.concatenate([astronaut[None], drawn_faces(codec.model, 5, seed=10)])
     columns = [sources]
     for size in SIZES:
-        files = codec.encode_canvases(sources, max_bytes=size)
-        columns.append(codec.decode_canvases(files))
+        coded = codec.encode_batch(sources, max_bytes=size)
+        columns.append(codec.decode_batch([face.unwrap().data for face in coded]))
     cell = 128 + GAP
     sheet = Image.new("RGB", (len(columns) * cell, HEADER + len(sources) * cell), "white")
     draw = ImageDraw.Draw(sheet)

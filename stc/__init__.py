@@ -4,8 +4,9 @@
 >>> stc.decode(data).save("face.png")                 # a PIL image
 >>> stc.info(data).tokens
 
-`Codec` holds a model for batches. Everything raised on purpose is an `StcError`; the tree is in
-`stc.errors`. Importing this package does not import torch: the first encode or decode does.
+`Settings` has all settings of an encoder and their defaults. `Codec` holds a model for batches of
+aligned faces. Everything raised on purpose is an `StcError`; the tree is in `stc.errors`. What is
+not named here, or in the documentation, is private.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stc.errors import (
     ImageError,
     ModelError,
     QualityError,
+    SettingsError,
     StcError,
 )
 
@@ -27,18 +29,22 @@ if TYPE_CHECKING:
     from stc.api import decode, encode
     from stc.codec.codec import Codec
     from stc.codec.info import FileInfo, info
+    from stc.settings import Encoded, Settings
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BudgetError",
     "Codec",
+    "Encoded",
     "FaceError",
     "FileInfo",
     "FormatError",
     "ImageError",
     "ModelError",
     "QualityError",
+    "Settings",
+    "SettingsError",
     "StcError",
     "__version__",
     "decode",
@@ -48,7 +54,9 @@ __all__ = [
 
 _LAZY = {
     "Codec": "stc.codec.codec",
+    "Encoded": "stc.settings",
     "FileInfo": "stc.codec.info",
+    "Settings": "stc.settings",
     "decode": "stc.api",
     "encode": "stc.api",
     "info": "stc.codec.info",

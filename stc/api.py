@@ -1,64 +1,93 @@
-"""The two verbs: `encode` a picture to bytes, `decode` bytes to a picture."""
+"""The verbs: `encode` a picture to bytes, `decode` bytes to a picture. Pictures meet the codec here.
+
+    pictures --imaging--> canvases --codec--> files
+
+The command line, galleries, the service and Pillow go through `encode_pictures` and `decode`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
-from stc.bitstream import parse_header
-from stc.codec.codec import codec_for, load_codec
-from stc.imaging import Align, Choice, Source
+from stc.codec.cache import codec_of, load_codec
+from stc.canvas import CANVAS
+from stc.settings import Encoded, Settings
+
+if TYPE_CHECKING:
+    from stc.imaging import Source
 
 
 def encode(
     image: Source,
+    settings: Settings | None = None,
     *,
-    max_bytes: int | None = None,
-    level: int | None = None,
-    align: Align = "auto",
-    face: Choice = "only",
-    bare: bool = False,
-    min_quality: float | None = None,
     model: str | Path | None = None,
+    device: str = "cpu",
+    **changes: Any,
 ) -> bytes:
     """A picture with a face -> the bytes of a .stc file.
 
     image: a path, the bytes of a picture, a binary file, a PIL image or an array [H, W, 3].
-    max_bytes: the file is never larger; 192 if neither it nor level is given.
-    level: stop after so many levels instead (1 is the smallest), whatever that costs.
-    align: "auto" finds and aligns the face unless it already sits on the canvas, "always" does so
-        in any case, "never" takes the image as the canvas.
-    face: "only" refuses a picture of several faces, "largest" takes the largest central one.
-    bare: leave out the magic, the model and the checksum, for a carrier that protects its data.
-    min_quality: refuse to make a file that keeps less of the face than this share, 0 to 1.
-    model: a shipped model's name or a weights file; the default model if None.
+    settings: how; each of them can also be given by its name, `encode(image, max_bytes=96)`:
+        see `stc.Settings`, which has the defaults.
+    model: a shipped model's name or a model file; the default model if None.
+    device: "cpu", which needs no torch, or "cuda".
 
-    Raises ImageError, FaceError, BudgetError, QualityError, ModelError, and ValueError for bad
-    arguments.
+    Raises SettingsError, ImageError, FaceError, BudgetError, QualityError, ModelError; OSError for
+    a file that cannot be opened.
     """
-    return load_codec(model).encode(
-        image,
-        max_bytes=max_bytes,
-        level=level,
-        align=align,
-        face=face,
-        bare=bare,
-        min_quality=min_quality,
-    )
+    settings = Settings.of(settings, **changes)
+    (encoded,) = encode_pictures([image], settings, model=model, device=device)
+    return encoded.unwrap().data
+
+
+def encode_pictures(
+    pictures: Iterable[Source],
+    settings: Settings,
+    *,
+    model: str | Path | None = None,
+    device: str = "cpu",
+) -> list[Encoded]:
+    """Pictures -> what became of each, in order; one that cannot be coded is a result with an error.
+
+    Raises SettingsError for a level that the model does not have, ModelError.
+    """
+    from stc.imaging import frame_batch  # which decoding needs nothing of
+
+    codec = load_codec(model, device=device)
+    framed = frame_batch(pictures, settings.align, settings.face)
+    canvases = [canvas for canvas in framed if isinstance(canvas, np.ndarray)]
+    stacked = np.stack(canvases) if canvases else np.zeros((0, CANVAS, CANVAS, 3), np.uint8)
+    coded = iter(codec.encode_batch(stacked, settings))
+    return [Encoded(error=one) if isinstance(one, Exception) else next(coded) for one in framed]
 
 
 def decode(
-    data: bytes, *, size: int = 128, bare: bool = False, model: str | Path | None = None
+    data: bytes,
+    *,
+    size: int = CANVAS,
+    bare: bool = False,
+    model: str | Path | None = None,
+    device: str = "cpu",
 ) -> Image.Image:
     """The bytes of a .stc file -> an RGB picture of size x size pixels.
 
     The model is the one that the file names, among those shipped, unless `model` is given; a bare
     file names none, and gets the default one.
 
-    Raises FormatError for anything that is no sound .stc file, ModelError if the model is missing.
+    Raises FormatError for anything that is no sound .stc file, ModelError if the model is missing,
+    ValueError for a size below 1.
     """
+    if size < 1:
+        raise ValueError(f"size must be at least 1 pixel, not {size}")
     data = bytes(data)  # a bytearray or memoryview will do
-    if bare or model is not None:
-        return load_codec(model).decode(data, size=size, bare=bare)
-    return codec_for(parse_header(data).fingerprint).decode(data, size=size)
+    codec = codec_of(data, model, bare=bare, device=device)
+    picture = Image.fromarray(codec.decode_batch([data], bare=bare)[0])
+    if size != CANVAS:
+        picture = picture.resize((size, size), Image.Resampling.LANCZOS)
+    return picture

@@ -12,6 +12,7 @@
     │   ├── NoFaceError
     │   ├── SeveralFacesError
     │   └── FaceTooSmallError
+    ├── SettingsError            settings that contradict each other or that no model has
     ├── QualityError             less of the face is kept than was asked for
     ├── BudgetError              the byte limit is smaller than the smallest file
     ├── ModelError
@@ -28,7 +29,7 @@
     └── BackendError             a search backend that is unknown or cannot serve here
 
 Messages hold the numbers and say what to do next. `exit_code` is what the command line
-returns; 2 is argparse's own code for a command that was typed wrongly.
+returns; 2 is also argparse's own code for a command that was typed wrongly.
 """
 
 
@@ -86,10 +87,16 @@ class SeveralCodesError(FormatError):
     """The picture shows QR codes of several faces."""
 
 
+class SettingsError(StcError, ValueError):
+    """Settings contradict each other, are out of range, or name what the model does not have."""
+
+    exit_code = 2
+
+
 class QualityError(StcError):
     """The file would keep less of the face than was asked for."""
 
-    exit_code = 4
+    exit_code = 9
 
 
 class BudgetError(StcError):

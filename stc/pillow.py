@@ -4,11 +4,10 @@
 >>> Image.open("face.stc").thumbnail((64, 64))
 >>> Image.open("photo.jpg").save("face.stc", max_bytes=192)
 
-Opening reads the header and checks the checksum; the model, and torch with it, is loaded with the
-pixels. `info` holds `version`, `fingerprint`, `tokens`, `bytes`, and a `comment` that JPEG and GIF
-take over. `save` takes `max_bytes` or `level`, `align`, `face` and `model` like `stc.encode`, and
-`quality` for programs that know no other dial: 32 bytes at 0 to 384 bytes at 100. Other options are
-ignored, as Pillow's own formats do.
+Opening reads the header and checks the checksum; the model is loaded with the pixels. `info` holds
+`version`, `fingerprint`, `tokens`, `bytes`, and a `comment` that JPEG and GIF take over. `save` takes
+all settings of `stc.Settings` and `model`, like `stc.encode`, and `quality` for programs that know no
+other dial: 32 bytes at 0 to 384 bytes at 100. Other options are ignored, as Pillow's own formats do.
 
 What is no .stc file is left to other plug-ins (UnidentifiedImageError); one that is damaged, of
 another version or of a missing model, and a picture that cannot be coded, is an OSError whose
@@ -17,20 +16,21 @@ another version or of a missing model, and a picture that cannot be coded, is an
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import IO, Any
 
 from PIL import Image, ImageFile
 
-from stc.bitstream import MOST_BYTES, has_header, parse_header
-from stc.carriers.ndef import MEDIA_TYPE
+from stc.bitstream import MAX_BYTES, MEDIA_TYPE, has_header, parse_header
+from stc.canvas import CANVAS
 from stc.errors import StcError
 from stc.imaging.marking import note
+from stc.settings import Settings
 
 FORMAT = "STC"
 
-_CANVAS = 128
 _QUALITY = (32, 384)  # bytes at the two ends of the dial
-_OPTIONS = ("max_bytes", "level", "align", "face", "model")
+_OPTIONS = (*(field.name for field in fields(Settings)), "model", "device")
 
 
 class StcImageFile(ImageFile.ImageFile):
@@ -42,7 +42,7 @@ class StcImageFile(ImageFile.ImageFile):
 
     def _open(self) -> None:
         assert self.fp is not None  # noqa: S101 - Pillow has just set it
-        data = self.fp.read(MOST_BYTES)
+        data = self.fp.read(MAX_BYTES)
         if not has_header(data):
             raise SyntaxError("not a .stc file")  # what Pillow takes for "ask the next plug-in"
         try:
@@ -50,7 +50,7 @@ class StcImageFile(ImageFile.ImageFile):
         except StcError as error:
             raise OSError(str(error)) from error
         self._mode = "RGB"
-        self._size = (_CANVAS, _CANVAS)
+        self._size = (CANVAS, CANVAS)
         self.tile = []  # nothing for Pillow's own decoders
         self.info.update(
             version=header.version,
@@ -86,10 +86,13 @@ def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         low, high = _QUALITY
         options["max_bytes"] = low + round((high - low) * min(quality, 100) / 100)
 
+    own = {name: options.pop(name) for name in ("model", "device") if name in options}
+    settings = Settings(**options)
+
     from stc.api import encode
 
     try:
-        data = encode(image, **options)
+        data = encode(image, settings, **own)
     except StcError as error:
         raise OSError(str(error)) from error
     file.write(data)

@@ -1,4 +1,6 @@
-"""Settings that every test shares."""
+"""Settings that every test shares; without torch, the tests of what needs it are left out."""
+
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
@@ -10,6 +12,23 @@ settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 
 ASTRONAUT = "tests/assets/astronaut.png"
+
+NEEDS_TORCH = [
+    "codec/torch",
+    "docs/test_api.py",
+    "kernels/torch",
+    "kernels/triton",
+    "lab",
+    "recognition/test_dlib_network.py",
+]
+WITHOUT_TORCH = find_spec("torch") is None
+collect_ignore = NEEDS_TORCH if WITHOUT_TORCH else []
+
+
+def pytest_report_header():
+    if WITHOUT_TORCH:
+        return f"torch is not installed: without tests/{', '.join(NEEDS_TORCH)}"
+    return None
 
 
 @pytest.fixture(scope="session")

@@ -28,18 +28,3 @@ class Colours:
         assert faces.flags.c_contiguous  # dlib takes no others
         small = faces.reshape(len(faces), 4, 32, 4, 32, 3).mean((2, 4))
         return small.reshape(len(faces), -1).astype(np.float32)
-
-
-class Thumbnails:
-    """Stands in for a recogniser with a map: the thumbnail's cells, and the thumbnail itself."""
-
-    name = key = "thumbnails"
-    note = "looks at thumbnails"
-
-    def embed(self, faces):
-        return self.look(faces)[0]
-
-    def look(self, faces):
-        small = faces.reshape(len(faces), 4, 32, 4, 8, 4, 3).mean((2, 4)) / 64 - 2
-        maps = small.transpose(0, 3, 4, 1, 2).reshape(len(faces), 12, 4, 4).astype(np.float32)
-        return maps.reshape(len(faces), -1), maps

@@ -30,4 +30,4 @@ def test_every_error_is_in_the_tree_and_has_its_code():
         assert issubclass(error, errors.StcError)
         assert error.__name__ in tree
     codes = {e.exit_code for e in classes}
-    assert codes == {1, 3, 4, 5, 6, 7, 8}
+    assert codes == {1, 2, 3, 4, 5, 6, 7, 8, 9}

@@ -8,7 +8,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from stc.bitstream.header import MOST_BYTES, Header, has_header, parse_header
+from stc.bitstream.header import (
+    MAX_BYTES,
+    MEDIA_TYPE,
+    Header,
+    has_header,
+    overhead,
+    parse_header,
+)
 from stc.bitstream.plain import decode_symbols
 
 if TYPE_CHECKING:
@@ -18,7 +25,8 @@ if TYPE_CHECKING:
     from stc.bitstream.tables import Tables
 
 __all__ = [
-    "MOST_BYTES",
+    "MAX_BYTES",
+    "MEDIA_TYPE",
     "Header",
     "Tables",
     "decode_payload",
@@ -27,6 +35,7 @@ __all__ = [
     "fingerprint",
     "has_header",
     "longest_prefix",
+    "overhead",
     "pack",
     "parse_header",
     "unpack",

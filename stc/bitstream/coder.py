@@ -1,13 +1,9 @@
-"""Group id and indices <-> payload bytes: a range coder, encoded here, decoded by constriction.
+"""Group id and indices <-> payload bytes: a range coder.
 
 Encoding is kept as the interval [low, low + span) of all numbers that decode to the message, in
 integers that never wrap around. So the shortest payload follows in one step, and the sizes of all
-prefixes of a message in one pass; docs/format.md has the arithmetic.
-
-constriction takes probabilities as floats. Its conversion to 24-bit fixed point (`perfect=False`)
-gives a symbol of weight w the frequency w + 1 when the weights are integers that sum to 2^24 - K:
-its scale factor is then exactly 1, and every partial sum is an integer that a float64 holds. So the
-decoder gets F - 1, and works with exactly the F of docs/format.md, on every machine.
+prefixes of a message in one pass; docs/format.md has the arithmetic. Decoding is done by the native
+core, or in plain Python where that was not built.
 """
 
 from __future__ import annotations
@@ -17,7 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from stc.bitstream.tables import TOTAL, Counts, Tables
+from stc.bitstream import independent, plain
+from stc.bitstream.tables import TOTAL, Tables
 from stc.errors import CorruptError
 
 PRECISION = 24
@@ -30,8 +27,21 @@ Interval = tuple[int, int, int]  # low, span, and the bits b of their unit 2^-b
 def encode_payload(tables: Tables, group: int, indices: Indices) -> bytes:
     """Group and the indices [n] of the first n tokens -> the shortest payload.
 
-    Raises ValueError for a group, a number of tokens or an index that the tables do not have.
+    Another implementation of the format has read it back. Raises ValueError for a group, a number
+    of tokens or an index that the tables do not have.
     """
+    payload = _encode(tables, group, indices)
+    try:
+        found_group, found = independent.decode_symbols(tables, len(indices), payload)
+        is_sound = found_group == group and np.array_equal(found, indices)
+    except AssertionError:
+        is_sound = False
+    if not is_sound:
+        raise RuntimeError(f"a payload of {len(payload)} bytes does not decode: {payload.hex()}")
+    return payload
+
+
+def _encode(tables: Tables, group: int, indices: Indices) -> bytes:
     *_, (low, span, bits) = _intervals(tables, group, indices)
     size = _shortest(low, span, bits)
     return (-(-low >> bits - 8 * size)).to_bytes(size, "big")
@@ -83,61 +93,26 @@ def decode_payload(tables: Tables, count: int, payload: bytes) -> tuple[int, Ind
     """
     if not 1 <= count <= tables.tokens:
         raise CorruptError(f"the file states {count} tokens, the model has {tables.tokens}")
-    if len(payload) > _most_bytes(count):
+    if len(payload) > _max_bytes(count):
         raise CorruptError(f"{len(payload)} bytes of payload are too many for {count} tokens")
-    try:
-        group, indices = _decode(tables, count, payload)
-    except AssertionError as error:  # constriction's word for a point outside every interval
-        raise CorruptError("the payload decodes to no symbol") from error
-    if encode_payload(tables, group, indices) != payload:
+    group, indices = _decode(tables, count, payload)
+    if _encode(tables, group, indices) != payload:
         raise CorruptError("the payload is not in its shortest form")
     return group, indices
 
 
 def _decode(tables: Tables, count: int, payload: bytes) -> tuple[int, Indices]:
-    import constriction
+    # The core is a room above this one, and slower to import: fetched when there is work for it.
+    from stc.codec.core import choose
 
-    padded = payload.ljust(_most_bytes(count) + 8, b"\0")
-    words = np.frombuffer(padded[: len(padded) // 4 * 4], ">u4").astype(np.uint32)
-    decoder = constriction.stream.queue.RangeDecoder(words)
-    group = 0
-    if len(tables.groups) > 1:
-        group = int(decoder.decode(_family(), _to_weights(tables.groups[None]))[0])
-    found = [
-        decoder.decode(_family(), weights)
-        if weights.shape[1] > 1
-        else np.zeros(len(weights), np.int64)
-        for start, weights in _weights(tables, group, count, silent=True)
-        if start >= 0
-    ]
-    return group, np.concatenate(found).astype(np.int64)
+    if choose() == "native":
+        from stc.codec.native import payload as native
+
+        return native.decode_symbols(tables, count, payload)
+    return plain.decode_message(tables, count, payload)
 
 
-def _weights(
-    tables: Tables, group: int, count: int, silent: bool = False
-) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
-    """First token (-1 for the group id) and weights [n, K] of every run of symbols to code.
-
-    silent: also the runs whose alphabet is one symbol, which are not coded.
-    """
-    if len(tables.groups) > 1:
-        yield -1, _to_weights(tables.groups[None])
-    for start, row in tables.rows(group, count):
-        if row.shape[1] > 1 or silent:
-            yield start, _to_weights(row)
-
-
-def _to_weights(frequencies: Counts) -> npt.NDArray[np.float64]:
-    return (frequencies.astype(np.int64) << _SHIFT).astype(np.float64) - 1
-
-
-def _family() -> object:
-    import constriction
-
-    return constriction.stream.model.Categorical(perfect=False)
-
-
-def _most_bytes(count: int) -> int:
+def _max_bytes(count: int) -> int:
     """No symbol, the group id among them, costs more than 24 bits; one word may be unused."""
     return 3 * (count + 1) + 8
 

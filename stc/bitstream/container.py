@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from stc.bitstream.coder import Indices, decode_payload, encode_payload, payload_sizes
-from stc.bitstream.header import FIXED, join_count, parse_header, seal, split_count
+from stc.bitstream.header import join_count, overhead, parse_header, seal, split_count
 from stc.bitstream.tables import Tables
 from stc.errors import BudgetError
 
@@ -37,10 +37,7 @@ def longest_prefix(
     Raises BudgetError, with the smallest size possible, if not even one fits.
     """
     payloads = payload_sizes(tables, group, indices)
-    sizes = (
-        len(join_count(count, b"")) + payload + (0 if bare else FIXED)
-        for count, payload in enumerate(payloads, 1)
-    )
+    sizes = (overhead(n, bare=bare) + payload for n, payload in enumerate(payloads, 1))
     smallest = next(sizes)
     if smallest <= max_bytes:
         return 1 + sum(1 for _ in takewhile(lambda size: size <= max_bytes, sizes))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from stc.errors import BadMagicError, CorruptError, TruncatedError, UnsupportedVersionError
 
 VERSION = 1
+MEDIA_TYPE = "application/vnd.stc-face"
 # No .stc file is so long. Of a larger input only so much is read, and its checksum will not match.
-MOST_BYTES = 1 << 16
+MAX_BYTES = 1 << 16
 FIXED = 6  # bytes of magic and version, model, checksum
 _MAGIC = 0xFAC
 _START = (_MAGIC << 4 | VERSION).to_bytes(2, "big")
@@ -62,6 +63,11 @@ def join_count(count: int, payload: bytes) -> bytes:
     """Token count and payload, as they stand in every file and alone in a bare one."""
     head = bytes([count]) if count < 128 else (0x8000 | count).to_bytes(2, "big")
     return head + payload
+
+
+def overhead(count: int, *, bare: bool = False) -> int:
+    """Bytes beside the payload of a file of so many tokens."""
+    return len(join_count(count, b"")) + (0 if bare else FIXED)
 
 
 def split_count(body: bytes) -> tuple[int, bytes]:

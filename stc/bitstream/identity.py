@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import NamedTuple
 
 
-def fingerprint(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    """SHA-256 in hex over names, types, shapes and elements, whatever order they come in."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays, key=str.encode):
-        array = np.ascontiguousarray(arrays[name])
-        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        shape = "x".join(map(str, array.shape))
-        digest.update(f"{name}\0{array.dtype.name}\0{shape}\0".encode())
-        digest.update(array.data)
-    return digest.hexdigest()
+class ArrayIdentity(NamedTuple):
+    """What an array adds to the name of its model."""
+
+    dtype: str  # as safetensors spells it: I8, F16, ...
+    shape: tuple[int, ...]
+    digest: str  # SHA-256 of its bytes, little-endian and in C order, in hex
+
+
+def fingerprint(arrays: Mapping[str, ArrayIdentity]) -> str:
+    """SHA-256 in hex over a line for each array, sorted by name: name, type, shape, digest."""
+    lines = (
+        f"{name} {dtype} {'x'.join(map(str, shape))} {digest}\n"
+        for name, (dtype, shape, digest) in sorted(arrays.items(), key=lambda a: a[0].encode())
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,13 +1,20 @@
 """The range decoder of docs/format.md in plain Python: the definition, and quick to import.
 
-Decoding for pictures goes through constriction, which is faster; tests hold the two together.
+The native core and constriction do the same; tests hold the three together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from stc.errors import CorruptError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from stc.bitstream.tables import Tables
 
 _WORD, _STATE = 1 << 32, 1 << 64
 
@@ -17,29 +24,49 @@ def decode_symbols(payload: bytes, rows: Iterable[Sequence[int]]) -> list[int]:
 
     Raises CorruptError for a payload that no message has.
     """
-    words = _words(payload)
-    low, span = 0, _STATE - 1
-    point = next(words) * _WORD + next(words)
-    symbols = []
-    for row in rows:
-        if len(row) == 1:
-            symbols.append(0)
-            continue
-        scale = span >> 24
-        q = (point - low) % _STATE // scale
+    decoder = RangeDecoder(payload)
+    return [decoder.symbol(row) for row in rows]
+
+
+def decode_message(tables: Tables, count: int, payload: bytes) -> tuple[int, npt.NDArray[np.int64]]:
+    """Payload -> group and the indices [count] of the first tokens. Raises CorruptError."""
+    import numpy as np
+
+    decoder = RangeDecoder(payload)
+    group = decoder.symbol(tables.groups.tolist())
+    rows = (row for _, level in tables.rows(group, count) for row in level.tolist())
+    return group, np.array([decoder.symbol(row) for row in rows], np.int64)
+
+
+class RangeDecoder:
+    """The state of docs/format.md: `low` and `span` of the interval, and the point in it."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._words = _words(payload)
+        self._low, self._span = 0, _STATE - 1
+        self._point = next(self._words) * _WORD + next(self._words)
+
+    def symbol(self, row: Sequence[int]) -> int:
+        """The next symbol, of frequencies that sum to 2^16.
+
+        Raises CorruptError if the point lies beyond all symbols.
+        """
+        if len(row) == 1:  # not coded
+            return 0
+        scale = self._span >> 24
+        q = (self._point - self._low) % _STATE // scale
         symbol, below = 0, 0
-        while below + 256 * row[symbol] <= q:
+        while q >= below + 256 * row[symbol]:
             below += 256 * row[symbol]
             symbol += 1
             if symbol == len(row):
                 raise CorruptError("the payload decodes to no symbol")
-        symbols.append(symbol)
-        low = (low + scale * below) % _STATE
-        span = scale * 256 * row[symbol]
-        if span < _WORD:
-            low, span = low * _WORD % _STATE, span * _WORD
-            point = (point * _WORD + next(words)) % _STATE
-    return symbols
+        self._low = (self._low + scale * below) % _STATE
+        self._span = scale * 256 * row[symbol]
+        if self._span < _WORD:
+            self._low, self._span = self._low * _WORD % _STATE, self._span * _WORD
+            self._point = (self._point * _WORD + next(self._words)) % _STATE
+        return symbol
 
 
 def _words(payload: bytes) -> Iterator[int]:

@@ -68,6 +68,19 @@ class Tables:
         """For each level, the frequencies of all symbols before each, [G, T_l, K_l]."""
         return tuple(_below(level) for level in self.levels)
 
+    @cached_property
+    def group_costs(self) -> npt.NDArray[np.int64]:
+        """Ideal code length of every group id in 2^-16 bits, [G]."""
+        return _costs(self.groups)
+
+    @cached_property
+    def costs(self) -> tuple[npt.NDArray[np.int64], ...]:
+        """For each level, the ideal code length of every index in 2^-16 bits, [G, T_l, K_l].
+
+        Whole numbers, so that sums of them are the same in any order and on any device.
+        """
+        return tuple(_costs(level) for level in self.levels)
+
     def shares(self, group: int, indices: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         """Of each of the first n tokens, indices [n]: what lies below it, and its frequency."""
         for (start, row), below in zip(self.rows(group, len(indices)), self.below, strict=False):
@@ -87,6 +100,11 @@ class Tables:
 def _below(frequencies: Counts) -> Counts:
     sums: Counts = np.cumsum(frequencies, -1, dtype=np.int64) - frequencies
     return sums
+
+
+def _costs(frequencies: Counts) -> npt.NDArray[np.int64]:
+    bits = np.log2(TOTAL / frequencies.astype(np.float64))
+    return np.round(bits * TOTAL).astype(np.int64)
 
 
 def _normalise(counts: Counts) -> npt.NDArray[np.uint32]:

@@ -12,9 +12,8 @@ takes a short record.
 
 from __future__ import annotations
 
+from stc.bitstream import MEDIA_TYPE
 from stc.errors import BudgetError, CorruptError, TruncatedError
-
-MEDIA_TYPE = "application/vnd.stc-face"
 
 # Bytes of user memory (NXP NTAG213/215/216 data sheet).
 TAGS = {"ntag213": 144, "ntag215": 504, "ntag216": 888}

@@ -23,7 +23,7 @@ from stc.errors import (
     NoCodeError,
     SeveralCodesError,
 )
-from stc.imaging import Source, load_image
+from stc.imaging.reading import FORMATS, Source, load_image
 
 if TYPE_CHECKING:
     import segno
@@ -36,9 +36,8 @@ QUIET = 4  # modules of white around a symbol, as the standard wants it
 
 # Longer pictures are reduced to this before they are searched: a code that fills a tenth of the
 # side still has two pixels a module at version 40, and no picture takes more than a second or two.
-MOST_SIDE = 4096
+MAX_SIDE = 4096
 
-_PICTURES = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
 _BOXES = b"ftyp"  # how HEIC, which phones write and Pillow does not read, and its kin begin
 _BASE45 = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
 
@@ -144,7 +143,7 @@ def to_text(data: bytes) -> str:
 def is_picture(data: bytes) -> bool:
     """Whether data begins like a picture of a common format; not a pixel of it is decoded."""
     Image.init()
-    known = [form for form in _PICTURES if form in Image.OPEN]
+    known = [form for form in FORMATS if form in Image.OPEN]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # size and metadata are a matter for reading it
         try:
@@ -163,10 +162,10 @@ def contents(image: Source) -> list[bytes]:
     except ImportError as error:
         raise _missing(error) from error
     grey = load_image(image).convert("L")
-    grey.thumbnail((MOST_SIDE, MOST_SIDE), reducing_gap=2.0)
+    grey.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)
     wanted = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
     found = zxingcpp.read_barcodes(grey, formats=wanted)
-    if not found and max(grey.size) <= MOST_SIDE // 2:
+    if not found and max(grey.size) <= MAX_SIDE // 2:
         # The reader finds a third of the blurred, slanted codes that it misses in twice the size.
         larger = grey.resize((2 * grey.width, 2 * grey.height), Image.Resampling.BICUBIC)
         found = zxingcpp.read_barcodes(larger, formats=wanted)

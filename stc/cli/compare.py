@@ -10,9 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stc.cli.decode import picture_format, size
-from stc.cli.encode import add_framing
-from stc.cli.files import read_all, same_file, write_whole
-from stc.errors import MissingExtraError, StcError
+from stc.cli.files import (
+    MAX_PICTURE,
+    add_force,
+    check_target,
+    read_all,
+    same_file,
+    write_whole,
+)
+from stc.cli.settings import add_framing, add_model
+from stc.errors import NoFaceError, StcError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,9 +27,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 EPILOG = """\
-Both are compared as faces on the canvas of 128x128 pixels: a .stc file is decoded, a picture is
-framed as `stc encode` does it. PSNR and SSIM are over RGB; identity is the share of what a face
-recogniser attends to in A that B has, as in `stc encode`. Needs pip install 'stc[compare]'.
+Both are compared as faces on the canvas of 128x128 pixels: a .stc file, or a picture of its QR code,
+is decoded, any other picture is framed as `stc encode` does it. PSNR and SSIM are over RGB; identity is the share of what a face
+recogniser attends to in A that B has, as in `stc encode`.
 
 examples:
   stc compare photo.jpg face.stc
@@ -60,7 +67,8 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         "--size", type=size, default=256, metavar="PX", help="of each face in OUT; 256 if not given"
     )
     add_framing(parser)
-    parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
+    add_model(parser)
+    add_force(parser)
     parser.set_defaults(run=run, usage_error=parser.error)
     return parser
 
@@ -75,6 +83,8 @@ def run(options: argparse.Namespace) -> int:
     for name in (options.first, options.second):
         if options.output is not None and same_file(name, options.output):
             raise StcError(f"{name} is both input and output")
+    if options.output is not None:
+        check_target(options.output, force=options.force)
     first, second = pair = [load(name, options) for name in (options.first, options.second)]
     figures = measure(first, second, options.model)
     if form is not None:
@@ -87,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
             buffer.write(marking.save(picture, form, marking.note(sizes)))
         else:
             picture.save(buffer, form)
-        write_whole(options.output, buffer.getvalue())
+        write_whole(options.output, buffer.getvalue(), force=options.force)
     if options.json:
         files = {
             key: {"file": face.name, "bytes": face.size}
@@ -103,34 +113,50 @@ def run(options: argparse.Namespace) -> int:
 
 
 def load(name: str, options: argparse.Namespace) -> Face:
-    """A picture or a .stc file as a face on the canvas."""
-    import numpy as np
-
+    """A picture, a .stc file or a picture of its QR code, as a face on the canvas."""
     from stc.bitstream import has_header
 
-    data = read_all(name)
+    data = read_all(name, MAX_PICTURE + 1)
     if has_header(data):
-        from stc.api import decode
-
-        return Face(name, len(data), True, np.array(decode(data, model=options.model)))
+        return decoded(name, data, options.model)
     from stc.imaging import frame
 
-    canvas = frame(io.BytesIO(data), align=options.align, face=options.face)
+    try:
+        canvas = frame(io.BytesIO(data), align=options.align, face=options.face)
+    except NoFaceError:
+        from stc.carriers import qr
+
+        try:
+            file = qr.read(data)
+        except StcError:
+            file = b""
+        if not file:  # neither a face nor a code: the face is what was to be expected
+            raise
+        return decoded(name, file, options.model)
     return Face(name, len(data), False, canvas)
+
+
+def decoded(name: str, data: bytes, model: str | None) -> Face:
+    """The face of a .stc file."""
+    import numpy as np
+
+    from stc.api import decode
+
+    return Face(name, len(data), True, np.array(decode(data, model=model)))
 
 
 def measure(first: Face, second: Face, model: str | None) -> dict[str, float]:
     """PSNR in dB, SSIM, and the share of the first one's identity that the second one has."""
-    from stc.codec.codec import load_codec
-    from stc.lab.evaluation import metrics
+    from stc.codec.cache import load_codec
+    from stc.imaging.similarity import psnr, ssim
 
     pair = first.canvas[None], second.canvas[None]
-    try:
-        ssim = metrics.ssim(*pair)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{error.name} is missing: pip install 'stc[compare]'") from error
-    identity = load_codec(model).likeness(first.canvas, second.canvas).identity
-    return {"psnr": float(metrics.psnr(*pair)[0]), "ssim": float(ssim[0]), "identity": identity}
+    identity = load_codec(model).identity_kept(*pair)
+    return {
+        "psnr": float(psnr(*pair)[0]),
+        "ssim": float(ssim(*pair)[0]),
+        "identity": float(identity[0]),
+    }
 
 
 def describe(figures: dict[str, float]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from stc.cli.files import add_paths, for_each, pair_up, read_face, write_whole
 from stc.cli.numbers import whole
+from stc.cli.settings import add_model
 from stc.errors import ImageError
 
 EPILOG = """\
@@ -44,7 +45,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         "--mark", action="store_true", help='write "reconstructed" along the lower edge'
     )
     parser.add_argument("--bare", action="store_true", help="the input was made with --bare")
-    parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
+    add_model(parser)
     parser.set_defaults(run=run)
     return parser
 
@@ -68,7 +69,8 @@ def run(options: argparse.Namespace) -> int:
         picture = decode(data, size=options.size, bare=options.bare, model=options.model)
         if options.mark:
             picture = marking.stamp(picture)
-        write_whole(target, marking.save(picture, form, marking.note(len(data))))
+        drawn = marking.save(picture, form, marking.note(len(data)))
+        write_whole(target, drawn, force=options.force)
         return f"{target}: {options.size}x{options.size} pixels from {len(data)} bytes"
 
     return for_each(pairs, work, options)

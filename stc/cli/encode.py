@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stc.carriers import ndef
 from stc.cli.files import add_paths, for_each, pair_up, read_all, same_file, write_whole
-from stc.cli.numbers import share
 from stc.cli.qr import DEFAULT_ECC, add_symbol, picture_kind
+from stc.cli.settings import add_settings, settings_of
 from stc.errors import BudgetError, StcError
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from stc.settings import Encoded, Settings
 
 EPILOG = """\
 The face is found and aligned to a canvas of 128x128 pixels. A picture that already is such a
@@ -46,27 +43,12 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_paths(parser, "picture: JPEG, PNG, WebP, TIFF and others", required=False)
-    parser.add_argument(
-        "--max-bytes",
-        type=int,
-        metavar="N",
-        help="the file is never larger, 192 if nothing else limits it; 32 to 384 make sense",
-    )
-    parser.add_argument(
-        "--level", type=int, metavar="L", help="stop after L levels, 1 the smallest"
-    )
+    add_settings(parser)
     parser.add_argument(
         "--tag",
         choices=tuple(ndef.TAGS),
         help="the file fits this NFC tag, as an NDEF record of its media type",
     )
-    parser.add_argument(
-        "--min-quality",
-        type=share,
-        metavar="Q",
-        help="write nothing, exit code 4, if less than this share of 0 to 1 is kept",
-    )
-    add_choices(parser)
     code = parser.add_argument_group("QR code")
     code.add_argument(
         "--qr", metavar="CODE", help="write a QR code of the file: a picture, or a folder"
@@ -76,38 +58,11 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     return parser
 
 
-def add_framing(parser: argparse.ArgumentParser) -> None:
-    """The options that say what of a picture is the face."""
-    parser.add_argument(
-        "--align",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="find and align the face: unless it is aligned already (auto), always, or never",
-    )
-    parser.add_argument(
-        "--face",
-        choices=("only", "largest"),
-        default="only",
-        help="of several faces: refuse (only), or take the largest central one",
-    )
-
-
-def add_choices(parser: argparse.ArgumentParser) -> None:
-    """The options that say what of a picture is coded, and how."""
-    add_framing(parser)
-    parser.add_argument(
-        "--bare",
-        action="store_true",
-        help="no magic, model or checksum, for a carrier that protects its data; saves 6 bytes",
-    )
-    parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
-
-
 def run(options: argparse.Namespace) -> int:
     """Encode every input."""
     check(options)
     options.ecc = options.ecc or DEFAULT_ECC
-    limit = byte_limit(options)
+    settings = settings_of(options, byte_limit(options))
     codes = pair_up(options.inputs, options.qr, ".png") if options.qr else []
     pairs = pair_up(options.inputs, options.output, ".stc") if options.output else codes
     code_of = dict(codes)
@@ -119,12 +74,9 @@ def run(options: argparse.Namespace) -> int:
             raise StcError(f"{name} is both input and output")
         if code is not None and options.output and same_file(code, target):
             raise StcError(f"{target} would be both the file and its QR code")
-        # Framing first: a picture without a face is refused before torch is even loaded.
-        from stc.imaging import frame
-
-        canvas = frame(io.BytesIO(read_all(name)), align=options.align, face=options.face)
-        data, said = encode(canvas, limit, options)
-        lines = [f"{target}: {len(data)} bytes, {said}"]
+        encoded = encode(read_all(name), settings, options)
+        data = encoded.data
+        lines = [f"{target}: {describe(encoded)}"]
         drawn = None
         if kind is not None:
             from stc.carriers import qr
@@ -133,9 +85,9 @@ def run(options: argparse.Namespace) -> int:
             drawn = symbol.draw(kind)
             lines.append(f"{code}: {symbol}")
         if options.output:
-            write_whole(target, data)
+            write_whole(target, data, force=options.force)
         if code is not None and drawn is not None:
-            write_whole(code, drawn)
+            write_whole(code, drawn, force=options.force)
         return "\n".join(lines)
 
     return for_each(pairs, work, options)
@@ -173,17 +125,14 @@ def byte_limit(options: argparse.Namespace) -> int | None:
     return min(limits, default=None)
 
 
-def encode(
-    canvas: npt.NDArray[np.uint8], limit: int | None, options: argparse.Namespace
-) -> tuple[bytes, str]:
-    """A canvas, uint8 [128, 128, 3] -> its file, and how like the canvas that is, in words."""
-    from stc.codec.codec import demand, load_codec
+def encode(picture: bytes, settings: Settings, options: argparse.Namespace) -> Encoded:
+    """The bytes of a picture -> its file. A QR code that is too small is named in the error."""
+    from stc.api import encode_pictures
 
-    codec = load_codec(options.model)
+    source = io.BytesIO(picture)
+    (encoded,) = encode_pictures([source], settings, model=options.model, device=options.device)
     try:
-        (data,) = codec.encode_canvases(
-            canvas[None], max_bytes=limit, level=options.level, bare=options.bare
-        )
+        return encoded.unwrap()
     except BudgetError as error:
         if options.qr_version is None or error.smallest is None:
             raise
@@ -193,18 +142,16 @@ def encode(
         if would_do <= options.qr_version:  # another limit is the smaller one
             raise
         raise BudgetError(
-            f"a QR code {options.qr_version}-{options.ecc} holds {limit} bytes, the smallest file "
-            f"of this face has {error.smallest}: version {would_do} would do",
+            f"a QR code {options.qr_version}-{options.ecc} holds {settings.max_bytes} bytes, the "
+            f"smallest file of this face has {error.smallest}: version {would_do} would do",
             error.smallest,
         ) from error
-    except ValueError as error:  # a level that this model does not have
-        raise StcError(str(error)) from error
-    quality = float(codec.qualities(canvas[None], [data], bare=options.bare)[0])
-    if options.min_quality is not None:
-        demand(options.min_quality, quality, len(data))
-    bits = len(data) * 8 / 128**2
-    psnr = codec.likeness(canvas, codec.decode_canvases([data], bare=options.bare)[0]).psnr
-    return data, (
-        f"{bits:.3f} bits per pixel, {psnr:.1f} dB, "
-        f"quality {quality:.3f} (share of the identity kept)"
+
+
+def describe(encoded: Encoded) -> str:
+    """A file's size and quality in a line."""
+    size = len(encoded.data)
+    return (
+        f"{size} bytes, {encoded.tokens} tokens, {size * 8 / 128**2:.3f} bits per pixel, "
+        f"quality {encoded.quality:.3f} (share of the identity kept)"
     )

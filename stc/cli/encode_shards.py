@@ -6,12 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stc.cli.encode import add_choices
 from stc.cli.numbers import positive
-from stc.errors import StcError
+from stc.cli.settings import add_settings, settings_of
 
 if TYPE_CHECKING:
-    from stc.gallery.shards import Tally
+    from stc.gallery.tables import Tally
 
 EPILOG = """\
 Every IN becomes DIR/NAME.parquet with a row for each picture: key and ending (its name, cut at the
@@ -41,12 +40,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="folder; resumes"
     )
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument(
-        "--max-bytes", type=int, metavar="N", help="no file is larger; 192 if not given"
-    )
-    size.add_argument("--level", type=int, metavar="L", help="stop after L levels, 1 the smallest")
-    add_choices(parser)
+    add_settings(parser)
     parser.add_argument("--workers", type=positive, metavar="N", help="processes; one a core")
     parser.set_defaults(run=run)
     return parser
@@ -54,24 +48,15 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Code all shards, and print what became of the pictures."""
-    from stc.gallery.batch import Encoder
-    from stc.gallery.shards import encode_shards, expand
+    settings = settings_of(options)
 
-    encoder = Encoder(
-        max_bytes=options.max_bytes,
-        level=options.level,
-        align=options.align,
-        face=options.face,
-        bare=options.bare,
-        model=options.model,
-    )
+    from stc.gallery.batch import Encoder
+    from stc.gallery.shards import encode_shards
+    from stc.gallery.tars import expand
+
+    encoder = Encoder(settings, model=options.model, device=options.device)
     sources = [Path(name) for pattern in options.inputs for name in expand(pattern)]
-    try:
-        total = encode_shards(sources, options.output, encoder, options.workers)
-    except StcError:
-        raise
-    except ValueError as error:  # a level that this model does not have
-        raise StcError(str(error)) from error
+    total = encode_shards(sources, options.output, encoder, options.workers)
     if not options.quiet:
         print(f"{options.output}: {describe(total)}")
     return 0

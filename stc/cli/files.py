@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from stc.bitstream import MOST_BYTES, has_header
+from stc.bitstream import MAX_BYTES, has_header
 from stc.errors import ImageError, StcError
 
 # No photograph of a QR code needs to be so long.
-MOST_PICTURE = 1 << 26
-_MOST_BARE = 1024  # bytes; no bare file is longer
+MAX_PICTURE = 1 << 26
+_MAX_BARE = 1024  # bytes; no bare file is longer
 
 
 def add_paths(parser: argparse.ArgumentParser, what: str, *, required: bool = True) -> None:
@@ -27,6 +27,12 @@ def add_paths(parser: argparse.ArgumentParser, what: str, *, required: bool = Tr
         metavar="OUT",
         help="file to write, - for stdout, or a folder for many inputs",
     )
+    add_force(parser)
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """The option of every verb that writes files."""
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite files that exist")
 
 
 def read_all(name: str, limit: int | None = None) -> bytes:
@@ -40,22 +46,31 @@ def read_all(name: str, limit: int | None = None) -> bytes:
 
 def read_face(name: str, *, bare: bool = False) -> bytes:
     """The bytes of a .stc file, or of the one whose QR code a picture shows."""
-    data = read_all(name, MOST_PICTURE + 1)
+    data = read_all(name, MAX_PICTURE + 1)
     # No first byte below 128 begins a PNG or JPEG, and no picture of another kind is so short.
-    short = len(data) <= _MOST_BARE and data[:1] < b"\x80"
+    short = len(data) <= _MAX_BARE and data[:1] < b"\x80"
     if has_header(data) or (bare and short):
-        return data[:MOST_BYTES]
+        return data[:MAX_BYTES]
     from stc.carriers import qr
 
     if not qr.is_picture(data):
-        return data[:MOST_BYTES]
-    if len(data) > MOST_PICTURE:
-        raise ImageError(f"the picture has more than {MOST_PICTURE} bytes: make it smaller")
+        return data[:MAX_BYTES]
+    if len(data) > MAX_PICTURE:
+        raise ImageError(f"the picture has more than {MAX_PICTURE} bytes: make it smaller")
     return qr.read(data, bare=bare)
 
 
-def write_whole(name: str, data: bytes) -> None:
-    """Write a file so that it is there complete or not at all; `-` is stdout."""
+def check_target(name: str, *, force: bool) -> None:
+    """Raise StcError for a file that is there already, unless it may be overwritten."""
+    if not force and name != "-" and os.path.isfile(name):
+        raise StcError(f"{name} exists: give --force to overwrite it, or another name")
+
+
+def write_whole(name: str, data: bytes, *, force: bool = False) -> None:
+    """Write a file so that it is there complete or not at all; `-` is stdout.
+
+    Raises StcError for a file that is there already, unless `force`; OSError.
+    """
     if name == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -66,6 +81,7 @@ def write_whole(name: str, data: bytes) -> None:
         return
     if not path.parent.is_dir():
         raise StcError(f"there is no folder {path.parent} to write {path.name} into")
+    check_target(name, force=force)
     partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
         with open(partial, "xb") as file:
@@ -118,15 +134,16 @@ def for_each(
         try:
             if same_file(name, target):
                 raise StcError(f"{name} is both input and output")
+            check_target(target, force=options.force)
             line = work(name, target)
         except (StcError, OSError) as error:
             if len(pairs) == 1:
                 raise
-            _say(f"stc: error: {name}: {error}", sys.stderr)
+            _print(f"stc: error: {name}: {error}", sys.stderr)
             code = code or getattr(error, "exit_code", 1)
             continue
         if not options.quiet:
-            _say(line, sys.stderr if target == "-" else sys.stdout)
+            _print(line, sys.stderr if target == "-" else sys.stdout)
     return code
 
 
@@ -141,7 +158,7 @@ def _progress(
     yield from tqdm(pairs, desc=options.verb, unit="face", disable=None)
 
 
-def _say(line: str, stream: object) -> None:
+def _print(line: str, stream: object) -> None:
     if "tqdm" in sys.modules:
         from tqdm import tqdm
 

@@ -8,8 +8,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from stc.bitstream import MOST_BYTES
-from stc.cli.files import read_all
+from stc.cli.files import read_face
+from stc.cli.settings import add_model
 from stc.errors import StcError
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         epilog="examples:\n  stc info face.stc --json\n  stc info --backends",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("inputs", nargs="*", metavar="FILE", help=".stc file, or - for stdin")
+    parser.add_argument("inputs", nargs="*", metavar="FILE", help=".stc file, picture of a QR code, or - for stdin")
     parser.add_argument(
-        "--backends", action="store_true", help="who would search for codewords on this machine"
+        "--backends", action="store_true", help="what computes on this machine, and what cannot and why"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
-    parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
+    add_model(parser)
     parser.set_defaults(run=run, usage_error=parser.error)
     return parser
 
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     code = 0
     for name in options.inputs:
         try:
-            found = info(read_all(name, MOST_BYTES), model=options.model)
+            found = info(read_face(name), model=options.model)
         except (StcError, OSError) as error:
             if len(options.inputs) == 1:
                 raise
@@ -61,14 +61,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def show_backends() -> int:
-    """Print the search backends and mark the one in use; loads torch."""
-    import torch
+    """Print what decodes and what searches on this machine; a star marks what is used."""
+    from stc.codec.core import chosen_core, cores
+    from stc.kernels.registry import table
 
-    from stc.kernels.torch import backends, choose
-
-    chosen = choose("auto", torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    for name, state in backends().items():
-        print(f"{'*' if name == chosen else ' '} {name:7} {state}")
+    used = chosen_core()
+    print("decoding and products:")
+    for name, reason in cores().items():
+        print(f"{'*' if name == used else ' '} {name:8} {f'no: {reason}' if reason else 'ready'}")
+    print("search for codewords:")
+    print(table())
     return 0
 
 

@@ -8,19 +8,11 @@ import os
 import sys
 from collections.abc import Sequence
 
+from importlib import import_module
+from types import ModuleType
+
 from stc import __version__
-from stc.cli import (
-    compare,
-    decode,
-    encode,
-    encode_shards,
-    evaluate,
-    info,
-    protect,
-    qr,
-    serve,
-    train,
-)
+from stc.cli.plugins import VerbParser
 from stc.errors import StcError
 
 DESCRIPTION = "Put a human face into 50 to 400 bytes, and get it back."
@@ -36,17 +28,28 @@ examples:
   cat face.jpg | stc encode - -o - | stc decode - -o - > face.png
 
 exit codes:
-  0  all went well                     4  not a sound .stc file; of encode: less
-  1  any other failure                    is kept than --min-quality
-  2  the command was typed wrongly     5  the byte limit is too small
-  3  no usable face in the picture     6  the model is missing or another one
-                                       7  the input is no picture that can be read
-  8  a template cannot be protected or matched: a wrong key, a revoked record
+  0  all went well                     5  the byte limit is too small
+  1  any other failure                 6  the model is missing or another one
+  2  the command was typed wrongly     7  the input is no picture that can be read
+  3  no usable face in the picture     8  a template cannot be protected or matched
+  4  not a sound .stc file             9  less is kept than --min-quality
 """
 
+# The runtime's verbs and the modules that have them; others plug in (stc.cli.plugins).
+VERBS = {
+    "encode": "stc.cli.encode",
+    "decode": "stc.cli.decode",
+    "info": "stc.cli.info",
+    "qr": "stc.cli.qr",
+    "compare": "stc.cli.compare",
+    "encode-shards": "stc.cli.encode_shards",
+    "serve": "stc.cli.serve",
+    "protect": "stc.cli.protect",
+}
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command."""
+
+def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the whole command, or of one verb of the runtime, which is quicker to load."""
     parser = argparse.ArgumentParser(
         prog="stc",
         description=DESCRIPTION,
@@ -54,30 +57,39 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"stc {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for module in (
-        encode,
-        decode,
-        info,
-        qr,
-        compare,
-        encode_shards,
-        serve,
-        train,
-        evaluate,
-        protect,
-    ):
-        verb = module.add_parser(verbs)
-        loudness = verb.add_mutually_exclusive_group()
-        loudness.add_argument("-v", "--verbose", action="store_true", help="say what is being done")
-        loudness.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    add_loudness(parser, False)
+    verbs = parser.add_subparsers(
+        dest="verb", metavar="VERB", required=True, parser_class=VerbParser
+    )
+    for module in [import_module(VERBS[verb])] if verb in VERBS else every_verb():
+        # A flag before the verb must not be undone by the verb's own default.
+        add_loudness(module.add_parser(verbs), argparse.SUPPRESS)
     return parser
+
+
+def every_verb() -> list[ModuleType]:
+    """The modules of all verbs, those that plug in last."""
+    from stc.cli.plugins import plugged_in
+
+    return [*map(import_module, VERBS.values()), *plugged_in("")]
+
+
+def add_loudness(parser: argparse.ArgumentParser, default: object) -> None:
+    """The flags -v and -q, which stand before or after the verb."""
+    flags = parser.add_mutually_exclusive_group()
+    flags.add_argument(
+        "-v", "--verbose", action="store_true", default=default, help="say what is being done"
+    )
+    flags.add_argument(
+        "-q", "--quiet", action="store_true", default=default, help="print errors only"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    verb = next((word for word in words if not word.startswith("-")), None)
+    options = build_parser(verb).parse_args(words)
     level = logging.WARNING
     if options.verbose or options.quiet:
         level = logging.DEBUG if options.verbose else logging.ERROR

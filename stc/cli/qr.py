@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stc.bitstream import MOST_BYTES, parse_header
+from stc.bitstream import MAX_BYTES, parse_header
 from stc.cli.files import add_paths, for_each, pair_up, read_all, write_whole
 from stc.cli.numbers import whole
 from stc.errors import StcError
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
     def work(name: str, target: str) -> str:
         kind = picture_kind(target)
-        data = read_all(name, MOST_BYTES)
+        data = read_all(name, MAX_BYTES)
         if not options.bare:
             parse_header(data)
 
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
         symbol = qr.make(
             data, ecc=options.ecc or DEFAULT_ECC, version=options.qr_version, text=options.text
         )
-        write_whole(target, symbol.draw(kind, options.scale))
+        write_whole(target, symbol.draw(kind, options.scale), force=options.force)
         return f"{target}: {symbol}, {len(data)} bytes"
 
     return for_each(pairs, work, options)

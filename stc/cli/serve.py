@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from stc.cli.numbers import positive, whole
+from stc.cli.settings import add_model
 from stc.errors import MissingExtraError
 
 EPILOG = """\
@@ -45,7 +46,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-waiting", type=positive, default=64, metavar="N", help="requests; 64 if not given"
     )
-    parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
+    add_model(parser)
     parser.set_defaults(run=run)
     return parser
 

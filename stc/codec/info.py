@@ -42,7 +42,7 @@ def info(data: bytes, *, model: str | Path | None = None) -> FileInfo:
     known, group, per_level = None, None, None
     if model is not None:
         known = open_model(model)
-        known.demand_named(header.fingerprint)
+        known.check_named(header.fingerprint)
     else:
         with contextlib.suppress(WrongModelError):
             known = find_model(header.fingerprint)

@@ -1,13 +1,15 @@
-"""Weights on disk: one safetensors file a model, found by its fingerprint, checked when read.
+"""Model files: weights found by their fingerprint, and checked array by array as they are read.
 
-Matrices are int8 with one scale a column, convolutions are fp16; every array counts towards the
-fingerprint, the configuration too, which is why it is stored as an array of bytes. What `stc info`
-needs of it comes without numpy, whose import would take longer than all the rest.
+docs/model-file.md has the layout. What `stc info` needs of a model comes without numpy, whose
+import would take longer than all the rest.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import mmap
+import re
 import sys
 from array import array
 from collections.abc import Iterator, Mapping
@@ -16,47 +18,103 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stc.bitstream.identity import ArrayIdentity, fingerprint
+from stc.codec.tensor_file import (
+    ALIGNMENT,
+    ITEM_SIZES,
+    Entry,
+    Tensor,
+    read_header,
+    write_file,
+)
 from stc.errors import ModelMissingError, WrongModelError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from stc.bitstream import Tables
+    from stc.codec.core import Matrix
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "stc-face-4"
+ENCODER = "encoder."  # arrays of this prefix no decoder needs
 
-_MOST_HEADER = 1 << 20  # of a safetensors file; ours take some ten thousand bytes
+_NUMPY = {"I8": "<i1", "U8": "<u1", "F16": "<f2", "U16": "<u2", "F32": "<f4", "U32": "<u4"}
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelFile:
-    """A weights file whose name and fingerprint are known and whose arrays are read on demand."""
+    """A model whose arrays are mapped into memory, read when asked for and then checked, once.
+
+    Safe to use from several threads.
+    """
 
     path: Path
     name: str
-    fingerprint: str  # SHA-256 in hex; a .stc file carries its first two bytes
+    fingerprint: str  # SHA-256 in hex, over the decoder's arrays; a .stc file carries two bytes
+    entries: Mapping[str, Entry]
+    digests: Mapping[str, str]  # SHA-256 of every array's bytes, in hex
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 in hex over all arrays: the encoder's too, which the fingerprint leaves out."""
+        return fingerprint(_identities(self.entries, self.digests, whole=True))
+
+    @property
+    def names(self) -> list[str]:
+        """Of all arrays, in the file's order."""
+        return list(self.entries)
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """One array, read-only, a view of the file. Raises WrongModelError if it is damaged."""
+        import numpy as np
+
+        data, entry = self._bytes(name), self.entries[name]
+        return np.frombuffer(data, _NUMPY[entry.dtype]).reshape(entry.shape)
+
+    def matrix(self, name: str) -> Matrix:
+        """A matrix in 8 bits with its scales. Raises WrongModelError if it is damaged."""
+        import numpy as np
+
+        from stc.codec.core import Matrix
+
+        return Matrix(self.array(name), self.array(f"{name}.scale").astype(np.float32))
+
+    def read(self) -> dict[str, npt.NDArray[Any]]:
+        """Every array by its name. Raises WrongModelError if one is damaged."""
+        return {name: self.array(name) for name in self.entries}
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """groups: G; levels: [Z, T, K, D] of each; widths: channels of the decoder's layers."""
+        config = json.loads(bytes(self._bytes("config")))
+        if not isinstance(config, dict):
+            raise WrongModelError(f"{self.path} has a configuration that is not an object")
+        return config
 
     @cached_property
     def tables(self) -> Tables:
-        """The integer probabilities, read without the rest of the file."""
-        from safetensors import safe_open
-
+        """The integer probabilities of groups and tokens."""
         from stc.bitstream import Tables
 
-        with safe_open(self.path, framework="numpy") as file:
-            levels = [file.get_tensor(name) for name in self._counts()]
-            return Tables(file.get_tensor("group_counts"), tuple(levels))
+        levels = tuple(self.array(name) for name in self._counts())
+        return Tables(self.array("groups.counts"), levels)
 
     @cached_property
     def level_sizes(self) -> list[int]:
         """Number of tokens in every level."""
-        return [self._layout[name]["shape"][1] for name in self._counts()]
+        return [self.entries[name].shape[1] for name in self._counts()]
+
+    @property
+    def group_number(self) -> int:
+        """How many groups there are."""
+        return self.entries["groups.counts"].shape[0]
 
     @property
     def groups(self) -> list[int]:
         """Frequencies of the groups."""
-        return next(self._rows("group_counts", 0, 1)).tolist()
+        return next(self._rows("groups.counts", 0, 1)).tolist()
 
     def rows(self, group: int, count: int) -> Iterator[array[int]]:
         """The frequencies of each of the first `count` tokens, as in `tables`."""
@@ -65,64 +123,62 @@ class ModelFile:
             yield from self._rows(name, group * size, here)
             count -= here
 
-    def _counts(self) -> list[str]:
-        levels = sum(name.endswith(".counts") for name in self._layout)
-        return [f"levels.{number}.counts" for number in range(levels)]
-
-    @cached_property
-    def _layout(self) -> dict[str, Any]:
-        return _read_layout(self.path)
-
-    def _rows(self, name: str, first: int, number: int) -> Iterator[array[int]]:
-        """`number` rows of an array of counts, from row `first` on."""
-        entry = self._layout[name]
-        code = {"U16": "H", "U32": "I"}[entry["dtype"]]
-        length = entry["shape"][-1]
-        with self.path.open("rb") as file:
-            row = array(code)
-            file.seek(entry["start"] + entry["data_offsets"][0] + first * length * row.itemsize)
-            for _ in range(number):
-                row = array(code)
-                row.fromfile(file, length)
-                if sys.byteorder == "big":
-                    row.byteswap()
-                yield row
-
     def is_named(self, short: bytes) -> bool:
         """Whether the two bytes that a file names its model by are this one's."""
         return self.fingerprint.startswith(short.hex())
 
-    def demand_named(self, short: bytes) -> None:
+    def check_named(self, short: bytes) -> None:
         """Raise WrongModelError unless they are."""
         if not self.is_named(short):
             raise WrongModelError(
                 f"the file needs model {short.hex()}, this is {self.name} ({self.fingerprint[:4]})"
             )
 
-    def read(self) -> dict[str, npt.NDArray[Any]]:
-        """Every array. Raises WrongModelError if they do not give the stated fingerprint."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+    def _counts(self) -> list[str]:
+        levels = sum(name.endswith(".counts") for name in self.entries) - 1
+        return [f"levels.{number}.counts" for number in range(levels)]
 
-        from stc.bitstream import fingerprint
+    def _rows(self, name: str, first: int, number: int) -> Iterator[array[int]]:
+        """`number` rows of an array of counts, from row `first` on."""
+        data, length = self._bytes(name), self.entries[name].shape[-1]
+        for start in range(4 * first * length, 4 * (first + number) * length, 4 * length):
+            row = array("I", bytes(data[start : start + 4 * length]))
+            if sys.byteorder == "big":
+                row.byteswap()
+            yield row
 
-        try:
-            arrays: dict[str, npt.NDArray[Any]] = load_file(self.path)
-        except SafetensorError as error:
-            raise WrongModelError(f"{self.path} is damaged: {error}") from error
-        found = fingerprint(arrays)
-        if found != self.fingerprint:
+    def _bytes(self, name: str) -> memoryview:
+        """The bytes of an array, which give the digest that the file states."""
+        known = self._checked.get(name)
+        if known is not None:
+            return known
+        entry = self.entries.get(name)
+        if entry is None:
+            raise WrongModelError(f"{self.path} has no array {name}")
+        data = self._map[entry.start : entry.end]
+        found = hashlib.sha256(data).hexdigest()
+        if found != self.digests[name]:
             raise WrongModelError(
-                f"{self.path}: the weights give fingerprint {found[:12]}, the file says "
-                f"{self.fingerprint[:12]}; it is damaged or was edited, install it again"
+                f"{self.path}: {name} gives digest {found[:12]}, the file states "
+                f"{self.digests[name][:12]}; it is damaged or was edited, install it again"
             )
-        return arrays
+        # Two threads may check an array at the same time; both find the same.
+        return self._checked.setdefault(name, data)
+
+    @cached_property
+    def _map(self) -> memoryview:
+        with self.path.open("rb") as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+    @cached_property
+    def _checked(self) -> dict[str, memoryview]:
+        return {}
 
 
 def open_model(model: str | Path | None = None) -> ModelFile:
     """A model by shipped name, by path, or the default one.
 
-    Raises ModelMissingError if there is none, WrongModelError if the file is no STC model.
+    Raises ModelMissingError if there is none, WrongModelError if the file is not an STC model.
     """
     path = (
         Path(model)
@@ -151,40 +207,75 @@ def find_model(short: bytes) -> ModelFile:
     )
 
 
-def _inspect(path: Path) -> ModelFile:
-    try:
-        metadata = _read_layout(path).get("__metadata__", {})
-    except (ValueError, AttributeError, TypeError) as error:
-        raise WrongModelError(f"{path} is not a safetensors file: {error}") from error
-    if "fingerprint" not in metadata:
-        raise WrongModelError(f"{path} is not an STC model: it states no fingerprint")
-    return ModelFile(path, metadata.get("name", path.stem), metadata["fingerprint"])
-
-
-def _read_layout(path: Path) -> dict[str, Any]:
-    """The header of a safetensors file: type, shape and place of every array.
-
-    The library's own reader brings numpy or torch along. Raises ValueError.
-    """
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > _MOST_HEADER:
-            raise ValueError(f"a header of {length} bytes")
-        layout: dict[str, Any] = json.loads(file.read(length))
-    for entry in layout.values():
-        entry["start"] = 8 + length
-    return layout
-
-
 def save_model(path: Path, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> ModelFile:
     """Write arrays as a model file, and return what was written."""
     import numpy as np
-    from safetensors.numpy import save_file
 
-    from stc.bitstream import fingerprint
+    codes = {np.dtype(code): dtype for dtype, code in _NUMPY.items()}
+    tensors = []
+    for key, value in arrays.items():
+        kind = value.dtype.newbyteorder("<")
+        tensors.append(Tensor(key, codes[kind], value.shape, value.astype(kind).tobytes()))
+    digests = {t.name: hashlib.sha256(t.data).hexdigest() for t in tensors}
+    identities = _identities({t.name: t for t in tensors}, digests)
+    metadata = {"name": name, "fingerprint": fingerprint(identities), "digests": json.dumps(digests)}
+    write_file(path, sorted(tensors, key=_place), metadata)
+    return _inspect(path)
 
-    whole = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
-    file = ModelFile(path, name, fingerprint(whole))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(whole, path, {"name": name, "fingerprint": file.fingerprint})
-    return file
+
+def _place(tensor: Tensor) -> tuple[int, ...]:
+    """Where an array comes in a file: what begins at a multiple of 64 bytes last.
+
+    Of these, what the smallest face needs comes first, then one level after the other, and what
+    only an encoder needs at the end, so that the beginning of a file is of use alone.
+    """
+    name = tensor.name
+    if len(tensor.data) % ALIGNMENT:
+        return 0, ITEM_SIZES[tensor.dtype]
+    level = re.search(r"levels\.(\d+)\.", name)
+    late = level is not None and not name.endswith(".counts")
+    return 1, name.startswith(ENCODER), late, int(level[1]) if level else -1
+
+
+def _identities(
+    entries: Mapping[str, Entry | Tensor], digests: Mapping[str, str], whole: bool = False
+) -> dict[str, ArrayIdentity]:
+    """What the fingerprint is made of: the decoder's arrays alone, unless the whole is wanted."""
+    return {
+        name: ArrayIdentity(entry.dtype, entry.shape, digests[name])
+        for name, entry in entries.items()
+        if whole or not name.startswith(ENCODER)
+    }
+
+
+def _inspect(path: Path) -> ModelFile:
+    """The model in a file. Raises WrongModelError if its header contradicts itself."""
+    try:
+        entries, metadata = read_header(path)
+    except ValueError as error:
+        raise WrongModelError(f"{path} is not a safetensors file: {error}") from error
+    if "fingerprint" not in metadata:
+        raise WrongModelError(f"{path} is not an STC model: it states no fingerprint")
+    digests = _parse_digests(path, metadata.get("digests", ""))
+    if digests.keys() != entries.keys():
+        odd = min(digests.keys() ^ entries.keys())
+        raise WrongModelError(f"{path} has either an array {odd} or a digest of it, not both")
+    found = fingerprint(_identities(entries, digests))
+    if found != metadata["fingerprint"]:
+        raise WrongModelError(
+            f"{path}: the digests give fingerprint {found[:12]}, the file states "
+            f"{metadata['fingerprint'][:12]}; it is damaged or was edited, install it again"
+        )
+    return ModelFile(path, metadata.get("name", path.stem), found, entries, digests)
+
+
+def _parse_digests(path: Path, text: str) -> dict[str, str]:
+    try:
+        digests = json.loads(text)
+    except (ValueError, RecursionError):
+        digests = None
+    if not isinstance(digests, dict) or not all(
+        isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests.values()
+    ):
+        raise WrongModelError(f"{path} does not state the digests of its arrays")
+    return digests

@@ -15,14 +15,14 @@ class Counts:
         self._sums = SPAWN.Array("q", 2)
 
     def add(self, size: int, pictures: int) -> None:
-        """So many more."""
+        """Add bytes and pictures that are done."""
         with self._sums.get_lock():
             self._sums[0] += size
             self._sums[1] += pictures
 
     @property
     def sums(self) -> tuple[int, int]:
-        """Bytes and pictures until now."""
+        """Bytes and pictures done until now, over all processes."""
         return self._sums[0], self._sums[1]
 
 
@@ -42,12 +42,12 @@ class Meter:
         self._bar.close()
 
     def add(self, size: int, pictures: int) -> None:
-        """So many more, done here."""
+        """Add bytes and pictures that this process has done, and draw the bar."""
         self.counts.add(size, pictures)
         self.show()
 
     def show(self) -> None:
-        """Draw what was counted until now."""
+        """Draw the bar as of what was counted until now."""
         size, pictures = self.counts.sums
         self._bar.set_postfix_str(f"{pictures} pictures", refresh=False)
         self._bar.update(self._done + size - self._bar.n)

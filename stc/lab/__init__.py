@@ -1,0 +1,1 @@
+"""The laboratory: trains models, measures and attacks them. Nothing outside it imports it."""

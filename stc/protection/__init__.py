@@ -6,15 +6,17 @@
     record = protect(GroupedTemplate(features, weights), key, "alice/1")
     match(GroupedTemplate(others, their_weights), record, key)  # in [-1, 1]
 
-Needs nothing of the codec, and the codec nothing of it. docs/protection.md says what is promised.
+Needs numpy alone. It knows nothing of the codec, and the codec nothing of it. `extractors` makes
+templates of faces, with a recogniser. docs/protection.md says what is promised.
 """
 
 from stc.protection.enrolment import protect, protect_many
 from stc.protection.gallery import Gallery
 from stc.protection.key import Key
 from stc.protection.matching import made_with, match, match_many, match_pairs
-from stc.protection.record import ProtectedTemplate
-from stc.protection.renewal import Revocations, renew, revoke
+from stc.protection.record import ProtectedTemplate, read_records
+from stc.protection.renewal import renew
+from stc.protection.revocation import Revocations, revoke
 from stc.protection.template import GroupedTemplate
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "match_pairs",
     "protect",
     "protect_many",
+    "read_records",
     "renew",
     "revoke",
 ]

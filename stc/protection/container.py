@@ -1,10 +1,11 @@
-"""The stored record, byte by byte (docs/protection.md has the table): pack, unpack, read many."""
+"""The stored record, byte by byte: pack and unpack its fields. docs/protection.md has the table."""
 
 from __future__ import annotations
 
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,9 @@ from stc.errors import (
     TruncatedError,
     UnsupportedVersionError,
 )
-from stc.protection.record import LONGEST_ID, ProtectedTemplate, name_to_id
+from stc.protection.record_id import MAX_ID, RecordId, id_to_name, name_to_id
 from stc.protection.stream import STEPS, Parameters, kept_positions
-from stc.protection.template import sound_shape
+from stc.protection.template import Floats, is_sound_shape
 
 MAGIC = b"STCp"
 VERSION = 1
@@ -26,66 +27,76 @@ _HEADER = struct.Struct("<4sBB4sHHHHH8sB")  # little-endian, and 29 bytes
 _CHECK = 4  # bytes of CRC-32 over all that comes before
 
 
-def pack(record: ProtectedTemplate, bits: int = 8) -> bytes:
-    """The container of a record, with 2 to 8 bits a kept dimension."""
-    if not 2 <= bits <= 8:
-        raise TemplateError(f"2 to 8 bits a dimension, not {bits}")
-    parameters, name = record.parameters, record.name
+class Fields(NamedTuple):
+    """What a container holds: features float32 [m, c], with zeros where dimensions were dropped,
+    and 2 to 8 bits for each of the others."""
+
+    features: Floats
+    record_id: RecordId
+    parameters: Parameters
+    tag: bytes
+    generation: int
+    bits: int
+
+
+def pack(fields: Fields) -> bytes:
+    """The container of one record. Raises TemplateError for another number of bits."""
+    if not 2 <= fields.bits <= 8:
+        raise TemplateError(f"2 to 8 bits a dimension, not {fields.bits}")
+    parameters, name = fields.parameters, id_to_name(fields.record_id)
     head = _HEADER.pack(
         MAGIC,
         VERSION,
-        bits,
+        fields.bits,
         parameters.maker,
         parameters.groups,
         parameters.size,
         parameters.kept,
         parameters.steps,
-        record.generation,
-        record.tag,
+        fields.generation,
+        fields.tag,
         len(name),
     )
-    values = record.features[kept_positions(record.tag, parameters)]
-    body = head + name + _to_codes(values, bits)
+    values = fields.features[kept_positions(fields.tag, parameters)]
+    body = head + name + _to_codes(values, fields.bits)
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def unpack(data: bytes) -> ProtectedTemplate:
-    """The record of a whole container. Raises FormatError; allocates what the header allows."""
-    record, end = _read(memoryview(data), 0)
+def unpack(data: bytes) -> Fields:
+    """The one record of a container. Raises FormatError; allocates what the header allows."""
+    fields, end = _read(memoryview(data), 0, None)
     if end != len(data):
         raise CorruptError(f"{len(data) - end} bytes follow the record")
-    return record
+    return fields
 
 
-def unpack_all(data: bytes) -> list[ProtectedTemplate]:
-    """The records of containers that follow one another. Raises FormatError."""
-    return list(unpack_each(data))
+def unpack_each(data: bytes, shape: tuple[int, int] | None = None) -> Iterator[Fields]:
+    """The records of containers that follow one another.
 
-
-def unpack_each(data: bytes, shape: tuple[int, int] | None = None) -> Iterator[ProtectedTemplate]:
-    """The same, one after the other. Raises TemplateError for a record of another shape, before
-    it takes memory: groups of few kept dimensions grow a hundredfold when they are read."""
+    Raises FormatError; TemplateError for a record that is not of `shape`, if one is given, before
+    it takes memory: groups of few kept dimensions grow a hundredfold when they are read.
+    """
     place = 0
     while place < len(data):
-        record, place = _read(memoryview(data), place, shape)
-        yield record
+        fields, place = _read(memoryview(data), place, shape)
+        yield fields
 
 
-def _read(
-    data: memoryview, start: int, shape: tuple[int, int] | None = None
-) -> tuple[ProtectedTemplate, int]:
+def _read(data: memoryview, start: int, shape: tuple[int, int] | None) -> tuple[Fields, int]:
     """The record that begins at `start`, and where it ends."""
     magic = bytes(data[start : start + len(MAGIC)])
     if magic != MAGIC[: len(magic)] or not magic:
         raise BadMagicError("not a protected template: it does not begin with STCp")
     if len(data) > start + 4 and data[start + 4] != VERSION:
-        raise UnsupportedVersionError(f"version {data[start + 4]} is not one that is read here")
+        raise UnsupportedVersionError(
+            f"version {data[start + 4]} is unknown: this release reads version {VERSION}"
+        )
     if len(data) < start + _HEADER.size:
         raise TruncatedError(f"{len(data) - start} bytes are less than the header's {_HEADER.size}")
-    fields = _HEADER.unpack_from(data, start)
-    bits, maker, groups, size, kept, steps, generation, tag, length = fields[2:]
-    sound = sound_shape(groups, size) and 2 <= kept <= size
-    if not (sound and steps <= STEPS and 2 <= bits <= 8 and 2 <= length <= LONGEST_ID + 1):
+    numbers = _HEADER.unpack_from(data, start)
+    bits, maker, groups, size, kept, steps, generation, tag, length = numbers[2:]
+    sound = is_sound_shape(groups, size) and 2 <= kept <= size
+    if not (sound and steps <= STEPS and 2 <= bits <= 8 and 2 <= length <= MAX_ID + 1):
         raise CorruptError("the header's numbers are none that a record can have")
     if shape is not None and shape != (groups, size):
         raise TemplateError(
@@ -106,14 +117,13 @@ def _read(
         raise CorruptError(str(error)) from error
     features = np.zeros((groups, size), np.float32)
     features[kept_positions(tag, parameters)] = values
-    record = ProtectedTemplate(features, record_id, parameters, tag, generation, bits)
-    return record, check + _CHECK
+    return Fields(features, record_id, parameters, tag, generation, bits), check + _CHECK
 
 
 def _to_codes(values: npt.NDArray[np.float32], bits: int) -> bytes:
     """Numbers in [-1, 1] as codes of so many bits: which of 2^bits equal steps each is in."""
-    levels = 1 << bits
-    codes = np.clip(np.floor((values + 1) * (levels / 2)), 0, levels - 1).astype(np.uint8)
+    steps = 1 << bits
+    codes = np.clip(np.floor((values + 1) * (steps / 2)), 0, steps - 1).astype(np.uint8)
     return np.packbits(np.unpackbits(codes[:, None], axis=1)[:, 8 - bits :]).tobytes()
 
 

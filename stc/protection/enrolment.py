@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from stc.errors import TemplateError
 from stc.protection.gallery import Gallery
 from stc.protection.key import Key
-from stc.protection.record import ProtectedTemplate, RecordId, check_generation, check_ids
+from stc.protection.record import ProtectedTemplate
+from stc.protection.record_id import RecordId, check_ids
 from stc.protection.rotation import mixing, normalise, rotate, slerp
-from stc.protection.stream import Parameters, draw, kept_positions
+from stc.protection.stream import (
+    Drawn,
+    Parameters,
+    check_generation,
+    draw,
+    kept_positions,
+)
 from stc.protection.template import (
     UNKNOWN,
     Floats,
@@ -22,7 +28,6 @@ from stc.protection.template import (
     unit,
 )
 
-Backend = Literal["numpy", "torch"]
 _CELLS = 256 * 49 * 16  # dimensions at a time: their arrays fit a processor's cache
 
 
@@ -65,13 +70,10 @@ def protect_many(
     *,
     generation: int = 0,
     maker: bytes = UNKNOWN,
-    backend: Backend = "numpy",
-    device: str = "cpu",
 ) -> Gallery:
     """Protect N templates: features [N, m, c], weights [N, m] -> a gallery of N records.
 
-    maker: as of GroupedTemplate. backend: numpy, or torch on a device, with the same answers.
-    Raises TemplateError.
+    maker: as of GroupedTemplate. Raises TemplateError.
     """
     features, weights = as_floats(features, 3), as_floats(weights, 2)
     check_arrays(features, weights)
@@ -84,19 +86,10 @@ def protect_many(
         some = slice(start, start + step)
         drawn = draw(key, parameters, names[some], [generation] * len(names[some]))
         tags += [row.tobytes() for row in drawn.tags]
-        xp, move = module(backend, device)
-        turned = turn(
-            xp,
-            move(fill_empty(unit(features[some]), drawn.noise)),
-            move(weights[some]),
-            move(drawn.noise),
-            move(drawn.signs),
-            move(mixing(parameters.size)),
-            parameters.alpha,
-        )
+        rows = fill_empty(unit(features[some]), drawn.noise)
+        turned = turn(rows, weights[some], drawn, parameters)
         kept = np.stack([kept_positions(tag, parameters) for tag in tags[some]])
-        rows = normalise(xp, turned * move(kept))
-        made[some] = rows if xp is np else rows.cpu().numpy()
+        made[some] = normalise(turned * kept)
     return Gallery(made, list(record_ids), parameters, tags, [generation] * len(made))
 
 
@@ -118,20 +111,8 @@ def fill_empty(features: Floats, noise: Floats) -> Floats:
     return np.where(empty[..., None], filler, features).astype(np.float32)
 
 
-def turn(
-    xp: Any, features: Any, weights: Any, noise: Any, signs: Any, matrix: Any, alpha: float
-) -> Any:
-    """Unit features [n, m, c] (or [m, c]) -> turned towards the noise of n records [n, m, c]."""
-    amount = xp.clip(alpha - weights, 0, 1)
-    return slerp(xp, rotate(features, signs, matrix), normalise(xp, noise), amount)
-
-
-def module(backend: Backend, device: str) -> tuple[Any, Any]:
-    """numpy or torch, and what moves an array there. Raises TemplateError for another name."""
-    if backend == "numpy":
-        return np, lambda array: array
-    if backend != "torch":
-        raise TemplateError(f"the backends are numpy and torch, not {backend!r}")
-    import torch
-
-    return torch, lambda array: torch.tensor(array, device=device)
+def turn(features: Floats, weights: Floats, drawn: Drawn, parameters: Parameters) -> Floats:
+    """Unit features [n, m, c] (or [m, c]) -> rotated, and turned towards the noise of n records."""
+    amount = np.clip(parameters.alpha - weights, 0, 1)
+    rotated = rotate(features, drawn.signs, mixing(parameters.size))
+    return slerp(rotated, normalise(drawn.noise), amount)

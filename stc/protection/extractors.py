@@ -1,4 +1,4 @@
-"""Faces -> plain templates: any recogniser, by its last map through a head, or by its embedding."""
+"""Faces -> plain templates: any recogniser, by its feature map through a head, or its embedding."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from stc.errors import ModelMissingError, TemplateError
-from stc.lab.training.head import Looks
-from stc.protection.heads import Head, load_head, load_middle, shipped_head
+from stc.protection.head_file import load_head, load_mean, shipped_head
+from stc.protection.heads import SIZE, Head
 from stc.protection.rotation import frame
 from stc.protection.template import MAKER, Floats, GroupedTemplate, unit
-from stc.recognition.base import Recogniser, open_recogniser
+from stc.protection.views import Views, view
+from stc.recognition.base import Faces, Recogniser
+from stc.recognition.opening import open_recogniser
 
-Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3] on the canvas
-
-SIZE = 16  # dimensions of a group
 # In place of a head: the embedding, cut, or spread over more groups than it fills.
 PLAIN: Literal["plain"] = "plain"
 SPREAD: Literal["spread"] = "spread"
@@ -33,26 +31,23 @@ _PART = 64  # faces at a time
 class Extractor:
     """Faces on the canvas -> grouped templates, of one recogniser.
 
-    head: from its last map, or what to do with its embedding instead: `plain` cuts it into groups
-    of 16, `spread` projects it onto 49 groups of 16 by a fixed tight frame, so that more is left
-    when dimensions are dropped. Groups of an embedding count by their energy. All see the face and
-    its mirror image. middle [D]: what the embeddings of all faces have in common, taken out first.
+    head: from its last feature map, or what to do with its embedding instead: `plain` cuts it into
+    groups of 16, `spread` projects it onto 49 groups of 16 by a fixed tight frame, so that more is
+    left when dimensions are dropped. Groups of an embedding count by their energy. All use the face
+    and its mirror image. mean [D]: of the embeddings of all faces, which is taken out first.
     """
 
     recogniser: Recogniser
     head: Head | Literal["plain", "spread"]
-    middle: Floats | None = None
+    mean: Floats | None = None
 
     @property
     def key(self) -> str:
         """Changes when templates would be others."""
-        if isinstance(self.head, str):
-            middle = b"" if self.middle is None else self.middle.tobytes()
-            return f"{self.recogniser.key}-{self.head}-{hashlib.sha256(middle).hexdigest()[:8]}"
-        digest = hashlib.sha256()
-        for name, value in sorted(self.head.state_dict().items()):
-            digest.update(name.encode() + value.numpy().tobytes())
-        return f"{self.recogniser.key}-{digest.hexdigest()[:16]}"
+        if isinstance(self.head, Head):
+            return f"{self.recogniser.key}-{self.head.digest()[:16]}"
+        mean = b"" if self.mean is None else self.mean.tobytes()
+        return f"{self.recogniser.key}-{self.head}-{hashlib.sha256(mean).hexdigest()[:8]}"
 
     @property
     def maker(self) -> bytes:
@@ -66,60 +61,39 @@ class Extractor:
 
     def extract(self, faces: Faces) -> tuple[Floats, Floats]:
         """Features [N, m, c] and weights [N, m]."""
-        return self.from_looks(look_twice(self.recogniser, faces, maps=isinstance(self.head, Head)))
+        return self.from_views(view(self.recogniser, faces, maps=isinstance(self.head, Head)))
 
-    @torch.inference_mode()
-    def from_looks(self, looks: Looks) -> tuple[Floats, Floats]:
-        """The same from what the recogniser said of the faces already."""
-        if isinstance(self.head, str):
-            told = unit(looks.embeddings)
-            if self.middle is not None:
-                told = told - self.middle
-            return cut(told) if self.head == PLAIN else spread(told)
-        if looks.maps.shape[2:] != self.head.shape:
-            raise TemplateError(
-                f"the map is {looks.maps.shape[2:]}, the head wants {self.head.shape}"
-            )
-        features, weights = [], []
-        for start in range(0, len(looks.maps), _PART):
-            both = torch.from_numpy(looks.maps[start : start + _PART].astype(np.float32))
-            made = self.head(both[:, 0], both[:, 1])
-            features.append(made[0])
-            weights.append(made[1])
-        return torch.cat(features).numpy(), torch.cat(weights).numpy()
+    def from_views(self, views: Views) -> tuple[Floats, Floats]:
+        """The same from what the recogniser gave of the faces already.
+
+        Raises TemplateError if the head is for maps of another shape.
+        """
+        if isinstance(self.head, Head):
+            return _by_head(self.head, views)
+        embeddings = unit(views.embeddings)
+        if self.mean is not None:
+            embeddings = embeddings - self.mean
+        return cut(embeddings) if self.head == PLAIN else spread(embeddings)
 
 
 def open_extractor(text: str, head: str | None = None) -> Extractor:
-    """dlib, or NAME=FILE.onnx, with `spread` (None means that), `plain`, `map` (the head that
-    ships), or the file of a head. Raises StcError; ModelMissingError if no head is there.
+    """The recogniser `dlib` or NAME=FILE.onnx with `spread` (None means that), `plain`, `map` (the
+    head that ships), or the file of a head.
 
-    A recogniser for which a head ships has the mean of its embeddings from it.
+    A recogniser for which a head ships has the mean of its embeddings from it. Raises StcError;
+    MissingExtraError, ModelMissingError if no head is there.
     """
     recogniser = open_recogniser(text)
     shipped = shipped_head(recogniser.key)
     if head in (None, PLAIN, SPREAD):
-        middle = None if shipped is None else load_middle(shipped)
-        return Extractor(recogniser, PLAIN if head == PLAIN else SPREAD, middle)
+        mean = None if shipped is None else load_mean(shipped)
+        return Extractor(recogniser, PLAIN if head == PLAIN else SPREAD, mean)
     path = shipped if head == MAP else Path(str(head))
     if path is None:
-        raise ModelMissingError(f"no head ships for {text}: make one with stc protect fit")
+        raise ModelMissingError(
+            f"no head ships for {text}: make one with stc protect fit (pip install 'stc[lab]')"
+        )
     return Extractor(recogniser, load_head(path, recogniser.key))
-
-
-def look_twice(recogniser: Recogniser, faces: Faces, *, maps: bool = True) -> Looks:
-    """What the recogniser says of faces and of their mirror images, put together."""
-    told, seen = [], []
-    for start in range(0, len(faces), _PART):
-        some = np.ascontiguousarray(faces[start : start + _PART])
-        mirrored = np.ascontiguousarray(some[:, :, ::-1])
-        if maps:
-            (one, map_one), (two, map_two) = recogniser.look(some), recogniser.look(mirrored)
-            seen.append(np.stack([map_one, map_two], 1).astype(np.float16))
-        else:
-            one, two = recogniser.embed(some), recogniser.embed(mirrored)
-            seen.append(np.zeros((len(some), 2, 0, 1, 1), np.float16))
-        told.append(unit(one) + unit(two))
-    return Looks(np.concatenate(told), np.concatenate(seen))
 
 
 def cut(embeddings: Floats) -> tuple[Floats, Floats]:
@@ -132,7 +106,7 @@ def cut(embeddings: Floats) -> tuple[Floats, Floats]:
 
 
 def spread(embeddings: Floats) -> tuple[Floats, Floats]:
-    """Embeddings [N, D] as features [N, 49, 16] and weights, in the same sense."""
+    """Embeddings [N, D] as features [N, 49, 16] and weights, in the same sense as `cut`."""
     projections = frame(SPREAD_GROUPS, SIZE, embeddings.shape[1])
     return _weighted(np.einsum("nd,gcd->ngc", unit(embeddings), projections, optimize=True))
 
@@ -142,3 +116,14 @@ def _weighted(features: Floats) -> tuple[Floats, Floats]:
     return np.asarray(features, np.float32), np.asarray(
         energy / energy.sum(1, keepdims=True), np.float32
     )
+
+
+def _by_head(head: Head, views: Views) -> tuple[Floats, Floats]:
+    """Features and weights of N faces, a few at a time."""
+    if views.maps.shape[2:] != head.shape:
+        raise TemplateError(f"the map is {views.maps.shape[2:]}, the head wants {head.shape}")
+    parts = []
+    for start in range(0, len(views.maps), _PART):
+        both = views.maps[start : start + _PART].astype(np.float32)
+        parts.append(head(both[:, 0], both[:, 1]))
+    return np.concatenate([part[0] for part in parts]), np.concatenate([p[1] for p in parts])

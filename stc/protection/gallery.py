@@ -9,7 +9,8 @@ from itertools import chain
 import numpy as np
 
 from stc.errors import TemplateError
-from stc.protection.record import ProtectedTemplate, RecordId
+from stc.protection.record import ProtectedTemplate
+from stc.protection.record_id import RecordId
 from stc.protection.stream import Parameters
 from stc.protection.template import Floats
 

@@ -1,130 +1,132 @@
-"""Heads: the last map of features of a recogniser -> a grouped template.
+"""Heads: the last feature map of a recogniser -> a grouped template. A small network, in numpy.
 
 As in SlerpFace (arXiv 2407.03043) a 1x1 convolution reduces every cell to c channels, those of the
-mirrored picture are added, and a small network says what each cell counts. Two things differ, since
-the recogniser is not trained along: every cell has a 1x1 convolution of its own, and the small
-network looks at what they give, which is less work than looking at the map.
+mirrored picture are added, and a small network gives what each cell counts. Two things differ,
+since the recogniser is not trained along: every cell has a 1x1 convolution of its own, and the
+small network sees what they give, which is less work than seeing the map.
+
+`stc.lab.training.head` trains heads; its network computes the same in torch.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from importlib.resources import files
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+import numpy.typing as npt
 
-from stc.errors import ModelMissingError, WrongModelError
 from stc.protection.template import Floats
 
-SHIPPED = {"dlib-resnet-v1": "dlib.safetensors"}  # by the recogniser's key
-_HIDDEN = 32  # channels within the attention
-_KIND = "stc protection head 1"
+HIDDEN = 32  # channels within the attention
+SIZE = 16  # dimensions of a group, if nothing else is asked for
+_EPSILON = np.float32(1e-5)  # of the batch norms, beside the variance
+# Layers of the attention that are a 3x3 convolution, a batch norm and a PReLU, by the convolution.
+_STEPS = (0, 3)
+_LAST = 6
 
 
-class Head(nn.Module):
-    """Maps of a picture and of its mirror image [B, C, H, W] -> features [B, H*W, c] and weights
-    [B, H*W] that sum to one.
+@dataclass(frozen=True, eq=False)
+class Head:
+    """Feature maps of a picture and of its mirror image, [B, C, H, W], -> features [B, H*W, c] and
+    weights [B, H*W] that sum to one.
 
-    shape: C, H, W. size: c, the dimensions of a group.
+    shape: C, H, W. arrays: float32, named and shaped as `shapes` says; a 3x3 kernel is
+    [out, in, 3, 3].
     """
 
-    def __init__(self, shape: tuple[int, int, int], size: int = 16) -> None:
-        super().__init__()
-        channels, height, width = shape
-        self.shape, self.size = shape, size
-        self.reduce = nn.Parameter(torch.zeros(height * width, channels, size))
-        self.shift = nn.Parameter(torch.zeros(height * width, size))
-        self.bend = nn.PReLU(size, init=1)  # straight, until training bends it
-        self.attend = nn.Sequential(
-            *_step(size, _HIDDEN), *_step(_HIDDEN, _HIDDEN), nn.Conv2d(_HIDDEN, 1, 3, padding=1)
-        )
-        self.place = nn.Parameter(torch.zeros(height * width))  # what a cell counts in all faces
+    shape: tuple[int, int, int]
+    arrays: Mapping[str, Floats]
 
-    def forward(self, maps: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
-        both = self._reduced(maps) + self._reduced(mirrored)
-        picture = both.transpose(1, 2).unflatten(2, self.shape[1:])
-        return both, (self.attend(picture).flatten(1) + self.place).softmax(1)
+    @property
+    def size(self) -> int:
+        """c, the dimensions of a group."""
+        return int(self.arrays["reduce"].shape[2])
 
-    def _reduced(self, maps: Tensor) -> Tensor:
-        cells = maps.flatten(2).permute(2, 0, 1) @ self.reduce + self.shift[:, None]
-        return self.bend(cells.permute(1, 2, 0)).transpose(1, 2)  # type: ignore[no-any-return]
+    def __call__(self, maps: Floats, mirrored: Floats) -> tuple[Floats, Floats]:
+        both = self._reduce(maps) + self._reduce(mirrored)
+        picture = both.reshape(len(both), *self.shape[1:], self.size)
+        for layer, (kernel, bias) in self._folded.items():
+            picture = _prelu(_convolve(picture, kernel, bias), self._attend(layer + 2, "weight"))
+        last = _convolve(picture, self._attend(_LAST, "weight"), self._attend(_LAST, "bias"))
+        return both, _softmax(last.reshape(len(both), -1) + self.arrays["place"])
+
+    def digest(self) -> str:
+        """SHA-256 in hex of the names and values of all arrays."""
+        # What torch counts beside each batch norm, which a file does not keep: records were made
+        # when it counted towards the digest, and must still be known as this head's.
+        counters: dict[str, npt.NDArray[Any]] = {
+            f"attend.{layer + 1}.num_batches_tracked": np.zeros((), np.int64) for layer in _STEPS
+        }
+        digest = hashlib.sha256()
+        for name, values in sorted({**self.arrays, **counters}.items()):
+            digest.update(name.encode() + values.tobytes())
+        return digest.hexdigest()
+
+    def _reduce(self, maps: Floats) -> Floats:
+        """Every cell by its own 1x1 convolution: [B, C, H, W] -> [B, H*W, c]."""
+        cells = maps.reshape(*maps.shape[:2], -1).transpose(2, 0, 1)
+        reduced = cells @ self.arrays["reduce"] + self.arrays["shift"][:, None]
+        return _prelu(reduced.transpose(1, 0, 2), self.arrays["bend.weight"])
+
+    def _attend(self, layer: int, name: str) -> Floats:
+        return self.arrays[f"attend.{layer}.{name}"]
+
+    @cached_property
+    def _folded(self) -> dict[int, tuple[Floats, Floats]]:
+        """Kernel and bias of every convolution and the batch norm that follows it, as one."""
+        found = {}
+        for layer in _STEPS:
+            norm = layer + 1
+            spread = np.sqrt(self._attend(norm, "running_var") + _EPSILON)
+            scale = self._attend(norm, "weight") / spread
+            bias = self._attend(norm, "bias") - self._attend(norm, "running_mean") * scale
+            found[layer] = self._attend(layer, "weight") * scale[:, None, None, None], bias
+        return found
 
 
-def _step(before: int, after: int) -> tuple[nn.Module, ...]:
-    return (
-        nn.Conv2d(before, after, 3, padding=1, bias=False),
-        nn.BatchNorm2d(after),
-        nn.PReLU(after),
-    )
-
-
-def save_head(
-    path: Path, head: Head, recogniser: str, middle: Floats, notes: Mapping[str, str]
-) -> None:
-    """Write a head for the recogniser of that key, in half precision, and the mean of its
-    embeddings [D] over faces, which others than the head need."""
-    arrays = {
-        k: v.half().contiguous() for k, v in head.state_dict().items() if v.is_floating_point()
+def shapes(shape: tuple[int, int, int], size: int) -> dict[str, tuple[int, ...]]:
+    """The arrays of a head for maps of that shape [C, H, W], with groups of `size` dimensions."""
+    channels, height, width = shape
+    cells = height * width
+    found: dict[str, tuple[int, ...]] = {
+        "reduce": (cells, channels, size),
+        "shift": (cells, size),
+        "bend.weight": (size,),
+        "place": (cells,),  # what a cell counts in all faces
+        f"attend.{_LAST}.weight": (1, HIDDEN, 3, 3),
+        f"attend.{_LAST}.bias": (1,),
     }
-    arrays["middle"] = torch.tensor(middle)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(
-        arrays, path, {"kind": _KIND, "recogniser": recogniser, "map": _shown(head.shape), **notes}
-    )
+    before = size
+    for layer in _STEPS:
+        found[f"attend.{layer}.weight"] = HIDDEN, before, 3, 3
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            found[f"attend.{layer + 1}.{name}"] = (HIDDEN,)
+        found[f"attend.{layer + 2}.weight"] = (HIDDEN,)
+        before = HIDDEN
+    return found
 
 
-def load_head(path: Path, recogniser: str) -> Head:
-    """Read a head. Raises ModelMissingError, WrongModelError if it is of another recogniser."""
-    if not path.is_file():
-        raise ModelMissingError(f"there is no head {path}")
-    try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-            arrays = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise WrongModelError(f"{path} is not a safetensors file: {error}") from error
-    if about.get("kind") != _KIND or "reduce" not in arrays or arrays["reduce"].ndim != 3:
-        raise WrongModelError(f"{path} is not a head for protection")
-    if about.get("recogniser") != recogniser:
-        raise WrongModelError(
-            f"{path} is a head for {about.get('recogniser')}, not for {recogniser}"
-        )
-    arrays.pop("middle", None)
-    cells, channels, size = arrays["reduce"].shape
-    sides = [int(side) for side in about.get("map", "").split("x") if side.isdecimal()]
-    if len(sides) != 3 or sides[0] != channels or sides[1] * sides[2] != cells:
-        raise WrongModelError(f"{path} contradicts itself: {about.get('map')} is not its map")
-    head = Head((sides[0], sides[1], sides[2]), size)
-    try:
-        missing, unknown = head.load_state_dict(arrays, strict=False)
-    except RuntimeError as error:
-        raise WrongModelError(f"{path}: {error}") from error
-    if unknown or any(not name.endswith("num_batches_tracked") for name in missing):
-        raise WrongModelError(f"{path} is not a head for protection")
-    return head.eval().requires_grad_(False)
+def _convolve(picture: Floats, kernel: Floats, bias: Floats) -> Floats:
+    """A 3x3 convolution that keeps the size: [B, H, W, in] -> [B, H, W, out]."""
+    count, height, width, _ = picture.shape
+    padded = np.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    made = np.zeros((count, height, width, len(kernel)), np.float32) + bias
+    for row in range(3):
+        for column in range(3):
+            part = padded[:, row : row + height, column : column + width]
+            made += part @ kernel[:, :, row, column].T
+    return made
 
 
-def load_middle(path: Path) -> Floats:
-    """The mean of the recogniser's embeddings [D] that a head's file holds. Raises as load_head."""
-    if not path.is_file():
-        raise ModelMissingError(f"there is no head {path}")
-    try:
-        with safe_open(path, "np") as file:
-            return np.asarray(file.get_tensor("middle"), np.float32)
-    except SafetensorError as error:
-        raise WrongModelError(f"{path}: {error}") from error
+def _prelu(values: Floats, slope: Floats) -> Floats:
+    """The last dimension is that of the slopes."""
+    return np.where(values > 0, values, values * slope)
 
 
-def _shown(shape: tuple[int, int, int]) -> str:
-    return "x".join(map(str, shape))
-
-
-def shipped_head(recogniser: str) -> Path | None:
-    """The head that the package brings for the recogniser of that key, if there is one."""
-    name = SHIPPED.get(recogniser)
-    return None if name is None else Path(str(files("stc.protection") / "weights" / name))
+def _softmax(values: Floats) -> Floats:
+    powers = np.exp(values - values.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))

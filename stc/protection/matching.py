@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.errors import TemplateError, WrongKeyError
-from stc.protection.enrolment import Backend, chunk, module, turn
+from stc.protection.enrolment import chunk, turn
 from stc.protection.gallery import Gallery
 from stc.protection.key import Key
-from stc.protection.record import ProtectedTemplate, id_to_name
-from stc.protection.renewal import Revocations
-from stc.protection.rotation import across, dot, mixing, normalise
+from stc.protection.record import ProtectedTemplate
+from stc.protection.record_id import id_to_name
+from stc.protection.revocation import Revocations
+from stc.protection.rotation import across, dot, normalise
 from stc.protection.stream import Parameters, draw, tag_of
 from stc.protection.template import Floats, GroupedTemplate, as_floats, check_arrays, unit
 
@@ -33,7 +34,7 @@ def match(
 
     The query turns as the record's face did, but by alpha less its own weights, and loses the
     dimensions that the record lacks. Of both the part along the noise is taken out: it is the
-    larger part, and says nothing of the face. The score is the cosine of what is left in every
+    larger part, and tells nothing of the face. The score is the cosine of what is left in every
     group, by the query's weight; like a plain one, it is near zero for strangers.
     Raises WrongKeyError, RevokedError, and TemplateError if the shapes differ.
     """
@@ -48,13 +49,11 @@ def match_many(
     key: Key,
     *,
     revoked: Revocations | None = None,
-    backend: Backend = "numpy",
-    device: str = "cpu",
 ) -> Scores:
     """How alike the query and each record are: float32 [N] in [-1, 1], as `match` gives them.
 
     A Gallery saves the packing. Beside the records it takes some 20 MB, however many there are.
-    A revoked record scores -1. backend: numpy, or torch on a device, with the same answers.
+    A revoked record scores -1.
     Raises WrongKeyError if any other record was made with another key (`made_with` tells which),
     TemplateError if it has another shape or maker than the query.
     """
@@ -63,7 +62,7 @@ def match_many(
     scores = np.full(len(tags), -1, np.float32)
     if isinstance(gallery, Gallery):
         some = gallery if len(valid) == len(tags) else gallery.take(valid)
-        scores[valid] = _match_gallery(query, some, key, backend, device)
+        scores[valid] = _match_gallery(query, some, key)
         return scores
     kinds: dict[Parameters, list[int]] = {}
     for row in valid:
@@ -72,7 +71,7 @@ def match_many(
         step = chunk(parameters)
         for part in (rows[i : i + step] for i in range(0, len(rows), step)):
             packed = Gallery.of([gallery[row] for row in part])
-            scores[part] = _match_gallery(query, packed, key, backend, device)
+            scores[part] = _match_gallery(query, packed, key)
     return scores
 
 
@@ -90,36 +89,24 @@ def made_with(key: Key, records: Gallery | Sequence[ProtectedTemplate]) -> npt.N
     )
 
 
-def match_pairs(
-    features: Any,
-    weights: Any,
-    gallery: Gallery,
-    key: Key,
-    *,
-    backend: Backend = "numpy",
-    device: str = "cpu",
-) -> Scores:
+def match_pairs(features: Any, weights: Any, gallery: Gallery, key: Key) -> Scores:
     """How alike query i, of features [N, m, c] and weights [N, m], and record i are: [N]."""
     features, weights = as_floats(features, 3), as_floats(weights, 2)
     check_arrays(features, weights)
     if len(features) != len(gallery):
         raise TemplateError(f"{len(features)} queries and {len(gallery)} records are no pairs")
-    return _match(features, weights, gallery, key, backend, device)
+    return _match(features, weights, gallery, key)
 
 
-def _match_gallery(
-    query: GroupedTemplate, gallery: Gallery, key: Key, backend: Backend, device: str
-) -> Scores:
+def _match_gallery(query: GroupedTemplate, gallery: Gallery, key: Key) -> Scores:
     if query.maker != gallery.parameters.maker:
         raise TemplateError(
             "the query and the record are of two recognisers or heads, and cannot be compared"
         )
-    return _match(query.features[None], query.weights[None], gallery, key, backend, device)
+    return _match(query.features[None], query.weights[None], gallery, key)
 
 
-def _match(
-    features: Floats, weights: Floats, gallery: Gallery, key: Key, backend: Backend, device: str
-) -> Scores:
+def _match(features: Floats, weights: Floats, gallery: Gallery, key: Key) -> Scores:
     """Queries [N or 1, m, c] and [N or 1, m] against N records."""
     parameters = gallery.parameters
     step = chunk(parameters)
@@ -128,9 +115,8 @@ def _match(
             f"the query is {features.shape[1]} x {features.shape[2]}, "
             f"the record {parameters.groups} x {parameters.size}"
         )
-    xp, move = module(backend, device)
     rows, evidence = _evidence(features, weights)
-    matrix, scores = move(mixing(parameters.size)), np.zeros(len(gallery), np.float32)
+    scores = np.zeros(len(gallery), np.float32)
     for start in range(0, len(gallery), step):
         some = slice(start, start + step)
         names = [id_to_name(one) for one in gallery.record_ids[some]]
@@ -141,23 +127,13 @@ def _match(
             row = next(row for row, (own, tag) in pairs if own.tobytes() != tag)
             raise WrongKeyError(f"record {gallery[row].label} was not made with this key")
         of = some if len(features) > 1 else slice(None)
-        stored = move(gallery.features[some])
-        turned = turn(
-            xp,
-            move(rows[of]),
-            move(weights[of]),
-            move(drawn.noise),
-            move(drawn.signs),
-            matrix,
-            parameters.alpha,
-        )
-        kept = turned * (stored != 0)
+        stored = gallery.features[some]
+        kept = turn(rows[of], weights[of], drawn, parameters) * (stored != 0)
         if parameters.steps:  # where nothing turned there is no noise to be taken out
-            noise = normalise(xp, move(drawn.noise) * (stored != 0))
-            kept, stored = (across(xp, rows, noise) for rows in (kept, stored))
-        cosines = dot(xp, normalise(xp, kept), normalise(xp, stored))
-        found = xp.clip((cosines * move(evidence[of])).sum(-1), -1, 1)
-        scores[some] = found if xp is np else found.cpu().numpy()
+            noise = normalise(drawn.noise * (stored != 0))
+            kept, stored = across(kept, noise), across(stored, noise)
+        cosines = dot(normalise(kept), normalise(stored))
+        scores[some] = np.clip((cosines * evidence[of]).sum(-1), -1, 1)
     return scores
 
 

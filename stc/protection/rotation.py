@@ -1,13 +1,10 @@
-"""The arithmetic of protection, for numpy arrays and torch tensors alike.
-
-`xp` is the module, numpy or torch, that the arrays belong to: one text for both, so that both
-give the same answers. Everything is float32; shapes broadcast over leading dimensions.
+"""Rotating and turning groups of features. Everything is float32; shapes broadcast over leading
+dimensions.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -44,64 +41,62 @@ def _cosines(size: int) -> Floats:
     return np.asarray(matrix, np.float32)
 
 
-def rotate(rows: Any, signs: Any, matrix: Any) -> Any:
+def rotate(rows: Floats, signs: Floats, matrix: Floats) -> Floats:
     """Rotate every group by the key's signs: rows [..., m, c], signs [n, 2, m, c] -> [n, m, c].
 
     Twice signs and `mixing`: over all signs the mean of what comes out is zero, and its second
     moments are those of a direction drawn at random.
     """
-    first = (rows * signs[:, 0]) @ matrix
-    return (first * signs[:, 1]) @ matrix
+    first = np.asarray((rows * signs[:, 0]) @ matrix, np.float32)
+    return np.asarray((first * signs[:, 1]) @ matrix, np.float32)
 
 
-def unrotate(rows: Any, signs: Any, matrix: Any) -> Any:
+def unrotate(rows: Floats, signs: Floats, matrix: Floats) -> Floats:
     """The inverse of `rotate` for rows [n, m, c]."""
-    first = (rows @ matrix.T) * signs[:, 1]
-    return (first @ matrix.T) * signs[:, 0]
+    first = np.asarray((rows @ matrix.T) * signs[:, 1], np.float32)
+    return np.asarray((first @ matrix.T) * signs[:, 0], np.float32)
 
 
-def slerp(xp: Any, start: Any, end: Any, amount: Any) -> Any:
+def slerp(start: Floats, end: Floats, amount: Floats) -> Floats:
     """Spherical interpolation of unit vectors [..., c], `amount` [...] of the way.
 
     Written as a turn by amount * theta from `start` in the plane of both. Where they are parallel
     the plane does not matter, where they are opposite any does: then the axis that `start` uses
     least gives it. A `start` of zeros gives `end`.
     """
-    cosine = dot(xp, start, end)
+    cosine = dot(start, end)
     side = end - cosine[..., None] * start
-    sine = xp.sqrt(dot(xp, side, side))
+    sine = np.sqrt(dot(side, side))
     apart = sine > _TINY
-    side = side / xp.where(apart, sine, xp.ones_like(sine))[..., None]
-    if not bool(apart.all()):
-        side = xp.where(apart[..., None], side, _at_right_angles(xp, start))
-    angle = amount * xp.arctan2(sine, cosine)
-    turned = xp.cos(angle)[..., None] * start + xp.sin(angle)[..., None] * side
-    there = dot(xp, start, start) > 0.5
-    return turned if bool(there.all()) else xp.where(there[..., None], turned, end)
+    side = side / np.where(apart, sine, np.ones_like(sine))[..., None]
+    if not apart.all():
+        side = np.where(apart[..., None], side, _at_right_angles(start))
+    angle = amount * np.arctan2(sine, cosine)
+    turned = np.cos(angle)[..., None] * start + np.sin(angle)[..., None] * side
+    there = dot(start, start) > 0.5
+    if not there.all():
+        turned = np.where(there[..., None], turned, end)
+    return np.asarray(turned, np.float32)
 
 
-def _at_right_angles(xp: Any, rows: Any) -> Any:
+def _at_right_angles(rows: Floats) -> Floats:
     """For unit vectors [..., c] a unit vector orthogonal to each, from the axis it uses least."""
-    least = xp.abs(rows).argmin(-1)[..., None]
-    there = {} if xp is np else {"device": rows.device}
-    number = xp.arange(rows.shape[-1], **there)
-    axis = xp.where(number == least, xp.ones_like(rows), xp.zeros_like(rows))
-    return normalise(xp, axis - dot(xp, axis, rows)[..., None] * rows)
+    least = np.abs(rows).argmin(-1)[..., None]
+    axis = (np.arange(rows.shape[-1]) == least).astype(rows.dtype)
+    return normalise(axis - dot(axis, rows)[..., None] * rows)
 
 
-def dot(xp: Any, left: Any, right: Any) -> Any:
+def dot(left: Floats, right: Floats) -> Floats:
     """Inner products over the last dimension."""
-    if xp is np:  # an einsum that makes no array of the products; torch's is slower than that array
-        return np.einsum("...c,...c->...", left, right)
-    return (left * right).sum(-1)
+    return np.asarray(np.einsum("...c,...c->...", left, right))  # makes no array of the products
 
 
-def across(xp: Any, rows: Any, noise: Any) -> Any:
+def across(rows: Floats, noise: Floats) -> Floats:
     """The part of rows [..., c] at right angles to unit rows of noise."""
-    return rows - dot(xp, rows, noise)[..., None] * noise
+    return rows - dot(rows, noise)[..., None] * noise
 
 
-def normalise(xp: Any, rows: Any) -> Any:
-    """Rows [..., c] with length one; rows of zeros stay zero."""
-    length = xp.sqrt(dot(xp, rows, rows))[..., None]
-    return rows / xp.where(length > 0, length, xp.ones_like(length))
+def normalise(rows: Floats) -> Floats:
+    """Rows [..., c] of ordinary scale with length one; rows of zeros stay zero."""
+    length = np.sqrt(dot(rows, rows))[..., None]
+    return np.asarray(rows / np.where(length > 0, length, np.ones_like(length)))

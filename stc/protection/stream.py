@@ -20,11 +20,11 @@ import numpy.typing as npt
 
 from stc.errors import TemplateError
 from stc.protection.key import Key
-from stc.protection.template import MOST_DIMENSIONS, UNKNOWN, Floats, check_maker
+from stc.protection.template import MAX_DIMENSIONS, UNKNOWN, Floats, check_maker
 
 TAG = 8  # bytes
 STEPS = 10_000  # alpha is kept as a whole number of these
-MOST_GENERATIONS = 0xFFFF
+MAX_GENERATION = 0xFFFF
 _DOMAIN = b"stc.protection 1"
 _POSITIONS = b"stc.protection 1 positions"
 _QUANTILES = 1 << 16
@@ -71,6 +71,12 @@ class Parameters:
         """What is hashed after the key: everything that a record is made from, but the face."""
         numbers = (self.groups, self.size, self.kept, self.steps, generation)
         return _DOMAIN + struct.pack("<5H", *numbers) + self.maker + name
+
+
+def check_generation(generation: int) -> None:
+    """Raise TemplateError unless it is from 0 to 65,535."""
+    if not 0 <= generation <= MAX_GENERATION:
+        raise TemplateError(f"generations are 0 to {MAX_GENERATION}, not {generation}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +126,10 @@ def kept_positions(tag: bytes, parameters: Parameters) -> npt.NDArray[np.bool_]:
     context = _POSITIONS + struct.pack("<3H", *shape, parameters.kept) + tag
     data = hashlib.shake_256(context).digest(4 * shape[0] * shape[1])
     # The last eight bits say which dimension it was, so no two are alike.
-    numbers = np.frombuffer(data, "<u4").reshape(shape) & ~np.uint32(MOST_DIMENSIONS - 1)
+    numbers = np.frombuffer(data, "<u4").reshape(shape) & ~np.uint32(MAX_DIMENSIONS - 1)
     order = np.sort(numbers | np.arange(shape[1], dtype=np.uint32), 1)[:, : parameters.kept]
     kept = np.zeros(shape, bool)
-    np.put_along_axis(kept, (order & np.uint32(MOST_DIMENSIONS - 1)).astype(np.int64), True, 1)
+    np.put_along_axis(kept, (order & np.uint32(MAX_DIMENSIONS - 1)).astype(np.int64), True, 1)
     return kept
 
 
@@ -132,7 +138,7 @@ def _quantiles() -> Floats:
     """The normal quantiles at the middles of 65,536 equal shares, in steps of 1/4096."""
     inverse = NormalDist().inv_cdf
     half = [round(_UNIT * inverse((i + 0.5) / _QUANTILES)) for i in range(_QUANTILES // 2)]
-    whole = np.array([*half, *(-value for value in reversed(half))], np.float32)
-    table: Floats = whole / np.float32(_UNIT)
+    both = np.array([*half, *(-value for value in reversed(half))], np.float32)
+    table: Floats = both / np.float32(_UNIT)
     table.flags.writeable = False
     return table

@@ -12,9 +12,9 @@ from stc.errors import TemplateError
 
 Floats = npt.NDArray[np.float32]
 
-MOST_GROUPS = 1024
-MOST_DIMENSIONS = 256  # of one group
-MOST_CELLS = 1 << 14  # dimensions of all groups
+MAX_GROUPS = 1024
+MAX_DIMENSIONS = 256  # of one group
+MAX_CELLS = 1 << 14  # dimensions of all groups
 MAKER = 4  # bytes that tell what made templates from one another
 UNKNOWN = bytes(MAKER)
 # How far the sum of the weights may be from one: a softmax in half precision is no farther.
@@ -25,7 +25,7 @@ _SLACK = 1e-3
 class GroupedTemplate:
     """features [m, c], one row a group; weights [m], not negative, that sum to one.
 
-    Rows need not have length one, and a row of zeros says nothing. Both are kept as float32.
+    Rows need not have length one, and a row of zeros is an empty group. Both are kept as float32.
     maker: four bytes that tell recognisers and heads from one another (`Extractor.maker`), since
     templates of two makers cannot be compared; zeros where nothing is known.
     Raises TemplateError for other shapes, for NaN and infinities, and for other weights.
@@ -66,20 +66,18 @@ def check_maker(maker: bytes) -> None:
         raise TemplateError(f"a maker has {MAKER} bytes, this has {len(maker)}")
 
 
-def sound_shape(groups: int, size: int) -> bool:
+def is_sound_shape(groups: int, size: int) -> bool:
     """Whether templates may have so many groups of so many dimensions."""
-    return (
-        1 <= groups <= MOST_GROUPS and 2 <= size <= MOST_DIMENSIONS and groups * size <= MOST_CELLS
-    )
+    return 1 <= groups <= MAX_GROUPS and 2 <= size <= MAX_DIMENSIONS and groups * size <= MAX_CELLS
 
 
 def check_arrays(features: Floats, weights: Floats) -> None:
     """Raise TemplateError unless [N, m, c] and [N, m] are the arrays of N sound templates."""
     count, groups, size = features.shape
-    if not sound_shape(groups, size):
+    if not is_sound_shape(groups, size):
         raise TemplateError(
-            f"features are [m, c] with m up to {MOST_GROUPS}, c from 2 to {MOST_DIMENSIONS} and "
-            f"m * c up to {MOST_CELLS}, these are [{groups}, {size}]"
+            f"features are [m, c] with m up to {MAX_GROUPS}, c from 2 to {MAX_DIMENSIONS} and "
+            f"m * c up to {MAX_CELLS}, these are [{groups}, {size}]"
         )
     if weights.shape != (count, groups):
         raise TemplateError(f"{groups} groups need as many weights, there are {weights.shape[-1]}")
@@ -102,6 +100,6 @@ def unit(rows: Floats) -> Floats:
 
 
 def similarity(query: GroupedTemplate, other: GroupedTemplate) -> float:
-    """The plain score in [-1, 1]: cosine of every group, weighted as the query says."""
+    """The plain score in [-1, 1]: cosine of every group, by the query's weights."""
     cosines = (unit(query.features) * unit(other.features)).sum(-1)
     return float(np.clip((query.weights * cosines).sum(), -1, 1))

@@ -1,4 +1,5 @@
-"""Face recognisers, run as they are: canvas faces -> embeddings, and the map before them.
+"""Face recognisers, run as they are: canvas faces -> embeddings, and the feature map before them.
 
-What evaluation judges with and protection makes templates from; it needs neither.
+`opening.open_recogniser` gives the one that a name means. Knows nothing of those who use it:
+template protection, and the laboratory's evaluation.
 """

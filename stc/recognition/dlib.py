@@ -1,4 +1,4 @@
-"""dlib's recogniser, whole: canvas faces -> chips -> embeddings."""
+"""dlib's recogniser, whole: canvas faces -> chips -> embeddings. Needs the extra `protection`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from stc.errors import MissingExtraError
 from stc.recognition.base import BATCH, Embeddings, Faces, Maps
@@ -18,7 +17,7 @@ class Dlib:
     Its own five-point predictor cuts the 150 px chip, started from the box that dlib's detector
     finds on the canvas (median over faces), so that a failed detection cannot hide a bad face.
     The network itself is run by torch (`dlib_network`), to within rounding of what dlib gives.
-    Raises MissingExtraError if dlib-bin or face_recognition_models is not installed.
+    Raises MissingExtraError if torch, dlib-bin or face_recognition_models is not installed.
     """
 
     name = "dlib"
@@ -32,19 +31,20 @@ class Dlib:
 
             # Files only: importing the package needs pkg_resources, which setuptools has dropped.
             package = distribution("face_recognition_models")
+            # Here, and not above, because torch comes with the extra alone.
+            from stc.recognition.dlib_network import DlibNetwork
         except (ImportError, PackageNotFoundError) as missing:
             raise MissingExtraError(
-                f"{missing.name} is missing: pip install 'stc[protection]' or 'stc[evaluation]'"
+                f"the recogniser dlib needs {missing.name or missing}: "
+                "pip install 'stc[protection]', or name another recogniser as NAME=FILE.onnx"
             ) from missing
-        from stc.recognition.dlib_network import DlibNetwork
-
         folder = Path(str(package.locate_file("face_recognition_models/models")))
         self._dlib = dlib
         self._predictor = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
         self._network = DlibNetwork(folder / "dlib_face_recognition_resnet_model_v1.dat")
 
     def chips(self, faces: Faces) -> Faces:
-        """Canvases -> what the network looks at, uint8 [N, 150, 150, 3]."""
+        """Canvases -> the network's input, uint8 [N, 150, 150, 3]."""
         box, chips = self._dlib.rectangle(*self.BOX), []
         for face in faces:
             shape = self._predictor(face, box)
@@ -52,15 +52,12 @@ class Dlib:
         return np.stack(chips)
 
     def embed(self, faces: Faces) -> Embeddings:
-        return self.look(faces)[0]
+        return self.embed_with_maps(faces)[0]
 
-    @torch.inference_mode()
-    def look(self, faces: Faces) -> tuple[Embeddings, Maps]:
+    def embed_with_maps(self, faces: Faces) -> tuple[Embeddings, Maps]:
         """Embeddings [N, 128], and the map before the last block, [N, 256, 4, 4]."""
-        told, maps = [], []
-        for start in range(0, len(faces), BATCH):
-            chips = torch.from_numpy(self.chips(faces[start : start + BATCH]))
-            embeddings, before = self._network.look(chips.permute(0, 3, 1, 2))
-            told.append(embeddings)
-            maps.append(before.contiguous())
-        return torch.cat(told).numpy(), torch.cat(maps).numpy()
+        parts = [
+            self._network.run(self.chips(faces[start : start + BATCH]))
+            for start in range(0, len(faces), BATCH)
+        ]
+        return np.concatenate([part[0] for part in parts]), np.concatenate([p[1] for p in parts])

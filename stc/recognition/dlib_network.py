@@ -17,6 +17,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
 from stc.errors import StcError
+from stc.recognition.base import Embeddings, Maps
 
 CHIP = 150  # pixels
 _MEAN_RGB = (122.782, 117.001, 104.298)
@@ -33,7 +34,8 @@ _SIZE = 128
 
 
 class DlibNetwork(nn.Module):
-    """RGB chips uint8 or float [B, 3, 150, 150] in 0 to 255 -> embeddings [B, 128].
+    """RGB chips uint8 or float [B, 3, 150, 150] in 0 to 255 -> embeddings [B, 128], and the map
+    before the last block [B, 256, 4, 4].
 
     path: dlib_face_recognition_resnet_model_v1.dat. Raises StcError if it is another file.
     """
@@ -53,12 +55,15 @@ class DlibNetwork(nn.Module):
         self.register_buffer("last", torch.from_numpy(reader.layer(b"fc_2", before * _SIZE)))
         self.requires_grad_(False).eval()
 
-    def forward(self, chips: Tensor) -> Tensor:
-        return self.look(chips)[0]
+    @torch.inference_mode()
+    def run(self, chips: npt.NDArray[np.uint8]) -> tuple[Embeddings, Maps]:
+        """Chips uint8 [B, 150, 150, 3] -> embeddings [B, 128] and maps [B, 256, 4, 4]."""
+        embeddings, maps = self(torch.from_numpy(chips).permute(0, 3, 1, 2))
+        return embeddings.numpy(), maps.contiguous().numpy()
 
-    def look(self, chips: Tensor) -> tuple[Tensor, Tensor]:
-        """The embeddings, and the map before the last block, [B, 256, 4, 4]: that block's own has
-        2 x 2 cells, fewer than there are places in a face."""
+    def forward(self, chips: Tensor) -> tuple[Tensor, Tensor]:
+        # The map is the one before the last block, whose own has 2 x 2 cells: fewer than there are
+        # places in a face.
         x = ((chips - self.mean) / _SCALE).contiguous(memory_format=torch.channels_last)
         x = F.max_pool2d(F.relu_(self.stem(x)), 3, 2)
         before = self.blocks[:-1](x)

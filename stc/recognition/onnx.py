@@ -1,5 +1,5 @@
 """Any recogniser in an ONNX file, with a description of its input in a TOML file of the same name
-beside it, where that is not ArcFace's."""
+beside it, where that is not ArcFace's. Needs numpy and ONNX Runtime alone."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
-import torch.nn.functional as F  # noqa: N812 - the field's usual name
+import numpy.typing as npt
 
 from stc.errors import DataError, StcError
+from stc.kernels import threads
+from stc.recognition import onnx_graph
 from stc.recognition.base import BATCH, CROP, Embeddings, Faces, Maps
+from stc.recognition.resizing import resize
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,7 +26,7 @@ else:
 
 @dataclass(frozen=True)
 class Description:
-    """What a recogniser wants to see; as it stands, what ArcFace's networks do.
+    """What a recogniser takes; the defaults are those of ArcFace's networks.
 
     The input is (pixel - mean) / scale, of the ArcFace crop or of the whole canvas.
     """
@@ -35,7 +37,7 @@ class Description:
     crop: Literal["arcface", "canvas"] = "arcface"
     size: int = 112  # pixels, where the file itself does not say
     note: str = ""  # for the report, such as "used in training"
-    # The tensor that is the last map of features; empty: the last one of more than one cell.
+    # The tensor that is the last feature map; empty: the last one of more than one cell.
     map: str = ""
 
     @classmethod
@@ -59,100 +61,118 @@ class Description:
 class Onnx:
     """Any recogniser in an ONNX file of one input and one output, run by ONNX Runtime.
 
-    path: the file; `Description.beside` it says what it wants. Embeddings come out with length 1.
+    path: the file; `Description.beside` it says what it takes. Embeddings come out with length 1.
     Raises StcError if the file is missing or cannot be run.
     """
 
     def __init__(self, name: str, path: Path) -> None:
         if not path.is_file():
-            raise StcError(f"judge {name}: there is no file {path}")
+            raise StcError(f"recogniser {name}: there is no file {path}")
         self._path = path
         self.name, self.description = name, Description.beside(path)
         self.note = self.description.note
-        wanted = repr(replace(self.description, note="")).encode()
-        digest = hashlib.sha256(path.read_bytes() + wanted)
+        described = repr(replace(self.description, note="")).encode()
+        digest = hashlib.sha256(path.read_bytes() + described)
         self.key = f"onnx-{digest.hexdigest()[:16]}"
         try:
             self._session = _session(str(path))
         except Exception as error:  # ONNX Runtime's errors share no base of their own
-            raise StcError(f"judge {name}: {path} is no network to run: {error}") from error
-        self._seeing: Any = None  # the session that shows the map as well, once it is needed
+            raise StcError(f"recogniser {name}: {path} cannot be run: {error}") from error
+        self._with_maps: Any = None  # the session that gives the map as well, once it is needed
         first = self._session.get_inputs()[0]
         batch, *shape = first.shape
         self._input = first.name
-        self._batch = batch if isinstance(batch, int) and batch > 0 else BATCH
-        self._fixed = self._batch if isinstance(batch, int) and batch > 0 else None
+        self._fixed = batch if isinstance(batch, int) and batch > 0 else None
+        self._batch = self._fixed or BATCH
         self._channels_last = len(shape) == 3 and shape[-1] == 3
         side = shape[0] if self._channels_last else shape[-1]
         self._size = side if isinstance(side, int) and side > 0 else self.description.size
 
     def embed(self, faces: Faces) -> Embeddings:
-        parts = [
-            self._run(self._session, faces[i : i + self._batch])[0]
-            for i in range(0, len(faces), self._batch)
-        ]
-        return np.concatenate(parts)
+        embeddings: Embeddings = self._run(self._session, faces)[0]
+        return embeddings
 
-    def look(self, faces: Faces) -> tuple[Embeddings, Maps]:
+    def embed_with_maps(self, faces: Faces) -> tuple[Embeddings, Maps]:
         """Embeddings [N, D], and the map [N, C, H, W] that the description names, or the last
-        tensor of more than one cell. Raises StcError if there is none, or onnx is missing."""
-        if self._seeing is None:
-            self._seeing = _session(_showing_map(self._path, self.description.map))
-        starts = range(0, len(faces), self._batch)
-        parts = [self._run(self._seeing, faces[i : i + self._batch]) for i in starts]
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        tensor of more than one cell. Raises StcError if there is none."""
+        if self._with_maps is None:
+            self._with_maps = _session_with_map(self._path, self.description.map)
+        embeddings, *others = self._run(self._with_maps, faces)
+        return embeddings, others[-1]
 
     def _run(self, session: Any, faces: Faces) -> list[Any]:
-        """What the session gives of so many faces; the first of it with length one."""
-        count, want = len(faces), self.description
-        if self._fixed is not None and count < self._fixed:
-            faces = np.pad(faces, ((0, self._fixed - count), (0, 0), (0, 0), (0, 0)), mode="edge")
-        pixels = torch.from_numpy(np.ascontiguousarray(faces)).permute(0, 3, 1, 2).float()
-        if want.crop == "arcface":
-            pixels = pixels[:, :, CROP, CROP]
-        smaller = self._size < pixels.shape[-1]
-        pixels = F.interpolate(
-            pixels, size=self._size, mode="bilinear", align_corners=False, antialias=smaller
-        )
-        if want.channels == "bgr":
-            pixels = pixels.flip(1)
-        values = ((pixels - want.mean) / want.scale).numpy()
-        if self._channels_last:
-            values = np.ascontiguousarray(values.transpose(0, 2, 3, 1))
-        first, *others = (given[:count] for given in session.run(None, {self._input: values}))
-        told = first.reshape(count, -1)
-        unit = told / np.maximum(np.linalg.norm(told, axis=1, keepdims=True), 1e-12)
+        """All that the session gives of N faces; the first of it with length one."""
+        starts = range(0, len(faces), self._batch)
+        parts = [self._run_batch(session, faces[i : i + self._batch]) for i in starts]
+        first, *others = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        flat = first.reshape(len(faces), -1)
+        unit = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
         return [unit.astype(np.float32), *others]
 
+    def _run_batch(self, session: Any, faces: Faces) -> list[Any]:
+        count = len(faces)
+        if self._fixed is not None and count < self._fixed:
+            faces = np.pad(faces, ((0, self._fixed - count), (0, 0), (0, 0), (0, 0)), mode="edge")
+        given = session.run(None, {self._input: self._pixels(faces)})
+        return [one[:count] for one in given]
 
-def _session(model: str | bytes) -> Any:
+    def _pixels(self, faces: Faces) -> npt.NDArray[np.float32]:
+        """The network's input, [N, 3, size, size], or channels last if it takes them so."""
+        description = self.description
+        if description.crop == "arcface":
+            faces = faces[:, CROP, CROP]
+        pixels = resize(faces, self._size)
+        if description.channels == "bgr":
+            pixels = pixels[:, ::-1]
+        values = (pixels - np.float32(description.mean)) / np.float32(description.scale)
+        return np.ascontiguousarray(
+            values.transpose(0, 2, 3, 1) if self._channels_last else values, np.float32
+        )
+
+
+def _session(model: str | bytes, folder: Path | None = None, *, plain: bool = False) -> Any:
+    """A session of a file, or of bytes that may keep weights in files beside them, in `folder`.
+
+    plain: without optimisation, which is quicker to open and keeps every tensor.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads()
     options.log_severity_level = 3  # errors only
+    if plain:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if folder is not None:
+        entry = "session.model_external_initializers_file_folder_path"
+        options.add_session_config_entry(entry, str(folder))
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _showing_map(path: Path, name: str) -> bytes:
-    """The network with one more output: its last map of features. Raises StcError."""
+def _session_with_map(path: Path, name: str) -> Any:
+    """The network with one more output: its last feature map. Raises StcError."""
+    model, folder = path.read_bytes(), path.absolute().parent
     try:
-        import onnx
-    except ImportError as missing:
-        raise StcError("onnx is missing: pip install 'stc[protection]'") from missing
-    model = onnx.shape_inference.infer_shapes(onnx.load(path))
-    sides = {
-        value.name: [side.dim_value for side in value.type.tensor_type.shape.dim]
-        for value in model.graph.value_info
-    }
-    made = [output for node in model.graph.node for output in node.output]
-    if not name:
-        maps = [one for one in made if len(sides.get(one, ())) == 4 and min(sides[one][2:]) > 1]
-        name = maps[-1] if maps else ""
-    if name not in made or name in {output.name for output in model.graph.output}:
-        raise StcError(
-            f"{path} shows no map called {name!r}: name the tensor as map in {path.stem}.toml"
-        )
-    shape = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-    model.graph.output.append(shape)
-    return model.SerializeToString()  # type: ignore[no-any-return]
+        computed, own = onnx_graph.tensors(model), onnx_graph.outputs(model)
+    except ValueError as error:
+        raise StcError(f"{path} is not an ONNX file: {error}") from error
+    hint = f"name the tensor as map in {path.stem}.toml"
+    try:
+        if not name:
+            name = _last_map(model, folder, [one for one in computed if one not in own])
+        if name in computed and name not in own:
+            return _session(onnx_graph.with_outputs(model, [name]), folder)
+    except Exception as error:  # ONNX Runtime's errors share no base of their own
+        raise StcError(f"{path} does not run with its map as an output, {hint}: {error}") from error
+    raise StcError(f"{path} has no map called {name!r}: {hint}")
+
+
+def _last_map(model: bytes, folder: Path, names: list[str]) -> str:
+    """The last tensor [N, C, H, W] of more than one cell; empty if there is none."""
+    session = _session(onnx_graph.with_outputs(model, names), folder, plain=True)
+    sides = {one.name: one.shape for one in session.get_outputs()}
+    maps = [
+        name
+        for name in names
+        if len(sides[name]) == 4 and all(isinstance(s, int) and s > 1 for s in sides[name][2:])
+    ]
+    return maps[-1] if maps else ""

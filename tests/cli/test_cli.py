@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from binascii import crc_hqx
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_encode_says_how_large_and_how_like(encoded):
     data = path.read_bytes()
     assert len(data) <= 192
     assert said.startswith(f"{path}: {len(data)} bytes, ")
-    for word in ("bits per pixel", "dB", "identity"):
+    for word in ("tokens", "bits per pixel", "quality", "identity"):
         assert word in said
     assert list(path.parent.iterdir()) == [path]
 
@@ -93,10 +94,29 @@ def test_nothing_is_overwritten_by_a_failure(tmp_path):
     out.write_bytes(b"precious")
     cut = tmp_path / "cut.png"
     cut.write_bytes(ASTRONAUT.read_bytes()[:5000])
-    run("encode", cut, "-o", out, code=7)
-    run("encode", ASTRONAUT, "-o", out, "--max-bytes", 3, code=5)
+    run("encode", cut, "-o", out, "--force", code=7)
+    run("encode", ASTRONAUT, "-o", out, "-f", "--max-bytes", 3, code=5)
     assert out.read_bytes() == b"precious"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.png", "face.stc"]
+
+
+def test_nothing_is_overwritten_unless_forced(encoded, tmp_path):
+    path, _ = encoded
+    out, other = tmp_path / "face.png", tmp_path / "face.stc"
+    for words in (["decode", path, "-o", out], ["encode", ASTRONAUT, "-o", other]):
+        words[-1].write_bytes(b"precious")
+        _, said = run(*words, code=1)
+        assert "exists: give --force" in said
+        assert words[-1].read_bytes() == b"precious"
+        run(*words, "-f")
+        assert words[-1].read_bytes() != b"precious"
+
+
+def test_flags_stand_before_or_after_the_verb(encoded):
+    path, _ = encoded
+    assert run("-q", "info", path)[0] == run("info", path, "-q")[0] == b""
+    loud = [run(*words)[1] for words in (["-v", "info", path], ["info", path, "-v"])]
+    assert loud[0] == loud[1]
 
 
 def test_two_faces_need_a_choice(tmp_path):
@@ -119,12 +139,12 @@ def test_two_faces_need_a_choice(tmp_path):
     [
         (["decode", ASTRONAUT, "-o", "x.png"], 4, "no QR code can be read"),
         (["decode", "setup.py", "-o", "x.png"], 4, "not a .stc file"),
-        (["info", ASTRONAUT], 4, "not a .stc file"),
+        (["info", ASTRONAUT], 4, "no QR code can be read"),
         (["encode", "nowhere.png", "-o", "x.stc"], 1, "nowhere.png: No such file"),
         (["encode", ASTRONAUT, ASTRONAUT, "-o", "x.stc"], 1, "need a folder"),
         (["encode", ASTRONAUT, "-o", ASTRONAUT, "--align", "never"], 1, "both input and output"),
         (["encode", ASTRONAUT, "-o", "x.stc", "--model", "none"], 6, "no model"),
-        (["encode", ASTRONAUT, "-o", "x.stc", "--level", "99"], 1, "level must be 1 to"),
+        (["encode", ASTRONAUT, "-o", "x.stc", "--level", "99"], 2, "level must be 1 to"),
         (["encode", ASTRONAUT, "-o", "no/where/x.stc"], 1, "there is no folder"),
         (["encode", ASTRONAUT], 2, "--output"),
         (["encode", ASTRONAUT, "-o", "x", "--level", "1", "--max-bytes", "9"], 2, "not allowed"),
@@ -165,7 +185,7 @@ def test_a_link_and_a_device_stay_what_they_are(encoded, tmp_path):
     target, link = tmp_path / "target.png", tmp_path / "link.png"
     target.write_bytes(b"old")
     link.symlink_to(target)
-    run("decode", path, "-o", link)
+    run("decode", path, "-o", link, "--force")
     assert link.is_symlink()
     with Image.open(target) as picture:
         assert picture.size == (128, 128)
@@ -181,8 +201,9 @@ def _umask():
 def test_info_names_the_search_backend():
     said, _ = run("info", "--backends")
     lines = said.decode().splitlines()
-    assert len([line for line in lines if line.startswith("* ")]) == 1
-    assert any("torch" in line for line in lines)
+    assert len([line for line in lines if line.startswith("* ")]) == 2
+    for word in ("native", "portable", "numpy", "torch", "triton"):
+        assert any(word in line for line in lines)
 
 
 def test_info_of_nothing_is_a_wrong_command():
@@ -204,8 +225,10 @@ def test_info_goes_on_after_a_bad_file(encoded, tmp_path):
     said, error = run("info", path, bad, path, code=4)
     assert said.count(b"bits/level") == 2
     assert f"{bad}: not a .stc file" in error
-    _, error = run("info", path, "--model", "stc-face-1", code=6)
-    assert "needs model" in error
+    body = path.read_bytes()[:2] + b"\xff\xff" + path.read_bytes()[4:-2]
+    bad.write_bytes(body + crc_hqx(body, 0xFFFF).to_bytes(2, "big"))
+    _, error = run("info", bad, "--model", "stc-face-4", code=6)
+    assert "needs model ffff" in error
 
 
 def test_formats_without_room_for_a_note_are_not_written(encoded, tmp_path):

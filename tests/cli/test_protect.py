@@ -1,15 +1,14 @@
 """`stc protect`, each subcommand, with a stand-in for a recogniser."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from stc.cli.main import main
-from stc.imaging import frame
-from tests.lab.attacks.small import make_small
-from tests.stand_ins import Thumbnails
+from tests.recognition.stand_ins import Thumbnails
 
 FACE = "tests/assets/astronaut.png"
 
@@ -17,7 +16,6 @@ FACE = "tests/assets/astronaut.png"
 @pytest.fixture(autouse=True)
 def thumbnails(monkeypatch):
     monkeypatch.setattr("stc.protection.extractors.open_recogniser", lambda text: Thumbnails())
-    monkeypatch.setattr("stc.recognition.base.open_recogniser", lambda text: Thumbnails())
 
 
 @pytest.fixture
@@ -55,8 +53,12 @@ def test_enroll_and_match(record, key, capsys):
 
 def test_a_record_is_not_overwritten(record, key, capsys):
     words = ["enroll", FACE, "-o", record, "--key", key, "--head", "plain"]
+    before = Path(record).read_bytes()
     assert main(["protect", *words]) == 1
-    assert "renew replaces a record" in capsys.readouterr().err
+    assert f"{record} exists: give --force" in capsys.readouterr().err
+    assert Path(record).read_bytes() == before
+    assert main(["protect", *words, "--force"]) == 0
+    assert Path(record).read_bytes() != before
 
 
 def test_pictures_of_one_name_never_share_an_id(key, tmp_path, capsys):
@@ -107,7 +109,7 @@ def test_a_list_that_is_not_there_is_no_empty_list(record, key, tmp_path, capsys
     assert main(["protect", "match", *words, str(tmp_path / "none")]) == 1
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     assert main(["protect", "match", *words, str(tmp_path / "bytes")]) == 4
-    assert "no list of revoked records" in capsys.readouterr().err
+    assert "not a list of revoked records" in capsys.readouterr().err
 
 
 def test_ids_are_shown_without_what_moves_a_terminal(key, tmp_path, capsys):
@@ -149,52 +151,21 @@ def test_renew_revokes(record, key, tmp_path, capsys):
 def test_no_head_ships_for_another_recogniser(key, tmp_path, capsys):
     words = ["enroll", FACE, "-o", str(tmp_path / "x"), "--key", key, "--head", "map"]
     assert main(["protect", *words]) == 6
-    assert "stc protect fit" in capsys.readouterr().err
+    assert "stc protect fit (pip install 'stc[lab]')" in capsys.readouterr().err
 
 
-def write_faces(folder, count):
-    """Faces that are noise on one face, so that a recogniser has something to tell apart."""
-    folder.mkdir()
-    canvas, generator = frame(FACE).astype(int), np.random.default_rng(0)
-    for person in range(count):
-        own = generator.integers(-60, 60, (8, 8, 3)).repeat(16, 0).repeat(16, 1)
-        for picture in (1, 2):
-            noise = generator.integers(-20, 20, (8, 8, 3)).repeat(16, 0).repeat(16, 1)
-            face = (canvas + own + noise).clip(0, 255).astype(np.uint8)
-            Image.fromarray(face).save(folder / f"P{person}_{picture:04d}.png")
+def test_several_pictures_have_no_one_id(key, tmp_path, capsys):
+    words = ["enroll", FACE, FACE, "-o", str(tmp_path / "x/"), "--key", key, "--id", "a"]
+    (tmp_path / "x").mkdir()
+    assert main(["protect", *words]) == 1
+    assert "would both be written" in capsys.readouterr().err
+    words[2] = "tests/assets/other.png"
+    assert main(["protect", *words]) == 1
+    assert "--id is for one picture, not for 2" in capsys.readouterr().err
 
 
-def test_fit_and_attack(tmp_path, capsys, monkeypatch):
-    make_small(monkeypatch)
-    write_faces(tmp_path / "others", 40)
-    write_faces(tmp_path / "faces", 8)
-    head = str(tmp_path / "h.safetensors")
-    words = ["--faces", str(tmp_path / "others"), "--steps", "3", "-o", head]
-    assert main(["protect", "fit", *words]) == 0
-    assert "correlation" in capsys.readouterr().out
-    lines = ["2\t4"]
-    for fold in (0, 4):
-        lines += [f"P{i}\t1\t2" for i in range(fold, fold + 4)]
-        lines += [f"P{i}\t1\tP{(i + 3) % 8}\t2" for i in range(fold, fold + 4)]
-    (tmp_path / "pairs.txt").write_text("\n".join(lines))
-    docs = tmp_path / "page.md"
-    docs.write_text(
-        "before\n<!-- results: stc protect attack -->\n"
-        "of another run\n<!-- end of results -->\nafter\n"
-    )
-    words = ["--images", tmp_path / "faces", "--pairs", tmp_path / "pairs.txt"]
-    words += ["--faces", tmp_path / "others", "--subject", f"x,{head}", "--subject", "x,plain"]
-    words += ["--docs", docs, "-o", tmp_path / "out"]
-    assert main(["protect", "attack", *map(str, words)]) == 0
-    page = docs.read_text()
-    assert page.startswith("before\n")
-    assert page.endswith("-->\nafter\n")
-    assert "of another run" not in page
-    for found in (
-        "thumbnails, last map",
-        "12 groups of 16",
-        "learned mapping",
-        "PolyProtect",
-        "D_sys",
-    ):
-        assert found in page
+def test_the_laboratory_is_not_loaded():
+    code = "import sys; from stc.cli.main import main; main(['protect', 'info', 'none']); "
+    code += "sys.exit(any(n.startswith(('stc.lab', 'importlib.metadata')) for n in sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, "none: No such file" in result.stderr) == (0, True), result.stderr

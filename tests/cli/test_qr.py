@@ -98,7 +98,7 @@ def test_quality(tmp_path, capsys):
     assert 0.9 < quality < 1
     out.unlink()
     words = ["-o", out, "--qr", tmp_path / "code.png", "--min-quality"]
-    run("encode", ASTRONAUT, *words, quality + 0.001, code=4)
+    run("encode", ASTRONAUT, *words, quality + 0.001, code=9)
     assert "is below" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
     run("encode", ASTRONAUT, *words, quality - 0.001)
@@ -167,7 +167,7 @@ def test_wrong_commands(words, message, capsys):
 
 
 def test_a_picture_that_is_too_long_is_not_decoded(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("stc.cli.files.MOST_PICTURE", 5000)
+    monkeypatch.setattr("stc.cli.files.MAX_PICTURE", 5000)
     run("decode", ASTRONAUT, "-o", tmp_path / "x.png", code=7)
     assert "more than 5000 bytes" in capsys.readouterr().err
 

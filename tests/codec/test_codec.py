@@ -1,4 +1,4 @@
-"""The shipped model, from picture to bytes to picture."""
+"""The shipped model, from canvases to bytes to canvases."""
 
 import io
 from binascii import crc_hqx
@@ -10,78 +10,107 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import stc
-from stc import bitstream
+from stc import Settings, bitstream
 from stc.codec.model_file import open_model
-from stc.errors import BudgetError, CorruptError, QualityError, StcError, WrongModelError
+from stc.errors import (
+    BudgetError,
+    CorruptError,
+    QualityError,
+    SettingsError,
+    StcError,
+    WrongModelError,
+)
+from stc.imaging.similarity import psnr
 from tests.codec.conftest import ASTRONAUT
 
 SIZES = [32, 48, 64, 96, 128, 192, 256, 300, 384]
 
 
+def encode(codec, canvas, **changes):
+    """One canvas's result."""
+    (encoded,) = codec.encode_batch(canvas[None], **changes)
+    return encoded
+
+
 @pytest.mark.parametrize("limit", SIZES)
 def test_round_trip_at_every_size(codec, canvas, limit):
-    (data,) = codec.encode_canvases(canvas[None], max_bytes=limit)
-    assert limit - 3 <= len(data) <= limit
-    picture = codec.decode(data)
-    assert (picture.mode, picture.size) == ("RGB", (128, 128))
-    assert codec.likeness(canvas, np.asarray(picture)).psnr > 15
+    encoded = encode(codec, canvas, max_bytes=limit).unwrap()
+    assert limit - 3 <= len(encoded.data) <= limit
+    assert bitstream.parse_header(encoded.data).tokens == encoded.tokens
+    drawn = codec.decode_batch([encoded.data])
+    assert drawn.shape == (1, 128, 128, 3)
+    assert psnr(canvas[None], drawn)[0] > 15
 
 
 def test_more_bytes_are_more_like_the_source(codec, canvas):
-    files = [codec.encode_canvases(canvas[None], max_bytes=n)[0] for n in (32, 96, 384)]
-    likeness = [codec.likeness(canvas, face) for face in codec.decode_canvases(files)]
-    assert [x.psnr for x in likeness] == sorted(x.psnr for x in likeness)
-    assert likeness[0].psnr + 2 < likeness[2].psnr
-    assert 0 < likeness[0].identity < likeness[2].identity <= 1
-    qualities = codec.qualities(np.stack([canvas] * 3), files)
-    assert 0 < qualities[0] < qualities[1] < qualities[2] < 1
+    files = [encode(codec, canvas, max_bytes=n) for n in (32, 96, 384)]
+    drawn = codec.decode_batch([file.data for file in files])
+    likeness = psnr(np.stack([canvas] * 3), drawn)
+    assert likeness[0] + 2 < likeness[1] + 1 < likeness[2]
+    kept = codec.identity_kept(np.stack([canvas] * 3), drawn)
+    assert 0 < kept[0] < kept[2] <= 1
+    assert 0 < files[0].quality < files[1].quality < files[2].quality < 1
 
 
-def test_too_low_a_quality_is_refused(codec, canvas):
-    (data,) = codec.encode_canvases(canvas[None], max_bytes=64)
-    quality = float(codec.qualities(canvas[None], [data])[0])
-    options = {"max_bytes": 64, "align": "never"}
-    assert codec.encode(canvas, min_quality=quality - 0.001, **options) == data
+def test_quality_is_what_the_tokens_of_the_file_keep(codec, canvas):
+    """Foretold from what is in hand, the same as from the file that was made."""
+    for limit in (48, 192):
+        encoded = encode(codec, canvas, max_bytes=limit)
+        engine = codec._engine
+        components = engine._tokenizer.analyse(canvas[None])
+        tokens = stc.codec.tokens.Tokens.of([codec.read_tokens(encoded.data)])
+        assert engine.quality(components, tokens)[0] == pytest.approx(encoded.quality, abs=1e-6)
+
+
+def test_too_low_a_quality_is_an_error_of_its_face(codec, canvas):
+    quality = encode(codec, canvas, max_bytes=64).quality
+    faces = np.stack([canvas, canvas])
+    for file in codec.encode_batch(faces, max_bytes=64, min_quality=quality - 0.001):
+        assert file.error is None
+    for file in codec.encode_batch(faces, max_bytes=64, min_quality=quality + 0.001):
+        assert isinstance(file.error, QualityError)
+        assert file.data == b""
+        assert file.quality == quality
     with pytest.raises(QualityError, match=r"at 6\d bytes"):
-        stc.encode(canvas, min_quality=quality + 0.001, **options)
+        stc.encode(canvas, align="never", max_bytes=64, min_quality=quality + 0.001)
 
 
 def test_the_limit_holds_for_what_is_no_face(codec, noise):
     for limit in (16, 33, 192, 384):
-        files = codec.encode_canvases(noise, max_bytes=limit)
+        files = [file.unwrap().data for file in codec.encode_batch(noise, max_bytes=limit)]
         assert all(len(data) <= limit for data in files)
-        assert codec.decode_canvases(files).shape == noise.shape
+        assert codec.decode_batch(files).shape == noise.shape
 
 
 def test_levels_stop_where_they_say(codec, canvas):
-    sizes = np.cumsum(codec.tokenizer.level_sizes)
+    sizes = np.cumsum(codec.model.level_sizes)
     for level, tokens in enumerate(sizes, start=1):
-        (data,) = codec.encode_canvases(canvas[None], level=level)
-        assert bitstream.parse_header(data).tokens == tokens
-    for level in (0, len(sizes) + 1):
-        with pytest.raises(ValueError, match="level must be"):
-            codec.encode_canvases(canvas[None], level=level)
-    with pytest.raises(ValueError, match="not both"):
-        codec.encode_canvases(canvas[None], level=1, max_bytes=100)
+        assert encode(codec, canvas, level=level).tokens == tokens
+    with pytest.raises(SettingsError, match="level must be"):
+        codec.encode_batch(canvas[None], level=len(sizes) + 1)
 
 
-def test_too_small_a_limit_names_the_smallest_size(codec, canvas):
-    with pytest.raises(BudgetError, match=r"smallest file of this face has (\d+)") as caught:
-        codec.encode_canvases(canvas[None], max_bytes=5)
-    smallest = int(str(caught.value).split()[-1])
-    assert caught.value.smallest == smallest
-    (data,) = codec.encode_canvases(canvas[None], max_bytes=smallest)
-    assert len(data) == smallest
+def test_a_face_that_does_not_fit_spoils_no_other(codec):
+    faces = np.random.default_rng(0).integers(0, 256, (10, 128, 128, 3), dtype=np.uint8)
+    smallest = [file.error.smallest for file in codec.encode_batch(faces, max_bytes=1)]
+    assert max(smallest) > min(smallest)
+    for file, own in zip(codec.encode_batch(faces, max_bytes=min(smallest)), smallest, strict=True):
+        if own == min(smallest):
+            assert len(file.unwrap().data) == own
+        else:
+            assert isinstance(file.error, BudgetError)
+            assert f"smallest file of this face has {own}" in str(file.error)
+            assert np.isnan(file.quality)
 
 
 def test_a_batch_is_its_faces_one_by_one(codec, canvas):
     batch = np.stack([canvas, canvas[:, ::-1], np.roll(canvas, 3, 0)])
-    files = codec.encode_canvases(batch, max_bytes=150)
-    assert files == [codec.encode_canvases(one[None], max_bytes=150)[0] for one in batch]
-    mixed = [files[0], codec.encode_canvases(canvas[None], max_bytes=40)[0]]
-    together = codec.decode_canvases(mixed).astype(int)
-    alone = np.concatenate([codec.decode_canvases([data]) for data in mixed]).astype(int)
-    assert np.abs(together - alone).max() <= 2
+    files = [file.data for file in codec.encode_batch(batch, max_bytes=150)]
+    assert files == [encode(codec, one, max_bytes=150).data for one in batch]
+    mixed = [files[0], encode(codec, canvas, max_bytes=40).data]
+    together = codec.decode_batch(mixed).astype(int)
+    alone = np.concatenate([codec.decode_batch([data]) for data in mixed]).astype(int)
+    assert np.abs(together - alone).max() <= 1
 
 
 def test_verbs_take_what_people_have(codec):
@@ -92,10 +121,14 @@ def test_verbs_take_what_people_have(codec):
     assert len(expected) <= 192
     for source in (raw, io.BytesIO(raw), picture, np.asarray(picture.convert("RGB"))):
         assert stc.encode(source) == expected
+    assert stc.encode(ASTRONAUT, Settings(max_bytes=64)) == stc.encode(ASTRONAUT, max_bytes=64)
     assert stc.decode(expected, size=64).size == (64, 64)
+    assert stc.decode(memoryview(expected)).size == (128, 128)
     info = stc.info(expected)
     assert (info.size, info.model, info.version) == (len(expected), codec.model.name, 1)
     assert sum(info.bits_per_level) / 8 == pytest.approx(info.size - info.overhead, abs=2)
+    with pytest.raises(FileNotFoundError):
+        stc.encode("nowhere.jpg")
 
 
 def test_bare_files_cost_six_bytes_less(canvas):
@@ -106,11 +139,10 @@ def test_bare_files_cost_six_bytes_less(canvas):
 
 
 def test_a_file_of_another_model_says_so(codec, canvas):
-    (data,) = codec.encode_canvases(canvas[None], level=1)
-    group, indices = bitstream.unpack(data, codec.tables)
-    alien = bitstream.pack(b"\xff\xff", codec.tables, group, indices[:9])
+    group, indices = codec.read_tokens(encode(codec, canvas, level=1).data)
+    alien = bitstream.pack(b"\xff\xff", codec.model.tables, group, indices[:9])
     with pytest.raises(WrongModelError, match="ffff"):
-        codec.decode(alien)
+        codec.decode_batch([alien])
     with pytest.raises(WrongModelError, match=codec.model.name):
         stc.decode(alien)
     info = stc.info(alien)
@@ -120,8 +152,7 @@ def test_a_file_of_another_model_says_so(codec, canvas):
 
 def sealed(count, payload):
     """A file of the shipped model with a right checksum, whatever its payload."""
-    short = bytes.fromhex(open_model().fingerprint)[:2]
-    body = b"\xfa\xc1" + short + count + payload
+    body = b"\xfa\xc1" + bytes.fromhex(open_model().fingerprint[:4]) + count + payload
     return body + crc_hqx(body, 0xFFFF).to_bytes(2, "big")
 
 
@@ -135,37 +166,39 @@ def test_any_bytes_give_a_picture_or_a_typed_error(payload, count):
             continue
 
 
+@settings(max_examples=100)
+@given(st.data())
+def test_other_tokens_are_another_picture_or_a_typed_error(codec, data):
+    """Sound files, changed where a random payload would hardly ever be sound again."""
+    tables = codec.model.tables
+    count = data.draw(st.integers(1, tables.tokens))
+    indices = np.array(data.draw(st.lists(st.integers(0, 255), min_size=count, max_size=count)))
+    file = bitstream.pack(bytes.fromhex(codec.model.fingerprint[:4]), tables, 0, indices)
+    assert codec.read_tokens(file)[1].tolist() == indices.tolist()
+    place = data.draw(st.integers(4, len(file) - 3))
+    body = bytearray(file[:-2])
+    body[place] ^= data.draw(st.integers(1, 255))
+    changed = bytes(body) + crc_hqx(bytes(body), 0xFFFF).to_bytes(2, "big")
+    try:
+        other = codec.read_tokens(changed)[1]
+    except StcError:
+        return
+    assert other.tolist() != indices.tolist()
+
+
 def test_a_count_above_the_model_is_corrupt():
     with pytest.raises(CorruptError, match="30000 tokens"):
         stc.decode(sealed((0x8000 | 30000).to_bytes(2, "big"), b"\x55" * 300))
 
 
-def test_decode_refuses_a_size_of_nothing(codec):
+def test_decode_refuses_a_size_of_nothing(face_file):
     with pytest.raises(ValueError, match="at least 1"):
-        codec.decode(b"", size=0)
+        stc.decode(face_file, size=0)
 
 
 def test_arrays_of_other_kinds_are_refused(codec, canvas):
     for wrong in (canvas[None] / 255, canvas[None].astype(np.int64), canvas[:64]):
         with pytest.raises(ValueError, match="must be uint8"):
-            codec.encode_canvases(wrong)
-    assert codec.decode_canvases([]).shape == (0, 128, 128, 3)
-
-
-def test_one_model_is_loaded_once():
-    from concurrent.futures import ThreadPoolExecutor
-
-    from stc.codec import codec as module
-    from stc.codec.model_file import DEFAULT
-
-    short = bytes.fromhex(open_model().fingerprint)[:2]
-    asked = [lambda: module.load_codec(), lambda: module.codec_for(short)]
-    asked.append(lambda: module.load_codec(DEFAULT))
-    with ThreadPoolExecutor(6) as threads:
-        found = [threads.submit(ask) for ask in 2 * asked]
-    assert len({id(one.result()) for one in found}) == 1
-
-
-def test_nothing_is_no_quality(codec, canvas):
-    with pytest.raises(stc.QualityError):
-        codec.encode(canvas, align="never", min_quality=float("nan"))
+            codec.encode_batch(wrong)
+    assert codec.decode_batch([]).shape == (0, 128, 128, 3)
+    assert codec.encode_batch(np.zeros((0, 128, 128, 3), np.uint8)) == []

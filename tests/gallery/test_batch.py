@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import stc
-from stc.gallery.batch import Encoder
+from stc.gallery.batch import Encoder, named, named
 
 ASTRONAUT = "tests/assets/astronaut.png"
 
@@ -57,7 +57,7 @@ def test_arrays_as_ray_hands_them_on(canvas):
     assert whole["error"].tolist() == ["", ""]
     pictures = [canvas, grey, grey[..., None], clear, canvas.astype(float), canvas[None]]
     rows = encoder.encode(pictures)
-    assert [row.error for row in rows] == ["", "", "", "", "ValueError", "ValueError"]
+    assert [named(row)[0] for row in rows] == ["", "", "", "", "ValueError", "ValueError"]
     assert rows[1] == rows[2]
     assert [np.isnan(row.quality) for row in rows] == [False] * 4 + [True] * 2
 
@@ -65,29 +65,31 @@ def test_arrays_as_ray_hands_them_on(canvas):
 def test_a_batch_says_what_one_face_alone_says(canvas):
     codec = stc.Codec()
     turned = np.ascontiguousarray(canvas[:, ::-1])
-    files = codec.encode_canvases(np.stack([canvas, turned]))
     rows = Encoder(align="never").encode([canvas, turned])
-    for row, data, source in zip(rows, files, [canvas, turned], strict=True):
-        assert row.data == data
-        assert row.quality == pytest.approx(codec.qualities(source[None], [data])[0], abs=1e-4)
+    for row, source in zip(rows, [canvas, turned], strict=True):
+        (alone,) = codec.encode_batch(source[None])
+        assert (row.data, row.tokens) == (alone.data, alone.tokens)
+        assert row.quality == pytest.approx(alone.quality, abs=1e-4)
 
 
-def test_a_face_that_does_not_fit_is_one_row(canvas):
-    """The limit is chosen so that one of two faces fits."""
-    plain = np.full((128, 128, 3), 128, np.uint8)
-    sizes = [len(row.data) for row in Encoder(align="never", level=1).encode([canvas, plain])]
-    codec = stc.Codec()
-    smallest = []
-    for face in (canvas, plain):
-        with pytest.raises(stc.BudgetError) as caught:
-            codec.encode_canvases(face[None], max_bytes=1)
-        smallest.append(caught.value.smallest)
-    rows = Encoder(align="never", max_bytes=min(smallest) - 1).encode([canvas, plain])
-    assert [row.error for row in rows] == ["BudgetError", "BudgetError"]
-    if smallest[0] != smallest[1]:
-        rows = Encoder(align="never", max_bytes=min(smallest)).encode([canvas, plain])
-        assert sorted(row.error for row in rows) == ["", "BudgetError"]
-    assert min(sizes) > min(smallest)
+def test_a_face_that_does_not_fit_is_one_row():
+    """The limit is chosen so that some of ten pictures fit."""
+    generator = np.random.default_rng(0)
+    pictures = list(generator.integers(0, 256, (10, 128, 128, 3), dtype=np.uint8))
+    smallest = [row.error.smallest for row in Encoder(align="never", max_bytes=1).encode(pictures)]
+    limit = min(smallest)
+    assert max(smallest) > limit
+    rows = Encoder(align="never", max_bytes=limit).encode(pictures)
+    expected = ["" if size == limit else "BudgetError" for size in smallest]
+    assert [named(row)[0] for row in rows] == expected
+
+
+def test_a_low_quality_is_one_row(canvas):
+    pictures = [canvas, canvas[::-1]]
+    qualities = [row.quality for row in Encoder(align="never").encode(pictures)]
+    rows = Encoder(align="never", min_quality=sum(qualities) / 2).encode(pictures)
+    assert sorted(named(row)[0] for row in rows) == ["", "QualityError"]
+    assert np.isnan(Encoder(align="never", min_quality=1.0)({"image": pictures})["quality"]).all()
 
 
 def test_it_pickles_without_the_model():

@@ -3,7 +3,9 @@
 import io
 import logging
 
-from stc import meter
+import pytest
+
+from stc.gallery import meter
 from stc.gallery.meter import Meter
 from stc.gallery.workers import pool
 
@@ -22,13 +24,19 @@ def test_what_processes_count_is_shown(monkeypatch):
     assert "7 pictures" in shown.getvalue()
 
 
-def test_quiet_shows_nothing(capsys):
+@pytest.mark.parametrize(("level", "shown"), [(logging.WARNING, True), (logging.ERROR, False)])
+def test_quiet_shows_nothing(level, shown, monkeypatch):
+    """On what tqdm takes for a terminal."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    real = meter.tqdm
+    monkeypatch.setattr(meter, "tqdm", lambda **how: real(file=terminal, **how))
     logger = logging.getLogger("stc")
     before = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(level)
     try:
         with Meter(10, 0) as bar:
             bar.add(10, 1)
     finally:
         logger.setLevel(before)
-    assert capsys.readouterr() == ("", "")
+    assert ("pictures" in terminal.getvalue()) is shown

@@ -1,6 +1,6 @@
 """Shapes and numbers that every backend is tried on."""
 
-import torch
+import numpy as np
 
 # b, g, t, k, d: ones, odd numbers, no images, the largest dimension, more than one tile and piece
 SHAPES = [
@@ -18,14 +18,19 @@ RELATIVE = 1e-6  # between costs whose sums were taken in another order
 
 def make(b, g, t, k, d, mean=0.0):
     """Latents, codebooks and a penalty, normally and evenly distributed."""
-    generator = torch.Generator().manual_seed(b * 1000 + d)
-    latents = mean + torch.randn(b, t, d, generator=generator)
-    codebooks = mean + torch.randn(g, t, k, d, generator=generator)
-    return latents, codebooks, torch.rand(g, t, k, generator=generator)
+    generator = np.random.default_rng(b * 1000 + d)
+    latents = generator.standard_normal((b, t, d), np.float32) + np.float32(mean)
+    codebooks = generator.standard_normal((g, t, k, d), np.float32) + np.float32(mean)
+    return latents, codebooks, generator.random((g, t, k), np.float32)
+
+
+def groups_for(images, groups):
+    """A group for every image, int64 [images], of several in no order."""
+    return np.random.default_rng(0).integers(groups, size=images)
 
 
 def tied():
     """Halves and small integers: most latents have several codewords at the very same distance."""
-    generator = torch.Generator().manual_seed(0)
-    latents = torch.randint(-3, 4, (50, 6, 3), generator=generator) / 2
-    return latents, torch.randint(-3, 4, (4, 6, 300, 3), generator=generator).float()
+    generator = np.random.default_rng(0)
+    latents = generator.integers(-3, 4, (50, 6, 3)).astype(np.float32) / 2
+    return latents, generator.integers(-3, 4, (4, 6, 300, 3)).astype(np.float32)

@@ -17,8 +17,14 @@ from stc.errors import (
     TruncatedError,
     UnsupportedVersionError,
 )
-from stc.protection import GroupedTemplate, Key, ProtectedTemplate, match, protect
-from stc.protection.container import unpack_all, unpack_each
+from stc.protection import (
+    GroupedTemplate,
+    Key,
+    ProtectedTemplate,
+    match,
+    protect,
+    read_records,
+)
 from stc.protection.stream import Parameters
 from tests.protection.conftest import random_template
 
@@ -47,6 +53,12 @@ def test_what_is_stored_comes_back(record_id, bits):
     assert match(random_template(), back, KEY) > (0.995 if bits == 8 else 0.2)
 
 
+@pytest.mark.parametrize("bits", [1, 9])
+def test_other_numbers_of_bits_are_refused(bits):
+    with pytest.raises(TemplateError, match=f"2 to 8 bits a dimension, not {bits}"):
+        RECORD.to_bytes(bits)
+
+
 def test_a_record_has_at_most_512_bytes():
     assert len(protect(random_template(), KEY, "x" * 64).to_bytes()) <= 512
     assert len(protect(random_template(), KEY, "x" * 16).to_bytes()) == 29 + 17 + 392 + 4
@@ -73,14 +85,14 @@ def test_what_the_format_says_is_what_is_read():
 
 def test_another_shape_is_refused_before_it_is_read():
     with pytest.raises(TemplateError, match="3 x 8 where 49 x 16"):
-        list(unpack_each(DATA + bytes.fromhex(GOLDEN), (49, 16)))
+        list(read_records(DATA + bytes.fromhex(GOLDEN), (49, 16)))
 
 
 def test_many_in_one_file():
-    assert [one.record_id for one in unpack_all(DATA + DATA)] == ["alice", "alice"]
-    assert unpack_all(b"") == []
+    assert [one.record_id for one in read_records(DATA + DATA)] == ["alice", "alice"]
+    assert list(read_records(b"")) == []
     with pytest.raises(FormatError):
-        unpack_all(DATA + DATA[:-1])
+        list(read_records(DATA + DATA[:-1]))
 
 
 def test_damage_has_a_name():

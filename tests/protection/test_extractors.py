@@ -1,38 +1,23 @@
-"""Faces to templates, and heads that imitate: with a stand-in for a recogniser."""
+"""Faces to templates, with a stand-in for a recogniser; no torch."""
 
 import numpy as np
 import pytest
-import torch
 
-from stc.errors import DataError, ModelMissingError, TemplateError, WrongModelError
-from stc.protection.extractors import Extractor, cut, look_twice, open_extractor, spread
-from stc.lab.training.head import Looks, fit_head, scores
-from stc.protection.heads import Head, load_head, load_middle, save_head, shipped_head
+from stc.errors import ModelMissingError, TemplateError
+from stc.protection.extractors import Extractor, cut, open_extractor, spread
 from stc.protection.template import similarity
-from tests.stand_ins import Thumbnails
+from stc.protection.views import view
+from tests.protection.conftest import random_head
+from tests.recognition.stand_ins import Thumbnails, write_toy
 
 
 @pytest.fixture(scope="module")
-def faces():
-    coarse = np.random.default_rng(0).integers(0, 256, (90, 8, 8, 3), np.uint8)
-    return coarse.repeat(16, 1).repeat(16, 2)
+def views(faces):
+    return view(Thumbnails(), faces)
 
 
-@pytest.fixture(scope="module")
-def looks(faces):
-    return look_twice(Thumbnails(), faces)
-
-
-def test_both_sides_are_seen(faces, looks):
-    assert looks.maps.shape == (90, 2, 12, 4, 4)
-    assert not np.array_equal(looks.maps[:, 0], looks.maps[:, 1])
-    mirrored = look_twice(Thumbnails(), faces[:, :, ::-1])
-    assert mirrored.embeddings == pytest.approx(looks.embeddings, abs=1e-5)
-    assert look_twice(Thumbnails(), faces, maps=False).embeddings == pytest.approx(looks.embeddings)
-
-
-def test_an_embedding_cut_keeps_the_cosine(faces, looks):
-    embeddings = looks.embeddings[:, :40]  # no multiple of 16
+def test_an_embedding_cut_keeps_the_cosine(views):
+    embeddings = views.embeddings[:, :40]  # no multiple of 16
     features, weights = cut(embeddings)
     assert features.shape == (90, 3, 16)
     assert weights.sum(1) == pytest.approx(np.ones(90))
@@ -43,57 +28,8 @@ def test_an_embedding_cut_keeps_the_cosine(faces, looks):
         assert (made[0] * made[1]).sum() == pytest.approx(unit[0] @ unit[1], abs=1e-5)
 
 
-def test_a_head_learns_to_imitate(looks):
-    embeddings = np.random.default_rng(1).standard_normal((200, 8)).astype(np.float32)
-    spread = np.random.default_rng(2).standard_normal((8, 12, 2, 2)).astype(np.float32)
-    maps = np.einsum("nd,dchw->nchw", embeddings, spread)[:, None].repeat(2, 1)
-    made = Looks(embeddings, maps.astype(np.float16))
-    before = fit_head(made, steps=1)[1]
-    head, after = fit_head(made, steps=25)
-    assert after.correlation > before.correlation > 0.5
-    assert (after.faces, after.steps) == (200, 25)
-    features, weights = head(*(torch.from_numpy(maps[:3, i]) for i in (0, 1)))
-    assert features.shape == (3, 4, 16)
-    assert weights.sum(1).numpy() == pytest.approx(np.ones(3), abs=1e-5)
-    alike = scores(features, weights)
-    assert alike.diagonal().numpy() == pytest.approx(np.ones(3), abs=1e-5)
-    assert torch.equal(alike, alike.T)
-    assert torch.equal(fit_head(made, steps=3)[0].reduce, fit_head(made, steps=3)[0].reduce)
-
-
-def test_too_few_faces(looks):
-    with pytest.raises(DataError, match="too few"):
-        fit_head(Looks(looks.embeddings[:9], looks.maps[:9]))
-
-
-def random_head():
-    torch.manual_seed(0)
-    head = Head((12, 4, 4)).eval().requires_grad_(False)
-    head.reduce.normal_()
-    return head
-
-
-def test_a_head_survives_its_file(tmp_path, faces, looks):
-    head = random_head()
-    middle = np.arange(5, dtype=np.float32)
-    save_head(tmp_path / "h.safetensors", head, "thumbnails", middle, {"faces": "0"})
-    assert np.array_equal(load_middle(tmp_path / "h.safetensors"), middle)
-    back = load_head(tmp_path / "h.safetensors", "thumbnails")
-    one, two = (Extractor(Thumbnails(), some).from_looks(looks) for some in (head, back))
-    assert one[0] == pytest.approx(two[0], abs=1e-2)  # half precision
-    with pytest.raises(WrongModelError, match="a head for thumbnails, not for dlib"):
-        load_head(tmp_path / "h.safetensors", "dlib")
-    with pytest.raises(ModelMissingError):
-        load_head(tmp_path / "none", "dlib")
-    (tmp_path / "x").write_bytes(b"nothing")
-    with pytest.raises(WrongModelError):
-        load_head(tmp_path / "x", "dlib")
-    with pytest.raises(TemplateError, match="the head wants"):
-        Extractor(Thumbnails(), Head((5, 4, 4))).from_looks(looks)
-
-
 def test_templates_of_faces(faces):
-    for head in ("plain", "spread", random_head()):
+    for head in ("plain", "spread", random_head((12, 4, 4))):
         extractor = Extractor(Thumbnails(), head)
         one, mirrored = (extractor.template(face) for face in (faces[0], faces[0][:, ::-1]))
         assert similarity(one, mirrored) > 0.9
@@ -103,10 +39,45 @@ def test_templates_of_faces(faces):
         assert extractor.key.startswith("thumbnails-")
 
 
-def test_a_head_ships_for_dlib_alone(tmp_path):
-    pytest.importorskip("dlib")
+def test_a_mean_is_taken_out(views):
+    plain, less = (Extractor(Thumbnails(), "plain", mean) for mean in (None, views.mean))
+    unit = views.embeddings / np.linalg.norm(views.embeddings, axis=1, keepdims=True)
+    for extractor, rows in ((plain, unit), (less, unit - unit.mean(0))):
+        features, _ = extractor.from_views(views)
+        expected = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        assert features.reshape(90, -1) == pytest.approx(expected, abs=1e-5)
+    assert plain.maker != less.maker
+
+
+def test_keys_follow_recogniser_head_and_mean():
+    heads = [random_head((12, 4, 4), seed) for seed in (0, 0, 1)]
+    keys = [Extractor(Thumbnails(), head).key for head in ("plain", "spread", *heads)]
+    assert keys[2] == keys[3]
+    assert len(set(keys)) == 4
+
+
+def test_a_head_for_other_maps(views):
+    with pytest.raises(TemplateError, match=r"the map is \(12, 4, 4\), the head wants \(5, 4, 4\)"):
+        Extractor(Thumbnails(), random_head((5, 4, 4))).from_views(views)
+
+
+def test_no_head_ships_for_another_recogniser(tmp_path):
+    write_toy(tmp_path / "x.onnx")
+    text = f"toy={tmp_path / 'x.onnx'}"
+    extractor = open_extractor(text)
+    assert (extractor.head, extractor.mean) == ("spread", None)
+    assert open_extractor(text, "plain").head == "plain"
+    with pytest.raises(ModelMissingError, match=r"stc protect fit \(pip install 'stc\[lab\]'\)"):
+        open_extractor(text, "map")
+
+
+def test_a_head_ships_for_dlib():
+    for name in ("dlib", "torch"):
+        pytest.importorskip(name)
     extractor = open_extractor("dlib")
-    assert shipped_head(extractor.recogniser.key).is_file()
-    assert (extractor.head, extractor.middle.shape) == ("spread", (128,))
-    assert open_extractor("dlib", "map").head.shape == (256, 4, 4)
-    assert shipped_head("another") is None
+    assert (extractor.head, extractor.mean.shape) == ("spread", (128,))
+    by_map = open_extractor("dlib", "map")
+    assert by_map.head.shape == (256, 4, 4)
+    # What records that exist name: the head's digest must not change with the code.
+    assert by_map.key == "dlib-resnet-v1-746926341d722d45"
+    assert by_map.maker == bytes.fromhex("2e36d2a7")

@@ -93,18 +93,6 @@ def test_a_gallery_of_mixed_parameters(key, template):
     assert match_many(template, [], key).shape == (0,)
 
 
-def test_torch_gives_the_same_answers(key, template):
-    features, weights = random_arrays(20, seed=5)
-    ids = list(range(20))
-    one = protect_many(features, weights, key, ids)
-    two = protect_many(features, weights, key, ids, backend="torch")
-    assert two.features == pytest.approx(one.features, abs=1e-5)
-    scores = match_many(template, one, key)
-    assert match_many(template, two, key, backend="torch") == pytest.approx(scores, abs=1e-6)
-    with pytest.raises(TemplateError):
-        match_many(template, one, key, backend="abacus")
-
-
 def test_a_wrong_key_is_noticed(template, key):
     record = protect(template, key, "a")
     with pytest.raises(WrongKeyError):

@@ -1,4 +1,4 @@
-"""dlib's network in torch gives what dlib gives; needs the extra `evaluation`."""
+"""dlib's network in torch gives what dlib gives; needs the extra `protection`."""
 
 from importlib.metadata import distribution
 from pathlib import Path
@@ -9,9 +9,9 @@ import pytest
 from stc.errors import StcError
 from stc.imaging import frame
 from stc.recognition.dlib import Dlib
-from stc.recognition.dlib_network import DlibNetwork
 
 pytest.importorskip("dlib")
+pytest.importorskip("torch")
 
 
 def test_it_agrees_with_dlib():
@@ -22,23 +22,25 @@ def test_it_agrees_with_dlib():
     face = frame("tests/assets/astronaut.png")
     noise = np.random.default_rng(0).integers(0, 256, face.shape, np.uint8)
     faces = np.stack([face, face[:, ::-1], noise])
-    judge = Dlib()
+    recogniser = Dlib()
     theirs = dlib.face_recognition_model_v1(str(path)).compute_face_descriptor(
-        list(judge.chips(faces))
+        list(recogniser.chips(faces))
     )
-    assert np.abs(judge.embed(faces) - np.array(theirs)).max() < 1e-5
+    assert np.abs(recogniser.embed(faces) - np.array(theirs)).max() < 1e-5
 
 
 @pytest.mark.parametrize("data", [b"", b"\x01\x05con_4", b"\x01\x05con_4" + b"\x01\x02" * 5])
 def test_another_file_is_refused(tmp_path, data):
+    from stc.recognition.dlib_network import DlibNetwork
+
     (tmp_path / "x.dat").write_bytes(data)
     with pytest.raises(StcError, match="is not dlib's face recognition network"):
         DlibNetwork(tmp_path / "x.dat")
 
 
-def test_the_map_is_what_the_last_block_sees():
-    judge = Dlib()
-    embeddings, maps = judge.look(frame("tests/assets/astronaut.png")[None])
+def test_the_map_is_the_input_of_the_last_block():
+    recogniser = Dlib()
+    embeddings, maps = recogniser.embed_with_maps(frame("tests/assets/astronaut.png")[None])
     assert maps.shape == (1, 256, 4, 4)
-    assert np.array_equal(embeddings, judge.embed(frame("tests/assets/astronaut.png")[None]))
+    assert np.array_equal(embeddings, recogniser.embed(frame("tests/assets/astronaut.png")[None]))
     assert maps.any((0, 2, 3)).mean() > 0.9

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from stc.cli.protect import attack, enroll, fit, info, keygen, match, renew
+from stc.cli.plugins import VerbParser
+from stc.cli.protect import enroll, info, keygen, match, renew
 
 EPILOG = """\
 examples:
@@ -19,8 +20,8 @@ docs/protection.md says what is promised, what is not, and what to do when a key
 
 
 def add_parser(verbs: Any) -> argparse.ArgumentParser:
-    """Add the verb and its own verbs to argparse's subparsers."""
-    parser: argparse.ArgumentParser = verbs.add_parser(
+    """Add the verb and its own verbs to the subparsers of a VerbParser."""
+    parser: VerbParser = verbs.add_parser(
         "protect",
         help="face templates that match under a secret key",
         description="Enrol and match protected face templates.",
@@ -28,6 +29,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     own = parser.add_subparsers(dest="protect_verb", metavar="VERB", required=True)
-    for module in (keygen, enroll, match, renew, info, fit, attack):
+    for module in (keygen, enroll, match, renew, info):
         module.add_parser(own)
+    parser.accept_plugins("protect", own, lambda module: module.add_parser(own))
     return parser

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stc.protection.extractors import Extractor
 
 SUFFIX = ".stp"
-MOST_BYTES = 1 << 30  # of a file of records
+MAX_BYTES = 1 << 30  # of a file of records
 
 
 def add_extractor(parser: argparse.ArgumentParser) -> None:
@@ -60,14 +60,14 @@ def read_records(
 
     Raises FormatError; TemplateError for a record of another shape, if one is given.
     """
-    from stc.protection.container import unpack_each
+    from stc.protection import read_records as read
 
     for name in names:
-        data = read_all(name, MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            raise CorruptError(f"{name}: more than {MOST_BYTES} bytes are not read at once")
+        data = read_all(name, MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise CorruptError(f"{name}: more than {MAX_BYTES} bytes are not read at once")
         try:
-            yield from unpack_each(data, shape)
+            yield from read(data, shape)
         except (FormatError, TemplateError) as error:
             raise type(error)(f"{name}: {error}") from error
 
@@ -79,7 +79,7 @@ def read_revoked(path: Path) -> Revocations:
     try:
         return Revocations.from_text(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
-        raise CorruptError(f"{path} is no list of revoked records: {error}") from error
+        raise CorruptError(f"{path} is not a list of revoked records: {error}") from error
 
 
 def add_revoked(path: Path, record: ProtectedTemplate) -> None:

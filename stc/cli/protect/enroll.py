@@ -27,7 +27,8 @@ def add_parser(verbs: Any) -> None:
         "protect the face of a picture, or of many",
         epilog="A record's id is public: the picture's name and 12 random digits, unless --id says "
         "otherwise.\nAn id of your own must never be used twice with one key: two such records "
-        "would share\ntheir noise, and tell that they are one person's.",
+        "would share\ntheir noise, and tell that they are one person's. A record that exists is "
+        "replaced by\nstc protect renew, which revokes it; after --force copies of it still match.",
     )
     add_paths(parser, "picture: JPEG, PNG, WebP, TIFF and others")
     add_key(parser)
@@ -42,22 +43,20 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write a record for every picture. A record that is there is never overwritten."""
+    """Write a record for every picture."""
     from stc.protection import Key, protect
 
     pairs = pair_up(options.inputs, options.output, SUFFIX)
     if options.id is not None and len(pairs) > 1:
-        raise StcError("--id is for one picture: many are called as their files")
+        raise StcError(f"--id is for one picture, not for {len(pairs)}: leave it out")
     key, extractor = Key.load(options.key), open_extractor(options)
 
     def work(name: str, target: str) -> str:
-        if target != "-" and Path(target).exists():
-            raise StcError(f"{target} is there already: stc protect renew replaces a record")
         record_id = options.id or new_id("stdin" if name == "-" else Path(name).stem)
         template = template_of(name, extractor)
         record = protect(template, key, record_id, options.alpha, options.drop)
         data = record.to_bytes(options.bits)
-        write_whole(target, data)
+        write_whole(target, data, force=options.force)
         return f"{target}: {len(data)} bytes, record {record.label}"
 
     return for_each(pairs, work, options)

@@ -1,4 +1,4 @@
-"""`stc protect info`: what a record says of itself, without a key."""
+"""`stc protect info`: what a record shows without a key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stc.cli.protect.common import new_parser, read_records
 
 
 def add_parser(verbs: Any) -> None:
-    parser = new_parser(verbs, "info", "say what is in a record; needs no key")
+    parser = new_parser(verbs, "info", "show what is in a record; needs no key")
     parser.add_argument("records", nargs="+", metavar="RECORD")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=run)

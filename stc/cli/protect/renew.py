@@ -62,15 +62,15 @@ def run(options: argparse.Namespace) -> int:
         read_revoked(options.revoked).check(record)
     there = options.output != "-" and Path(options.output).exists()
     if there and not same_file(options.output, options.record):
-        raise StcError(f"{options.output} is there already, and is not the old record")
+        raise StcError(f"{options.output} exists, and is not the old record")
     template = template_of(options.probe, open_extractor(options))
     made = renew(template, record, key, new_key)
     score = match(template, record, key)
     if options.threshold is not None and not score > options.threshold:
         raise StcError(f"the picture scores {score:.4f} against {record.label}: nothing is changed")
     add_revoked(options.revoked, record)
-    write_whole(options.output, made.to_bytes())
+    write_whole(options.output, made.to_bytes(), force=True)  # the old record, if anything
     if not options.quiet and options.output != "-":
-        said = f"record {made.label}, generation {made.generation}"
-        print(f"{options.output}: {said}; the picture scored {score:.4f} against the old one")
+        about = f"record {made.label}, generation {made.generation}"
+        print(f"{options.output}: {about}; the picture scored {score:.4f} against the old one")
     return 0

@@ -1,8 +1,4 @@
-"""Pixels <-> the planes that the codec works on: luma and half-resolution chroma.
-
-The eye, and a recogniser, care about luma most. One chroma sample stands for several luma
-samples, so its error counts that many times: `PLANE_WEIGHT` is the square root of that.
-"""
+"""Pixels <-> planes as `stc.codec.planes` defines them, for tensors, with gradients."""
 
 from __future__ import annotations
 
@@ -10,10 +6,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor
 
-CANVAS = 128
-LUMA = 64
-CHROMA = 32
-PLANES = LUMA * LUMA + 2 * CHROMA * CHROMA
+from stc.canvas import CANVAS
+from stc.codec.planes import CHROMA, LUMA, PLANE_WEIGHT
+
+
+def plane_weight() -> Tensor:
+    """What every number of the planes is multiplied by before it is measured, [6144]."""
+    return torch.from_numpy(PLANE_WEIGHT.copy())
 
 
 def to_planes(rgb: Tensor) -> Tensor:

@@ -1,9 +1,8 @@
-"""The level-ordered tokeniser: a linear transform and residual token-specific codebooks.
+"""The level-ordered tokeniser in torch: for training, and for devices that run torch.
 
-A canvas becomes planes, planes become Z components. Level 0 quantises the directions that matter
-most, level 1 what level 0 left over, and so on: a face may stop after any token.
-Every level has its own transform, because what matters changes with the size: the early levels
-are fitted in the metric of a recogniser, the later ones closer to that of pixels.
+`stc.codec.tokenizer` is the same in numpy and says what it does. Here every tensor stays on the
+device of the module, and nothing is packed: latents are padded to as many dimensions as the widest
+token has, with zeros in codewords, analysis and synthesis alike.
 """
 
 from __future__ import annotations
@@ -11,18 +10,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from stc.codec.torch.canvas import CHROMA, LUMA, PLANES, to_planes
+from stc.codec.planes import PLANES
+from stc.codec.torch.canvas import plane_weight, to_planes
 from stc.codec.torch.codebooks import SwitchableCodebooks
 
 
-def plane_weight() -> Tensor:
-    """[6144]; a chroma sample covers (LUMA / CHROMA) squared luma samples."""
-    chroma = PLANES - LUMA * LUMA
-    return torch.cat([torch.ones(LUMA * LUMA), torch.full((chroma,), LUMA / CHROMA)])
-
-
 class Level(nn.Module):
-    """One refinement: components [B, Z] -> latents [B, T, D] -> codewords -> components.
+    """One residual stage: components [B, Z] -> latents [B, T, D] -> codewords -> components.
 
     A level reads and refines the first `components` of them and leaves the rest alone.
     """
@@ -43,14 +37,17 @@ class Level(nn.Module):
         self.register_buffer("price", torch.zeros(()))
         self.register_buffer("bits", torch.zeros(groups, tokens, codewords))
 
+    def latents(self, components: Tensor) -> Tensor:
+        """Components [B, all] -> latents [B, T, D]."""
+        flat = components[:, : self.components] @ self.analysis
+        return flat.unflatten(1, (self.tokens, self.dimensions))  # type: ignore[no-any-return]
+
     def encode(self, components: Tensor, groups: Tensor) -> Tensor:
-        """Components [B, Z] and groups [B] -> indices int64 [B, T]."""
-        own = components[:, : self.components]
-        latents = (own @ self.analysis).unflatten(1, (self.tokens, self.dimensions))
-        return self.codebooks.nearest(latents, groups, self.price * self.bits)
+        """Components [B, all] and groups [B] -> indices int64 [B, T]."""
+        return self.codebooks.nearest(self.latents(components), groups, self.price * self.bits)
 
     def decode(self, indices: Tensor, groups: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Indices [B, n] of the first n tokens -> the level's components [B, Z_l].
+        """Indices [B, n] of the first n tokens -> the level's components [B, Z].
 
         keep, bool [B, n], leaves out tokens that a face does not have.
         """
@@ -68,7 +65,7 @@ class LevelTokenizer(nn.Module):
 
     mean: Tensor  # [6144]
     basis: Tensor  # [6144, Z], orthonormal in weighted planes: components -> planes
-    analysis: Tensor  # [6144, Z], planes -> components; the basis itself, or more than it sees
+    analysis: Tensor  # [6144, Z], weighted planes -> components; sees more than the basis spans
     weight: Tensor  # [6144]
 
     def __init__(
@@ -85,10 +82,12 @@ class LevelTokenizer(nn.Module):
 
     @property
     def level_sizes(self) -> list[int]:
+        """Number of tokens in every level."""
         return [level.tokens for level in self.levels]
 
     @property
     def tokens(self) -> int:
+        """Number of tokens in all levels."""
         return sum(self.level_sizes)
 
     def analyse(self, rgb: Tensor) -> Tensor:
@@ -114,17 +113,16 @@ class LevelTokenizer(nn.Module):
 
     def encode(self, components: Tensor) -> tuple[Tensor, Tensor]:
         """Components [B, Z] -> the group of least error int64 [B] and its indices [B, tokens]."""
-        faces, found, errors = len(components), [], []
-        if self.groups == 1:
-            groups = torch.zeros(faces, dtype=torch.long)
-            return groups, self.quantise(components, groups)
-        for group in range(self.groups):
-            groups = torch.full((faces,), group, dtype=torch.long)
+        found, errors = [], []
+        for number in range(self.groups):
+            groups = torch.full((len(components),), number, device=components.device)
             found.append(self.quantise(components, groups))
+            if self.groups == 1:
+                return groups, found[0]
             rest = components - self.dequantise(found[-1], groups)
             errors.append(rest.square().sum(1))
         best = torch.stack(errors).argmin(0)
-        return best, torch.stack(found)[best, torch.arange(faces)]
+        return best, torch.stack(found)[best, torch.arange(len(best), device=best.device)]
 
     def refine(
         self,
@@ -138,10 +136,10 @@ class LevelTokenizer(nn.Module):
 
         Level by level no token knows what later ones will say. Here every level is searched again
         with all others held still, `rounds` times over (iterated conditional modes, as additive
-        quantisers are encoded: Babenko and Lempitsky 2014, CVPR). The format does not notice.
+        quantizers are encoded: Babenko and Lempitsky 2014, CVPR). The format does not notice.
         """
         found = list(indices.split(self.level_sizes, 1))
-        keeps = (torch.arange(self.tokens) < counts[:, None]).split(self.level_sizes, 1)
+        keeps = self.kept(counts).split(self.level_sizes, 1)
         reached = [number for number, kept in enumerate(keeps) if kept.any()]
         rest, parts = components.clone(), {}
         for number in reached:
@@ -156,6 +154,10 @@ class LevelTokenizer(nn.Module):
             rest[:, : level.components] -= parts[number]
         return torch.cat(found, 1)
 
+    def kept(self, counts: Tensor) -> Tensor:
+        """Which tokens faces of counts int64 [B] tokens have, bool [B, tokens]."""
+        return torch.arange(self.tokens, device=counts.device) < counts[:, None]
+
     def prepare(self) -> None:
         """Make every level's codebooks ready for searching; again after they have changed."""
         for level in self.levels:
@@ -166,14 +168,13 @@ class LevelTokenizer(nn.Module):
 
         counts, int64 [B], shortens each face to its own number of tokens.
         """
-        total, start = indices.new_zeros(len(indices), self.basis.shape[1]).to(self.basis), 0
+        total, start = self.basis.new_zeros(len(indices), self.basis.shape[1]), 0
+        keep = None if counts is None else self.kept(counts)
         for level in self.levels:
-            part = indices[:, start : start + level.tokens]
-            if part.shape[1] == 0:
+            own = slice(start, min(start + level.tokens, indices.shape[1]))
+            if own.start >= own.stop:
                 break
-            keep = None
-            if counts is not None:
-                keep = torch.arange(start, start + part.shape[1]) < counts[:, None]
-            total[:, : level.components] += level.decode(part, groups, keep)
+            part = None if keep is None else keep[:, own]
+            total[:, : level.components] += level.decode(indices[:, own], groups, part)
             start += level.tokens
         return total

@@ -22,7 +22,7 @@ def nearest_in_group(
     """
     batch, tokens, dimensions = latents.shape
     codewords = prepared.centred[group]  # [T, K, D]
-    bias = prepared.bias[group, :, : prepared.codewords]
+    bias = prepared.bias[group]  # [T, K]
     centred = (latents - prepared.centre).transpose(0, 1)  # [T, B, D]
     longest = codewords.square().sum(2).amax(1).sqrt()  # [T]
     slack = (dimensions + 4) * 2**-23 * (centred.norm(dim=2) + longest[:, None]).square()

@@ -1,10 +1,4 @@
-"""What the search computes, as plain torch: the definition that every backend must match.
-
-cost(b, g, t, k) = sum over d, in order, of (z[b, t, d] - c[g, t, k, d])^2   + penalty[g, t, k]
-
-rounded to float32 after every operation. The nearest codeword is the one of least cost, the best
-group the one of least total cost over the tokens (summed in float64); of equals, the first.
-"""
+"""The definition of the search, `stc.kernels.definition`, for torch's tensors on any device."""
 
 from __future__ import annotations
 
@@ -15,7 +9,7 @@ from torch import Tensor
 
 
 class Nearest(NamedTuple):
-    """What a search returns; for groups="all" the last two are [B, G, T]."""
+    """What a search of tensors returns; for groups="all" the last two are [B, G, T]."""
 
     groups: Tensor  # int64 [B]
     indices: Tensor  # int64 [B, T]

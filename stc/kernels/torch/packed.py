@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stc.kernels.torch import triton
+from stc.kernels import triton
+from stc.kernels.registry import choose
 
 
 class PackedCodebooks:
@@ -44,10 +45,15 @@ class PackedCodebooks:
         self.columns = torch.cat(parts, 1).to(self.flat.device)
 
 
-def gather(indices: Tensor, codebooks: PackedCodebooks, groups: Tensor) -> list[Tensor]:
+def gather(
+    indices: Tensor, codebooks: PackedCodebooks, groups: Tensor, *, check: bool = True
+) -> list[Tensor]:
     """Codewords of int64 indices [B, T] in groups int64 [B]: a tensor [B, T_l, D_l] a level.
 
-    T counts the tokens of all levels, in order. On CUDA one kernel serves them all.
+    T counts the tokens of all levels, in order. On CUDA one kernel serves them all, unless
+    STC_BACKEND names another backend than Triton's. check=False does not look for indices and
+    groups out of range, for which a GPU has to be waited for; the caller answers for them then.
+
     Raises ValueError for shapes that do not fit and for indices or groups out of range.
     """
     if indices.ndim != 2 or indices.shape[1] != len(codebooks.sizes):
@@ -56,12 +62,12 @@ def gather(indices: Tensor, codebooks: PackedCodebooks, groups: Tensor) -> list[
         raise ValueError(f"groups must be [{len(indices)}], not {tuple(groups.shape)}")
     if indices.is_floating_point() or groups.is_floating_point():
         raise ValueError("indices and groups must be integers")
-    if ((indices < 0) | (indices >= codebooks.sizes)).any():
+    if check and ((indices < 0) | (indices >= codebooks.sizes)).any():
         raise ValueError("indices must be less than the number of codewords of their token")
-    if ((groups < 0) | (groups >= codebooks.groups)).any():
+    if check and ((groups < 0) | (groups >= codebooks.groups)).any():
         raise ValueError(f"groups must be 0 to {codebooks.groups - 1}")
     indices, groups = indices.long(), groups.long()
-    if triton.serves(indices.device):
+    if choose(arrays="torch", device=indices.device.type).name == "triton":
         numbers = triton.gather(indices, codebooks.flat, codebooks.columns, groups)
     else:
         token, base, a_codeword, a_group = codebooks.columns

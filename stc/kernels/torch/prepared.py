@@ -1,4 +1,4 @@
-"""Codebooks made ready for every backend, once."""
+"""Codebooks of torch made ready for every backend, once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor
 
-# Codewords are padded to a multiple of these:
-LANES = 16  # for vector instructions
-CHUNK = 128  # for tensor cores
-MOST_DIMENSIONS = 64
+from stc.kernels import prepared as on_host
+from stc.kernels.prepared import MAX_DIMENSIONS, centre_of, check_shape
+
+__all__ = ["CHUNK", "MAX_DIMENSIONS", "PreparedCodebooks"]
+
+CHUNK = 128  # codewords are padded to a multiple of this, for tensor cores
 
 
 class _Geometry:
@@ -19,7 +21,11 @@ class _Geometry:
 
     def __init__(self, codebooks: Tensor) -> None:
         self.codebooks = codebooks  # float32 [G, T, K, D]
-        self.centre = _centre(codebooks)  # [T, D]
+        self.centre = torch.from_numpy(centre_of(codebooks.cpu().numpy())).to(codebooks.device)
+
+    @cached_property
+    def host(self) -> on_host.PreparedCodebooks:
+        return on_host.PreparedCodebooks(self.codebooks.numpy())
 
     @cached_property
     def centred(self) -> Tensor:
@@ -38,11 +44,6 @@ class _Geometry:
         return total
 
     @cached_property
-    def columns(self) -> Tensor:
-        codewords = self.codebooks.shape[2]
-        return F.pad(self.centred.transpose(2, 3), (0, -codewords % LANES)).contiguous()
-
-    @cached_property
     def split(self) -> tuple[Tensor, Tensor]:
         _, _, codewords, dimensions = self.codebooks.shape
         wide = max(16, 1 << (dimensions - 1).bit_length())
@@ -52,11 +53,10 @@ class _Geometry:
 
 
 class PreparedCodebooks:
-    """Codebooks [G, T, K, D] and what a search needs of them.
+    """Codebooks [G, T, K, D] and what a search needs of them, on the device of the codebooks.
 
-    Every token's codebooks are centred on their common mean: the expanded square
-    |c|^2 - 2 <z, c> keeps its digits only near the origin. penalty [G, T, K] is added to the
-    squared distance. Everything stays on the device of the codebooks.
+    Centred and penalised as `stc.kernels.PreparedCodebooks`, which `host` is on the CPU. Each form
+    is made when a backend first asks for it.
 
     Raises ValueError for shapes that do not fit and for NaN or infinity.
     """
@@ -64,14 +64,7 @@ class PreparedCodebooks:
     penalty: Tensor | None  # float32 [G, T, K]
 
     def __init__(self, codebooks: Tensor, penalty: Tensor | None = None) -> None:
-        if codebooks.ndim != 4 or 0 in codebooks.shape:
-            raise ValueError(
-                f"codebooks must be [G, T, K, D] and not empty, not {tuple(codebooks.shape)}"
-            )
-        if codebooks.shape[3] > MOST_DIMENSIONS:
-            raise ValueError(
-                f"codewords have {codebooks.shape[3]} dimensions, at most {MOST_DIMENSIONS} serve"
-            )
+        check_shape(tuple(codebooks.shape))
         codebooks = codebooks.detach().float().contiguous()
         if not torch.isfinite(codebooks.square().sum(3)).all():
             raise ValueError("codebooks hold NaN, infinity or numbers whose square is infinite")
@@ -115,15 +108,23 @@ class PreparedCodebooks:
     def device(self) -> torch.device:
         return self.codebooks.device
 
+    @cached_property
+    def host(self) -> on_host.PreparedCodebooks:
+        """The same for numpy's backends, of codebooks on the CPU; it shares their memory."""
+        if self.penalty is None:
+            return self._geometry.host
+        return self._geometry.host.with_penalty(self.penalty.numpy())
+
     @property
     def centred(self) -> Tensor:
         """[G, T, K, D]"""
         return self._geometry.centred
 
-    @property
-    def columns(self) -> Tensor:
-        """[G, T, D, K padded]: the centred codebooks with codewords side by side."""
-        return self._geometry.columns
+    @cached_property
+    def bias(self) -> Tensor:
+        """[G, T, K]: (|c|^2 + penalty) / 2."""
+        norms = self._geometry.norms
+        return (norms if self.penalty is None else norms + self.penalty) / 2
 
     @property
     def split(self) -> tuple[Tensor, Tensor]:
@@ -135,40 +136,17 @@ class PreparedCodebooks:
         return self._geometry.split
 
     @cached_property
-    def bias(self) -> Tensor:
-        """[G, T, K padded]: (|c|^2 + penalty) / 2; infinite in the padding, which never wins."""
-        return self._bias(LANES)
-
-    @cached_property
     def chunk_bias(self) -> Tensor:
-        """The bias as far as `split` reaches."""
-        return self._bias(CHUNK)
-
-    def _bias(self, multiple: int) -> Tensor:
-        norms = self._geometry.norms
-        full = norms if self.penalty is None else norms + self.penalty
-        return F.pad(full / 2, (0, -self.codewords % multiple), value=float("inf"))
-
-
-def _centre(codebooks: Tensor) -> Tensor:
-    """About the mean codeword of every token, [T, D], in few digits.
-
-    With those, numbers of few digits (integers, say) stay exact when centred, and exact ties
-    stay exact in every backend's arithmetic.
-    """
-    spread = codebooks.amax((0, 2)) - codebooks.amin((0, 2))
-    step = torch.exp2(spread.clamp_min(2**-100).log2().floor() - 2)
-    centre = (codebooks.mean((0, 2)) / step).round() * step
-    return torch.where(spread > 0, centre, codebooks[0, :, 0])
+        """[G, T, K padded]: the bias as far as `split` reaches; infinite padding never wins."""
+        return F.pad(self.bias, (0, -self.codewords % CHUNK), value=float("inf"))
 
 
 def _checked(penalty: Tensor | None, codebooks: Tensor) -> Tensor | None:
     if penalty is None:
         return None
     if penalty.shape != codebooks.shape[:3]:
-        raise ValueError(
-            f"penalty must be {tuple(codebooks.shape[:3])}, not {tuple(penalty.shape)}"
-        )
+        raise ValueError(f"penalty must be {list(codebooks.shape[:3])}, not {list(penalty.shape)}")
+    penalty = penalty.detach().to(codebooks.device, torch.float32).contiguous()
     if not torch.isfinite(penalty).all():
         raise ValueError("penalty holds NaN or infinity")
-    return penalty.detach().to(codebooks.device, torch.float32).contiguous()
+    return penalty

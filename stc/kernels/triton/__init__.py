@@ -6,19 +6,11 @@ Proven without hardware: compiled for every chip and run by an emulator of the c
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import torch
 from torch import Tensor
 
+from stc.kernels.registry import INTERPRETED
 from stc.kernels.torch.prepared import CHUNK, PreparedCodebooks
-
-available = find_spec("triton") is not None
-
-
-def serves(device: torch.device) -> bool:
-    """Whether these kernels run on this device."""
-    return available and device.type == "cuda" and torch.version.hip is None
 
 
 def run(
@@ -78,7 +70,9 @@ def run(
 
 
 def chip() -> int:
-    """Compute capability of the current device, times ten."""
+    """Compute capability of the current device, times ten; 80 in Triton's interpreter."""
+    if INTERPRETED:
+        return 80
     from triton.runtime import driver
 
     return int(driver.active.get_current_target().arch)
@@ -101,7 +95,7 @@ def tiles_of(groups: Tensor, number: int, size: int) -> Tensor:
 
 
 def gather(indices: Tensor, flat: Tensor, columns: Tensor, groups: Tensor) -> Tensor:
-    """What `stc.kernels.gather` needs: float32 [B, N], N the columns."""
+    """What `stc.kernels.torch.gather` needs: float32 [B, N], N the columns."""
     from stc.kernels.triton.gather_kernel import gather_kernel
 
     block = 256

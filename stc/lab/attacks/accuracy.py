@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stc.lab.evaluation import metrics
 from stc.lab.attacks.subject import Subject
+from stc.lab.evaluation import metrics
 from stc.lab.evaluation.verification import accuracy, person
-from stc.protection import Gallery, Key, match_pairs, protect_many
-from stc.protection.container import unpack_all
+from stc.protection import Gallery, Key, match_pairs, protect_many, read_records
 
 Scores = npt.NDArray[np.float64]  # [P]
 
@@ -67,7 +66,7 @@ def protected_scores(subject: Subject, gallery: Gallery, key: Key) -> Scores:
 def stored(gallery: Gallery, bits: int) -> tuple[Gallery, int]:
     """The gallery after its containers were written and read, and the size of the largest."""
     files = [record.to_bytes(bits) for record in gallery]
-    return Gallery.of(unpack_all(b"".join(files))), max(map(len, files))
+    return Gallery.of(list(read_records(b"".join(files)))), max(map(len, files))
 
 
 def at(subject: Subject, alpha: float, drop: float) -> Accuracy:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from stc.lab.evaluation.metrics import cosines, wilson
 from stc.lab.attacks.accuracy import FAR
 from stc.lab.attacks.inversion import (
     Observed,
@@ -19,6 +18,7 @@ from stc.lab.attacks.inversion import (
 from stc.lab.attacks.linking import Linkability, linkability
 from stc.lab.attacks.rivals import Rival, invert, store
 from stc.lab.attacks.subject import Subject, Templates
+from stc.lab.evaluation.metrics import cosines, wilson
 from stc.lab.evaluation.verification import person
 from stc.protection import Gallery, Key, protect_many
 from stc.protection.template import Floats, unit

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from stc.lab.attacks.subject import Templates
 from stc.protection import Gallery, Key
-from stc.protection.record import id_to_name
+from stc.protection.record_id import id_to_name
 from stc.protection.rotation import mixing, unrotate
 from stc.protection.stream import draw, kept_positions
 from stc.protection.template import Floats, unit

@@ -1,4 +1,4 @@
-"""From pictures to the report: looks (kept), templates, accuracy, attacks, tables."""
+"""From pictures to the report: embeddings and maps (kept), templates, accuracy, attacks, tables."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from stc.lab.evaluation.pictures import Faces, read_faces
 from stc.lab.attacks import accuracy, attacks, report, tradeoff
 from stc.lab.attacks.faces import draw_faces
 from stc.lab.attacks.rivals import RIVALS, Rival, store
-from stc.lab.attacks.subject import Subject, looks_of, templates_of
+from stc.lab.attacks.subject import Subject, templates_of, views_of
+from stc.lab.evaluation.pictures import Faces, read_faces
 from stc.lab.evaluation.verification import Pairs, read_pairs
 from stc.protection.extractors import open_extractor
 
@@ -79,8 +79,8 @@ def open_subject(text: str, request: Request, pairs: Pairs, faces: Faces, others
     name, _, head = text.partition(",")
     extractor = open_extractor(name, head or None)
     cache = request.output / "cache"
-    looks = [looks_of(extractor.recogniser, some, cache) for some in (faces, others)]
-    made = [templates_of(extractor, some, looks[1].middle) for some in looks]
+    views = [views_of(extractor.recogniser, some, cache) for some in (faces, others)]
+    made = [templates_of(extractor, some, views[1].mean) for some in views]
     how = {"plain": "embedding cut", "spread": "embedding spread"}
     fitted = "last map" if head in ("", "map") else f"last map by {Path(head).name}"
     label = f"{extractor.recogniser.name}, {how.get(str(extractor.head), fitted)}"

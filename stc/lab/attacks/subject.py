@@ -1,4 +1,4 @@
-"""What one recogniser says of the faces that are measured, and of those an attacker has."""
+"""What one recogniser gives of the faces that are measured, and of those an attacker has."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from safetensors.numpy import load_file, save_file
 
 from stc.lab.evaluation.pictures import Faces
 from stc.lab.evaluation.verification import Pairs
-from stc.protection.extractors import Extractor, look_twice
-from stc.lab.training.head import Looks
+from stc.protection.extractors import Extractor
 from stc.protection.template import Floats, unit
+from stc.protection.views import Views, view
 from stc.recognition.base import Recogniser
 
 _log = logging.getLogger(__name__)
@@ -53,36 +53,36 @@ class Subject:
     others: Templates
 
 
-def looks_of(recogniser: Recogniser, faces: Faces, folder: Path) -> Looks:
-    """What the recogniser says of the faces, from the folder where it was kept if it was."""
+def views_of(recogniser: Recogniser, faces: Faces, folder: Path) -> Views:
+    """What the recogniser gives of the faces, from the folder where it was kept if it was."""
     digest = hashlib.sha256(recogniser.key.encode() + b"\0" + np.ascontiguousarray(faces).tobytes())
-    file = folder / f"looks-{digest.hexdigest()[:24]}.safetensors"
+    file = folder / f"views-{digest.hexdigest()[:24]}.safetensors"
     if not file.is_file():
-        parts: list[Looks] = []
+        parts: list[Views] = []
         for start in range(0, len(faces), _PART):
-            parts.append(look_twice(recogniser, faces[start : start + _PART]))
+            parts.append(view(recogniser, faces[start : start + _PART]))
             _log.info(
                 "%s: %d of %d faces", recogniser.name, start + len(parts[-1].maps), len(faces)
             )
-        whole = Looks(
+        views = Views(
             *(np.concatenate(arrays) for arrays in zip(*map(_arrays, parts), strict=True))
         )
         folder.mkdir(parents=True, exist_ok=True)
         partial = file.with_suffix(".partial")
-        save_file({"embeddings": whole.embeddings, "maps": whole.maps}, partial)
+        save_file({"embeddings": views.embeddings, "maps": views.maps}, partial)
         partial.replace(file)
     kept = load_file(file)
-    return Looks(kept["embeddings"], kept["maps"])
+    return Views(kept["embeddings"], kept["maps"])
 
 
-def _arrays(looks: Looks) -> Iterable[npt.NDArray[np.floating]]:
-    return looks.embeddings, looks.maps
+def _arrays(views: Views) -> Iterable[npt.NDArray[np.floating]]:
+    return views.embeddings, views.maps
 
 
-def templates_of(extractor: Extractor, looks: Looks, middle: Floats) -> Templates:
-    """Templates by the extractor, and the embeddings less `middle` [D], other people's mean.
+def templates_of(extractor: Extractor, views: Views, mean: Floats) -> Templates:
+    """Templates by the extractor, and the embeddings less `mean` [D], of other people's.
 
     With that mean in it, the average face alone passes for some faces, and no attack is needed.
     """
-    features, weights = extractor.from_looks(looks)
-    return Templates(unit(features), weights, unit(unit(looks.embeddings) - middle))
+    features, weights = extractor.from_views(views)
+    return Templates(unit(features), weights, unit(unit(views.embeddings) - mean))

@@ -110,4 +110,4 @@ def thinned(gallery: Gallery, weights: Floats) -> Gallery:
     rank = (features != 0).cumsum(2)
     half = gallery.parameters.size // 2
     features[light[..., None] & (rank > gallery.parameters.kept - half)] = 0
-    return replace(gallery, features=np.asarray(normalise(np, features), np.float32))
+    return replace(gallery, features=np.asarray(normalise(features), np.float32))

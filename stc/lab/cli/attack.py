@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stc.lab.cli.evaluate import command_line
 from stc.cli.numbers import positive, share
 from stc.cli.protect.common import new_parser
-from stc.errors import StcError
+from stc.errors import MissingExtraError, StcError
+from stc.lab.cli.evaluate import command_line
 
 
 def add_parser(verbs: Any) -> None:
@@ -18,7 +18,7 @@ def add_parser(verbs: Any) -> None:
         verbs,
         "attack",
         "measure accuracy and attacks, with the key secret and with the key stolen",
-        epilog="What a recogniser said of faces is kept in DIR/cache. A subject is a recogniser "
+        epilog="What a recogniser gives of faces is kept in DIR/cache. A subject is a recogniser "
         "and its head,\nas in `dlib`, `dlib,plain` or `r=r50.onnx,r50.safetensors`.",
     )
     parser.add_argument("--images", type=Path, required=True, metavar="PATH", help="folder or tar")
@@ -49,7 +49,10 @@ def run(options: argparse.Namespace) -> int:
     for path in (options.images, options.pairs, *options.faces):
         if not path.exists():
             raise StcError(f"{path}: no such file or folder")
-    from stc.lab.attacks.run import Request, prove
+    try:
+        from stc.lab.attacks.run import Request, prove
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{error.name} is missing: pip install 'stc[lab]'") from error
 
     report = prove(
         Request(

@@ -10,6 +10,7 @@ from typing import Any
 
 from stc.cli.numbers import positive
 from stc.errors import StcError
+from stc.lab.extra import needs_lab
 
 EPILOG = """\
 --pairs is LFW's pairs.txt, a folder of CFP's protocol, or a .bin file of InsightFace, which brings
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
             raise StcError(f"{path}: no such file or folder")
     if (options.groups is None) != (options.group_images is None):
         raise StcError("--groups and --group-images go together")
-    try:
+    with needs_lab():
         from stc.lab.evaluation.run import Request, evaluate
 
         options.output.mkdir(parents=True, exist_ok=True)
@@ -106,8 +107,6 @@ def run(options: argparse.Namespace) -> int:
                 command=command_line(sys.argv[1:]),
             )
         )
-    except ModuleNotFoundError as error:
-        raise StcError(f"{error.name} is missing: pip install 'stc[evaluation]'") from error
     if not options.quiet:
         print(options.output / "report.md")
     return 0

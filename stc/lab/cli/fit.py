@@ -7,8 +7,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from stc.cli.files import add_force, check_target
 from stc.cli.numbers import positive
 from stc.cli.protect.common import new_parser
+from stc.errors import MissingExtraError
 
 _log = logging.getLogger(__name__)
 
@@ -28,33 +30,43 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--count", type=positive, default=5000, help="faces, drawn from all; 5000")
     parser.add_argument("--steps", type=positive, default=300, help="of training; 300")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep here what was seen")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep embeddings and maps here")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="HEAD")
+    add_force(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look at the faces, train, write the head and say how well it imitates."""
+    """Train, write the head and print how well it imitates."""
+    check_target(str(options.output), force=options.force)  # before the work, which takes minutes
+    try:
+        return fit(options)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{error.name} is missing: pip install 'stc[lab]'") from error
+
+
+def fit(options: argparse.Namespace) -> int:
+    """`run`, where the extra `lab` is installed."""
     import tempfile
 
     from stc.lab.attacks.faces import draw_faces
-    from stc.lab.attacks.subject import looks_of
+    from stc.lab.attacks.subject import views_of
     from stc.lab.training.head import fit_head
-    from stc.protection.heads import save_head
-    from stc.recognition.base import open_recogniser
+    from stc.protection.head_file import save_head
+    from stc.recognition.opening import open_recogniser
 
     recogniser = open_recogniser(options.recogniser)
     faces = draw_faces(options.faces, options.count, options.seed)
     with tempfile.TemporaryDirectory() as folder:
-        looks = looks_of(recogniser, faces, options.cache or Path(folder))
-    head, found = fit_head(looks, options.steps, seed=options.seed, tell=_log.info)
+        views = views_of(recogniser, faces, options.cache or Path(folder))
+    head, found = fit_head(views, options.steps, seed=options.seed, report=_log.info)
     notes = {
         "faces": str(found.faces),
         "steps": str(found.steps),
         "correlation": f"{found.correlation:.4f}",
         "correlation_near": f"{found.correlation_near:.4f}",
     }
-    save_head(options.output, head, recogniser.key, looks.middle, notes)
+    save_head(options.output, head, recogniser.key, views.mean, notes)
     if not options.quiet:
         print(
             f"{options.output}: on faces held out, scores follow {recogniser.name}'s with a "

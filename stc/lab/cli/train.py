@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stc.errors import StcError
+from stc.lab.extra import needs_lab
 
 if TYPE_CHECKING:
     from stc.lab.training.config import LevelsRun, TokenizerRun
@@ -60,10 +61,8 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Train, or list what could be trained."""
-    try:
+    with needs_lab():
         return show_configs() if options.list else run_stages(options)
-    except ModuleNotFoundError as error:
-        raise StcError(f"{error.name} is missing: pip install 'stc[training]'") from error
 
 
 def run_stages(options: argparse.Namespace) -> int:
@@ -86,9 +85,8 @@ def run_stages(options: argparse.Namespace) -> int:
     if isinstance(config, TokenizerRun):
         train(config, sources, options.folder, only=options.only, base=options.base)
         return 0
-    name = Path(options.config).stem
-    output = options.output or options.folder / f"{name}.safetensors"
-    train_levels(config, sources, options.folder, name=name, output=output, only=options.only)
+    output = options.output or options.folder / f"{Path(options.config).stem}.safetensors"
+    train_levels(config, sources, options.folder, output=output, only=options.only)
     return 0
 
 

@@ -16,7 +16,7 @@ from stc.lab.evaluation.verification import Pairs
 
 
 def find_splits(path: Path) -> list[Path]:
-    """The folders Split/FF and Split/FP under or at `path`; [] if this is no protocol of CFP."""
+    """The folders Split/FF and Split/FP under or at `path`; [] if this is not a protocol of CFP."""
     for base in (path, path / "Split", path / "Protocol" / "Split"):
         found = [base / kind for kind in ("FF", "FP") if (base / kind).is_dir()]
         if found:

@@ -14,12 +14,12 @@ import numpy.typing as npt
 from PIL import Image
 from tqdm import tqdm
 
-from stc.lab.evaluation import metrics
-from stc.lab.evaluation.report import table
+from stc.gallery.progress import hidden
 from stc.imaging import find_faces
 from stc.imaging.alignment import displacement
 from stc.imaging.framing import ON_CANVAS, RIVAL
-from stc.gallery.progress import hidden
+from stc.lab.evaluation import metrics
+from stc.lab.evaluation.report import table
 
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 Floats = npt.NDArray[np.float64]
@@ -49,7 +49,7 @@ class Failures:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Signs:
     """What the detector and the pixels say of one canvas."""
 
     score: float
@@ -65,8 +65,8 @@ def examine(faces: Faces, cosine: Floats, predictors: dict[str, Floats]) -> Fail
     count = max(1, round(WORST * len(faces)))
     rest = order[count:]
     chosen = np.random.default_rng(0).choice(rest, min(OTHERS, len(rest)), replace=False)
-    bad = [_look(faces[i]) for i in tqdm(order[:count], desc="worst faces", disable=hidden())]
-    good = [_look(faces[i]) for i in tqdm(chosen, desc="other faces", disable=hidden())]
+    bad = [_signs(faces[i]) for i in tqdm(order[:count], desc="worst faces", disable=hidden())]
+    good = [_signs(faces[i]) for i in tqdm(chosen, desc="other faces", disable=hidden())]
     causes = list(zip(_causes(bad, good), _causes(good, good), strict=True))
     named = dict(zip([*CAUSES, "none of these"], causes, strict=True))
     failed = np.zeros(len(faces), bool)
@@ -75,36 +75,36 @@ def examine(faces: Faces, cosine: Floats, predictors: dict[str, Floats]) -> Fail
     return Failures(count, len(good), named, check)
 
 
-def _causes(looks: Sequence[_Look], others: Sequence[_Look]) -> list[int]:
+def _causes(signs: Sequence[_Signs], others: Sequence[_Signs]) -> list[int]:
     """How many faces have each cause, and how many none."""
-    blurred = np.quantile([look.sharpness for look in others], LOW) if others else 0
-    doubtful = np.quantile([look.score for look in others], LOW) if others else 0
+    blurred = np.quantile([own.sharpness for own in others], LOW) if others else 0
+    doubtful = np.quantile([own.score for own in others], LOW) if others else 0
     found = [
         (
-            look.turned > TURNED,
-            look.off > ON_CANVAS,
-            look.second,
-            look.sharpness < blurred,
-            look.score == 0 or look.score < doubtful,
+            own.turned > TURNED,
+            own.off > ON_CANVAS,
+            own.second,
+            own.sharpness < blurred,
+            own.score == 0 or own.score < doubtful,
         )
-        for look in looks
+        for own in signs
     ]
-    has = np.array(found, bool).reshape(len(looks), len(CAUSES))
+    has = np.array(found, bool).reshape(len(signs), len(CAUSES))
     return [*has.sum(0).tolist(), int((~has.any(1)).sum())]
 
 
-def _look(face: npt.NDArray[np.uint8]) -> _Look:
+def _signs(face: npt.NDArray[np.uint8]) -> _Signs:
     picture = Image.fromarray(face)
     faces = find_faces(picture)
     sharpness = _laplacian_variance(np.asarray(picture.convert("L"), np.float64))
     if not faces:
-        return _Look(0, 0, 0, False, sharpness)
+        return _Signs(0, 0, 0, False, sharpness)
     meant = min(faces, key=lambda face: displacement(face.landmarks))
     left, right, nose = meant.landmarks[:3]
     across = right - left
     turned = abs(float((nose - (left + right) / 2) @ across)) / max(float(across @ across), 1e-6)
     second = any(other.width >= RIVAL * meant.width for other in faces if other is not meant)
-    return _Look(meant.score, turned, displacement(meant.landmarks), second, sharpness)
+    return _Signs(meant.score, turned, displacement(meant.landmarks), second, sharpness)
 
 
 def _laplacian_variance(grey: Floats) -> float:

@@ -181,16 +181,16 @@ def leak_section(people: People, ids: Integers) -> str:
     lines = []
     for name, values in (("sex", people.sex), ("age band", people.band), ("group", people.group)):
         shuffled = [generator.permutation(labels) for _ in range(SHUFFLES)]
-        told = mutual_information(labels, values)
+        shared = mutual_information(labels, values)
         bits = np.quantile([mutual_information(x, values) for x in shuffled], 0.95)
         chance = np.quantile([best_guess(x, values) for x in shuffled], 0.95)
         guess = best_guess(labels, values)
-        lines.append([name, f"{told:.4f}", f"{bits:.4f}", f"{guess:.1%}", f"{chance:.1%}"])
-    said = "one group id, which says nothing" if used == 1 else f"{used} group ids"
+        lines.append([name, f"{shared:.4f}", f"{bits:.4f}", f"{guess:.1%}", f"{chance:.1%}"])
+    ids_used = "one group id, which says nothing" if used == 1 else f"{used} group ids"
     return "\n\n".join(
         [
             "### What the group id gives away",
-            f"The {len(ids)} files have {said}. Information in bits; best guess: the commonest "
+            f"The {len(ids)} files have {ids_used}. Information in bits; best guess: the commonest "
             "value of every id. By chance: the 95 % quantile of the same when ids are shuffled.",
             table(["", "information", "by chance", "best guess", "by chance"], lines),
         ]
@@ -203,7 +203,7 @@ def drift_section(people: People, before: Embeddings, after: dict[int, Embedding
     for name, values in (("sex", people.sex), ("group", people.group)):
         kinds = np.unique(values)
         hot = (values[:, None] == kinds).astype(np.float64)
-        probes[name] = hot, lambda told, kinds=kinds: kinds[told.argmax(1)]  # type: ignore[misc]
+        probes[name] = hot, lambda scores, kinds=kinds: kinds[scores.argmax(1)]  # type: ignore[misc]
     lines = []
     for limit, embeddings in after.items():
         first, then = probe(before, embeddings, people.age[:, None])

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from stc.canvas import CANVAS
 from stc.errors import DataError
+from stc.imaging import load_image
 from stc.lab.evaluation.verification import Pairs
-from stc.imaging import CANVAS, load_image
 from stc.recognition.base import CROP
 
 FOLDS = 10

@@ -1,18 +1,15 @@
 """Recognisers that judge a codec: canvas faces -> embeddings.
 
-dlib is an extra of the package; any other recogniser comes as an ONNX file, with a description of
-its input in a TOML file of the same name beside it, where that is not ArcFace's.
+dlib needs an extra of the package; any other recogniser comes as an ONNX file, with a description
+of its input in a TOML file of the same name beside it, where that is not ArcFace's.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from stc.recognition.base import Embeddings, Faces, open_recogniser
-from stc.recognition.dlib import Dlib
-from stc.recognition.onnx import Description, Onnx
-
-__all__ = ["Description", "Dlib", "Embeddings", "Faces", "Judge", "Onnx", "open_judge"]
+from stc.recognition.base import Embeddings, Faces
+from stc.recognition.opening import open_recogniser
 
 
 class Judge(Protocol):

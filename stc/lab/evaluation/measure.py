@@ -11,20 +11,19 @@ from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from stc.lab.evaluation import metrics
-from stc.lab.evaluation.cache import Arrays, Cache, digest
-from stc.lab.evaluation.codecs import Coded, FaceCodec, Stc, open_codec
-from stc.lab.evaluation.judges import Judge, open_judge
 from stc.gallery.progress import hidden
 from stc.gallery.workers import available_cores, pool
-
-Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
+from stc.imaging.similarity import psnr, ssim
+from stc.lab.evaluation.base import Coded, FaceCodec, Faces
+from stc.lab.evaluation.cache import Arrays, Cache, digest
+from stc.lab.evaluation.codecs import open_codec
+from stc.lab.evaluation.judges import Judge, open_judge
+from stc.lab.evaluation.perceptual import lpips
 
 CHUNK = 64  # faces; what a run that is broken off may lose, by each worker
 ORIGINALS = "originals"
@@ -43,7 +42,7 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Measured:
     """One codec's faces at one limit, as measured; [N] each, and [N, D] for every judge.
 
     Of originals only the embeddings are known.
@@ -64,9 +63,7 @@ def measure(setup: Setup, faces: Faces, codecs: Sequence[str], workers: int | No
     workers: processes of one thread each, as many as there are cores if None; 1 works here.
     """
     for name in codecs:
-        _codec(
-            name, setup
-        )  # its key holds a digest of the code: as it is now, not when all is done
+        _codec(name, setup)  # its key holds a digest of the code as it is now, not at the end
     jobs = [
         (name, faces[start : start + CHUNK])
         for name in (ORIGINALS, *codecs)
@@ -105,13 +102,12 @@ def measure_chunk(setup: Setup, name: str, faces: Faces) -> int:
         for variant, row in coded.items():
             key = _key(place, codec, variant, limit)
             known = cache.read(*key)
-            wanted = _wanted(setup, codec)
-            if not known.keys() >= wanted:
-                _judge(cache, setup, faces, codec, row, known, key, wanted)
+            if not known.keys() >= _wanted(setup):
+                _judge(cache, setup, faces, codec, row, known, key)
     return len(faces)
 
 
-def collect(setup: Setup, faces: Faces, name: str, variant: str, limit: int) -> Seen:
+def collect(setup: Setup, faces: Faces, name: str, variant: str, limit: int) -> Measured:
     """What `measure` found out about all faces, by one variant of a codec at one limit."""
     parts = []
     cache = Cache(setup.cache)
@@ -122,13 +118,14 @@ def collect(setup: Setup, faces: Faces, name: str, variant: str, limit: int) -> 
         parts.append(cache.read(*key))
     whole = {field: np.concatenate([part[field] for part in parts]) for field in parts[0]}
     nothing = np.zeros(0)
-    return Seen(
+    quality = whole.get("quality", nothing)
+    return Measured(
         sizes=whole.get("sizes", nothing),
         failed=whole.get("failed", nothing),
         psnr=whole.get("psnr", nothing),
         ssim=whole.get("ssim", nothing),
         lpips=whole.get(_lpips_field(setup)),
-        quality=whole.get("quality"),
+        quality=None if np.isnan(quality).all() else quality,
         embeddings={_judge_of(text).name: whole[_judge_of(text).key] for text in setup.judges},
     )
 
@@ -165,9 +162,9 @@ def _coded(
     """By limit and variant, the files of a chunk. Limits are searched together, and kept apart."""
     found: dict[int, dict[str, list[Coded]]] = {}
     for limit in limits:
-        kept = cache.read(place, codec.key, "files", str(limit))
+        kept = cache.read(place, codec.key, "coded", str(limit))
         if kept.keys() >= set(codec.variants):
-            found[limit] = {v: _unpacked(kept[v], kept[f"{v} rows"]) for v in codec.variants}
+            found[limit] = {v: _unpacked(kept, v) for v in codec.variants}
     missing = [limit for limit in limits if limit not in found]
     if missing:
         coded = codec.encode(faces, missing)
@@ -175,20 +172,26 @@ def _coded(
             found[limit] = {variant: coded[variant][i] for variant in codec.variants}
             arrays: Arrays = {}
             for variant, row in found[limit].items():
-                arrays[variant], arrays[f"{variant} rows"] = _packed(row)
-            cache.write(arrays, place, codec.key, "files", str(limit))
+                arrays |= _packed(row, variant)
+            cache.write(arrays, place, codec.key, "coded", str(limit))
     return found
 
 
-def _packed(row: Sequence[Coded]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    data = np.frombuffer(b"".join(coded.data for coded in row), np.uint8)
-    return data, np.array([(len(coded.data), coded.size, coded.failed) for coded in row])
+def _packed(row: Sequence[Coded], variant: str) -> Arrays:
+    """A chunk's files as arrays: their bytes end to end, and what is known of each."""
+    return {
+        variant: np.frombuffer(b"".join(coded.data for coded in row), np.uint8),
+        f"{variant} rows": np.array([(len(own.data), own.size, own.failed) for own in row]),
+        f"{variant} quality": np.array([own.quality for own in row]),
+    }
 
 
-def _unpacked(data: npt.NDArray[Any], rows: npt.NDArray[Any]) -> list[Coded]:
-    found, place, whole = [], 0, data.tobytes()
-    for length, size, failed in rows.tolist():
-        found.append(Coded(whole[place : place + length], size, bool(failed)))
+def _unpacked(arrays: Arrays, variant: str) -> list[Coded]:
+    """The inverse of `_packed`."""
+    found, place, files = [], 0, arrays[variant].tobytes()
+    rows, qualities = arrays[f"{variant} rows"].tolist(), arrays[f"{variant} quality"].tolist()
+    for (length, size, failed), quality in zip(rows, qualities, strict=True):
+        found.append(Coded(files[place : place + length], size, bool(failed), quality))
         place += length
     return found
 
@@ -201,19 +204,17 @@ def _judge(
     row: Sequence[Coded],
     known: Arrays,
     key: tuple[str, ...],
-    wanted: set[str],
 ) -> None:
     """Measure what is not known yet of a chunk at one limit, and keep it."""
     pictures = codec.decode([coded.data for coded in row])
     if "psnr" not in known:
         known["sizes"] = np.array([coded.size for coded in row])
         known["failed"] = np.array([coded.failed for coded in row])
-        known["psnr"] = metrics.psnr(faces, pictures)
-        known["ssim"] = metrics.ssim(faces, pictures)
+        known["quality"] = np.array([coded.quality for coded in row])
+        known["psnr"] = psnr(faces, pictures)
+        known["ssim"] = ssim(faces, pictures)
     if setup.lpips is not None and _lpips_field(setup) not in known:
-        known[_lpips_field(setup)] = metrics.lpips(faces, pictures, setup.lpips)
-    if "quality" in wanted - known.keys() and isinstance(codec, Stc):
-        known["quality"] = codec.qualities(faces, [coded.data for coded in row])
+        known[_lpips_field(setup)] = lpips(faces, pictures, setup.lpips)
     _embed(cache, setup, pictures, known, key)
 
 
@@ -227,13 +228,11 @@ def _embed(
     cache.write(known, *key)
 
 
-def _wanted(setup: Setup, codec: FaceCodec) -> set[str]:
+def _wanted(setup: Setup) -> set[str]:
     """What is to be known of a chunk at one limit."""
     wanted = {"psnr", *(_judge_of(text).key for text in setup.judges)}
     if setup.lpips is not None:
         wanted.add(_lpips_field(setup))
-    if isinstance(codec, Stc):
-        wanted.add("quality")
     return wanted
 
 

@@ -1,75 +1,17 @@
-"""Figures of pictures and of scores: PSNR, SSIM, LPIPS, ROC, TAR at a FAR, and their intervals."""
+"""Figures of scores: cosines, ROC, TAR at a FAR, and their intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
-# Faces at a time: SSIM and LPIPS of more would not fit the processor's cache.
-BATCH = 8
 RESAMPLES = 1000  # of a bootstrap
 INTERVAL = (0.025, 0.975)
-
-
-def psnr(source: Faces, decoded: Faces) -> Floats:
-    """Peak signal-to-noise ratio over the three channels, in dB, [N]; infinite for no error."""
-    error = np.stack(
-        [np.square(a.astype(np.int32) - b).mean() for a, b in zip(source, decoded, strict=True)]
-    )
-    with np.errstate(divide="ignore"):
-        return np.asarray(10 * np.log10(255**2 / error))
-
-
-def ssim(source: Faces, decoded: Faces) -> Floats:
-    """Structural similarity (Wang et al. 2004), mean over the channels, [N].
-
-    By torchmetrics: Gaussian window of 11 px, sigma 1.5.
-    """
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
-    def measure(a: Tensor, b: Tensor) -> Tensor:
-        found = structural_similarity_index_measure(b, a, data_range=255.0, reduction="none")
-        assert isinstance(found, Tensor)  # noqa: S101 - a tuple only where more is asked for
-        return found
-
-    return _by_parts(measure, source, decoded)
-
-
-def lpips(source: Faces, decoded: Faces, weights: Path) -> Floats:
-    """LPIPS v0.1 on AlexNet (Zhang et al. 2018) by the weights of a file, [N]."""
-    network = _lpips(weights)
-    return _by_parts(lambda a, b: network(b / 127.5 - 1, a / 127.5 - 1), source, decoded)
-
-
-@lru_cache(maxsize=1)
-def _lpips(weights: Path) -> Callable[[Tensor, Tensor], Tensor]:
-    from stc.lab.training.networks import Lpips
-
-    return Lpips(weights)
-
-
-@torch.inference_mode()
-def _by_parts(measure: Callable[[Tensor, Tensor], Tensor], source: Faces, decoded: Faces) -> Floats:
-    parts = []
-    for start in range(0, len(source), BATCH):
-        a, b = (
-            torch.from_numpy(np.ascontiguousarray(faces[start : start + BATCH]))
-            .permute(0, 3, 1, 2)
-            .float()
-            for faces in (source, decoded)
-        )
-        parts.append(measure(a, b).double().reshape(-1))
-    return torch.cat(parts).numpy()
 
 
 def cosines(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> Floats:

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from stc.canvas import CANVAS
 from stc.errors import DataError, FaceError, ImageError
-from stc.imaging import CANVAS, ENDINGS, frame, load_image
 from stc.gallery.progress import hidden
+from stc.imaging import ENDINGS, frame, load_image
 
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 

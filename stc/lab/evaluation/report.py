@@ -84,7 +84,7 @@ def twice_table(rows: Sequence[Row], protocol: str, judge: str) -> str:
         if limit > TWICE_UP_TO:
             continue
         cells = [str(limit), percent(row.accuracy, row.stderr)]
-        for wanted in (_whole, _bare):
+        for wanted in (_with_headers, _bare):
             others = [r for r in own if wanted(r.codec) and r.bytes_limit == 2 * limit]
             if not others:
                 cells += ["", ""]
@@ -112,7 +112,7 @@ def bars_table(rows: Sequence[Row], protocol: str) -> str:
 def compose(
     rows: Sequence[Row], about: str, pictures: Sequence[tuple[str, str]], extra: Sequence[str]
 ) -> str:
-    """The whole page. pictures: what each shows, and its file; extra: sections of other modules."""
+    """The page. pictures: what each shows, and its file; extra: sections of other modules."""
     parts = ["# What survives, at how many bytes, for whom, against whom", about]
     for protocol in dict.fromkeys(row.protocol for row in rows):
         own = [row for row in rows if row.protocol == protocol]
@@ -136,7 +136,7 @@ def _both(rows: Sequence[Row], protocol: str, judge: str) -> list[Row]:
     return [r for r in rows if (r.protocol, r.judge, r.sides) == (protocol, judge, "both")]
 
 
-def _whole(codec: str) -> bool:
+def _with_headers(codec: str) -> bool:
     """Whether this is the row of a rival with its headers."""
     return codec in RIVAL_NAMES
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.lab.evaluation import metrics
-from stc.lab.evaluation.measure import ORIGINALS, Seen, Setup, collect, variants
+from stc.lab.evaluation.measure import ORIGINALS, Measured, Setup, collect, variants
 from stc.lab.evaluation.protocols import Protocol
 from stc.lab.evaluation.verification import accuracy
 
@@ -71,13 +71,13 @@ def gather(
         for variant, limit in product(variants(setup, name), setup.limits)
     ]
     for name, variant, limit in [(ORIGINALS, ORIGINALS, None), *made]:
-        seen = plain if limit is None else collect(setup, protocol.faces, name, variant, limit)
-        for judge in seen.embeddings:
+        measured = plain if limit is None else collect(setup, protocol.faces, name, variant, limit)
+        for judge in measured.embeddings:
             for sides in ("both", "probe"):
                 if limit is None and sides == "probe":
                     continue  # with nothing compressed there is no difference
-                distance = _distances(protocol, plain, seen, judge, sides)
-                rows.append(_row(protocol, variant, limit, judge, sides, distance, plain, seen))
+                distance = _distances(protocol, plain, measured, judge, sides)
+                rows.append(_row(protocol, variant, limit, judge, sides, distance, plain, measured))
                 if sides == "both":
                     far, tar = metrics.roc(distance, protocol.pairs.same)
                     curves.append(Curve(protocol.name, variant, limit, judge, far, tar))
@@ -85,12 +85,12 @@ def gather(
 
 
 def _distances(
-    protocol: Protocol, plain: Seen, seen: Seen, judge: str, sides: str
+    protocol: Protocol, plain: Measured, measured: Measured, judge: str, sides: str
 ) -> npt.NDArray[np.float64]:
     """Of every pair [P]: both faces compressed, or the first of them as it was."""
     first, second = protocol.pairs.places
-    left = (seen if sides == "both" else plain).embeddings[judge]
-    return metrics.distances(left[first], seen.embeddings[judge][second])
+    left = (measured if sides == "both" else plain).embeddings[judge]
+    return metrics.distances(left[first], measured.embeddings[judge][second])
 
 
 def _row(
@@ -100,8 +100,8 @@ def _row(
     judge: str,
     sides: str,
     distance: npt.NDArray[np.float64],
-    plain: Seen,
-    seen: Seen,
+    plain: Measured,
+    measured: Measured,
 ) -> Row:
     right, error = accuracy(distance, protocol.pairs)
     rates: dict[str, float] = {}
@@ -111,14 +111,14 @@ def _row(
         rates[f"tar_far_{label}"] = metrics.tar_at_far(distance, same, far)
         rates |= {f"tar_far_{label}_low": low, f"tar_far_{label}_high": high}
     coded = limit is not None
-    kept = metrics.cosines(plain.embeddings[judge], seen.embeddings[judge])
+    kept = metrics.cosines(plain.embeddings[judge], measured.embeddings[judge])
     return Row(
         protocol=protocol.name,
         codec=variant,
         bytes_limit=limit,
-        bytes_mean=float(seen.sizes.mean()) if coded else None,
-        bytes_most=int(seen.sizes.max()) if coded else None,
-        failed=float(seen.failed.mean()) if coded else None,
+        bytes_mean=float(measured.sizes.mean()) if coded else None,
+        bytes_most=int(measured.sizes.max()) if coded else None,
+        failed=float(measured.failed.mean()) if coded else None,
         judge=judge,
         sides=sides,
         pairs=len(distance),
@@ -126,9 +126,9 @@ def _row(
         stderr=error,
         **rates,
         identity_cosine=float(kept.mean()),
-        psnr=float(seen.psnr.mean()) if coded else None,
-        ssim=float(seen.ssim.mean()) if coded else None,
-        lpips=None if seen.lpips is None else float(seen.lpips.mean()),
+        psnr=float(measured.psnr.mean()) if coded else None,
+        ssim=float(measured.ssim.mean()) if coded else None,
+        lpips=None if measured.lpips is None else float(measured.lpips.mean()),
     )
 
 

@@ -1,4 +1,4 @@
-"""`stc evaluate`, whole: read, measure, and write what was found."""
+"""The work of `stc evaluate`: read, measure, and write what was found."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stc import __version__
+from stc.codec.info import info
+from stc.codec.model_file import open_model
 from stc.errors import StcError
 from stc.lab.evaluation import failures, fairness, metrics, plots
 from stc.lab.evaluation.judges import open_judge
 from stc.lab.evaluation.measure import (
     ORIGINALS,
-    Seen,
+    Measured,
     Setup,
     collect,
     decoded,
@@ -29,8 +31,8 @@ from stc.lab.evaluation.report import compose
 from stc.lab.evaluation.results import Curve, Row, as_csv, gather
 
 FAR = 1e-3  # at which the thresholds for mated pairs are set
-CHECKED = 192  # bytes, near which failures are looked at
-LOOKED_AT = (96, 192)  # bytes, near which groups are compared
+FAILURE_SIZE = 192  # bytes, near which failures are looked at
+GROUP_SIZES = (96, 192)  # bytes, near which groups are compared
 SHOWN = 8  # faces of a sheet
 
 _log = logging.getLogger(__name__)
@@ -114,8 +116,6 @@ def _write(
 
 def _about(request: Request) -> str:
     """How the page was made."""
-    from stc.codec.model_file import open_model
-
     model = open_model(request.model)
     judges = [open_judge(text) for text in request.judges]
     named = [f"{judge.name} ({judge.note})" if judge.note else judge.name for judge in judges]
@@ -129,14 +129,14 @@ def _about(request: Request) -> str:
 
 def _failures(setup: Setup, protocol: Protocol) -> str:
     """The worst faces of a protocol by the first judge, and the self-check."""
-    limit = min(setup.limits, key=lambda size: abs(size - CHECKED))
+    limit = min(setup.limits, key=lambda size: abs(size - FAILURE_SIZE))
     plain = collect(setup, protocol.faces, ORIGINALS, ORIGINALS, 0)
-    seen = collect(setup, protocol.faces, "stc", "stc", limit)
-    judge = next(iter(seen.embeddings))
-    cosine = metrics.cosines(plain.embeddings[judge], seen.embeddings[judge])
-    predictors = {"PSNR": seen.psnr}
-    if seen.quality is not None:
-        predictors = {"identity kept, as `stc encode` prints it": seen.quality, **predictors}
+    measured = collect(setup, protocol.faces, "stc", "stc", limit)
+    judge = next(iter(measured.embeddings))
+    cosine = metrics.cosines(plain.embeddings[judge], measured.embeddings[judge])
+    predictors = {"PSNR": measured.psnr}
+    if measured.quality is not None:
+        predictors = {"identity kept, as `stc encode` prints it": measured.quality, **predictors}
     found = failures.examine(protocol.faces, cosine, predictors)
     qualities = {}
     for size in setup.limits:
@@ -153,7 +153,7 @@ def _fairness(request: Request, setup: Setup, protocol: Protocol) -> str:
     people = fairness.read_people(request.groups)
     faces = read_faces(request.group_images, people.names)
     mirrored = np.ascontiguousarray(faces[:, :, ::-1])
-    limits = {min(setup.limits, key=lambda size: abs(size - wanted)) for wanted in LOOKED_AT}
+    limits = {min(setup.limits, key=lambda size: abs(size - wanted)) for wanted in GROUP_SIZES}
     own = replace(setup, limits=tuple(sorted(limits)))
     measure(own, faces, ["stc"], request.workers)
     measure(own, mirrored, ["stc"], request.workers)
@@ -163,10 +163,10 @@ def _fairness(request: Request, setup: Setup, protocol: Protocol) -> str:
     plain = collect(setup, protocol.faces, ORIGINALS, ORIGINALS, 0)
     served, after = [], {}
     for limit in own.limits:
-        seen = collect(own, faces, "stc", "stc", limit)
+        measured = collect(own, faces, "stc", "stc", limit)
         other = collect(own, mirrored, "stc", "stc", limit)
         paired = collect(setup, protocol.faces, "stc", "stc", limit)
-        after[limit] = seen.embeddings[judge]
+        after[limit] = measured.embeddings[judge]
         served.append(
             fairness.Served(
                 limit,
@@ -175,7 +175,7 @@ def _fairness(request: Request, setup: Setup, protocol: Protocol) -> str:
                 probe=metrics.distances(after[limit], turned)
                 / _threshold(protocol, plain, paired, judge),
                 cosine=metrics.cosines(before[judge], after[limit]),
-                psnr=seen.psnr,
+                psnr=measured.psnr,
             )
         )
     return "\n\n".join(
@@ -187,7 +187,7 @@ def _fairness(request: Request, setup: Setup, protocol: Protocol) -> str:
     )
 
 
-def _threshold(protocol: Protocol, left: Seen, right: Seen, judge: str) -> float:
+def _threshold(protocol: Protocol, left: Measured, right: Measured, judge: str) -> float:
     """The distance at which 0.1 % of a protocol's different pairs pass, coded alike."""
     first, second = protocol.pairs.places
     distance = metrics.distances(left.embeddings[judge][first], right.embeddings[judge][second])
@@ -196,8 +196,6 @@ def _threshold(protocol: Protocol, left: Seen, right: Seen, judge: str) -> float
 
 def _group_ids(setup: Setup, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """The group that each face's file names."""
-    from stc.codec.info import info
-
     coded = files(setup, faces, "stc", setup.limits[-1])
     return np.array([info(data, model=setup.model).group or 0 for data in coded])
 

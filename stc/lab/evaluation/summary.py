@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from stc.imaging.similarity import psnr
 from stc.lab.evaluation import metrics
 from stc.lab.evaluation.judges import Judge
+from stc.lab.evaluation.perceptual import lpips as lpips_distance
 from stc.lab.evaluation.verification import Pairs, accuracy
 
 
@@ -16,9 +18,9 @@ def quality(
     source: npt.NDArray[np.uint8], decoded: npt.NDArray[np.uint8], lpips: Path | None
 ) -> dict[str, float]:
     """Mean PSNR in dB, and mean LPIPS if its weights are named."""
-    figures = {"psnr": float(metrics.psnr(source, decoded).mean())}
+    figures = {"psnr": float(psnr(source, decoded).mean())}
     if lpips is not None:
-        figures["lpips"] = float(metrics.lpips(source, decoded, lpips).mean())
+        figures["lpips"] = float(lpips_distance(source, decoded, lpips).mean())
     return figures
 
 

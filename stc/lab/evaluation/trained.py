@@ -19,16 +19,18 @@ import numpy.typing as npt
 import torch
 
 from stc.errors import DataError
-from stc.lab.evaluation.codecs import BATCH, Coded, Faces
+from stc.lab.evaluation.base import Coded, Faces
 from stc.lab.training.config import TokenizerRun, parse
 from stc.lab.training.stages import load_system
+
+BATCH = 32  # faces at a time
 
 
 class Trained:
     """A finished run, called `name` in the results.
 
     text: NAME=RUN, or NAME=RUN,BASE where BASE is the run whose base tokeniser it shares.
-    Raises DataError if RUN is no run of a tokeniser, StcError if it is not finished.
+    Raises DataError if RUN is not the run of a tokeniser, StcError if it is not finished.
     """
 
     def __init__(self, text: str) -> None:
@@ -92,7 +94,7 @@ def read_config(folder: Path) -> TokenizerRun:
     """The configuration that a run's folder belongs to. Raises DataError."""
     path = folder / "config.json"
     if not path.is_file():
-        raise DataError(f"{folder} is no folder of a run: it has no config.json")
+        raise DataError(f"{folder} is not the folder of a run: it has no config.json")
     config = parse(_without_none(json.loads(path.read_text())), str(path))
     if not isinstance(config, TokenizerRun):
         raise DataError(f"{folder}: a run of family levels is exported, and measured by --model")

@@ -1,4 +1,4 @@
-"""What STC's quantiser asks of a tokeniser: T vectors from an image, an image from T vectors."""
+"""What STC's quantizer asks of a tokeniser: T vectors from an image, an image from T vectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @runtime_checkable
 class BaseTokenizer(Protocol):
-    """Image <-> latents, before and after any quantiser. Implementations are `nn.Module`s.
+    """Image <-> latents, before and after any quantizer. Implementations are `nn.Module`s.
 
     Token t must mean the same for every image (a cell of a grid, a place in a sequence): that is
     what a codebook of its own can learn. docs/tokenizers.md shows how to bring one.

@@ -42,7 +42,7 @@ class GridConfig:
                 f"not {self.downsampling}"
             )
         if self.size % self.downsampling:
-            raise ValueError(f"size {self.size} is no multiple of {self.downsampling}")
+            raise ValueError(f"size {self.size} is not a multiple of {self.downsampling}")
         if len(self.multipliers) < factor.bit_length():
             raise ValueError(
                 f"{factor.bit_length()} resolutions need as many multipliers, "

@@ -1,8 +1,8 @@
 """The shipped model's first level, as a base tokeniser.
 
-The level-ordered tokeniser (stc/codec/torch/tokenizer.py) is a family of its own: its latents are linear
-in the picture, and its later levels quantise what the earlier ones left over, so that they exist
-only once those are quantised. The first level needs no other; seen through here, it takes any
+The level-ordered tokeniser (`stc.codec.torch.tokenizer`) is a family of its own: its latents are
+linear in the picture, and its later levels quantise what the earlier ones left over, so that they
+exist only once those are quantised. The first level needs no other; seen through here, it takes any
 arrangement of codebooks.
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from stc.codec.torch.canvas import CANVAS, to_rgb
+from stc.canvas import CANVAS
+from stc.codec.torch.canvas import to_rgb
 from stc.codec.torch.tokenizer import LevelTokenizer
 
 

@@ -1,7 +1,7 @@
 """The linear tokeniser: one token for every patch of the planes, its principal components.
 
 Nothing in it is trained but the decoder that draws: analysis and synthesis are one basis, the same
-for all patches, and nearly lossless. What a picture loses it loses to the quantiser, which makes
+for all patches, and nearly lossless. What a picture loses it loses to the quantizer, which makes
 this the family in which arrangements of codebooks are told apart best.
 """
 
@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
-from stc.codec.torch.canvas import CANVAS, CHROMA, LUMA, PLANES, split_planes, to_planes
+from stc.canvas import CANVAS
+from stc.codec.planes import CHROMA, LUMA, PLANES
+from stc.codec.torch.canvas import plane_weight, split_planes, to_planes
 from stc.codec.torch.decoder import Decoder
-from stc.codec.torch.tokenizer import plane_weight
 
 SPENT = 0.25  # what the decoder is told was spent: the quality that small files of levels have
 

@@ -1,4 +1,4 @@
-"""STC's quantiser for any tokeniser: latents [B, T, D] <-> a group and T indices.
+"""STC's quantizer for any tokeniser: latents [B, T, D] <-> a group and T indices.
 
 The four arrangements of codebooks of STSCQ (arXiv 2510.22943, section 3) are one tensor
 [G, T or 1, K, D]: switchable if G may exceed 1, token-specific if every token has its own.
@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from stc.lab.tokenizers.routing import Router
 from stc.kernels.torch import Nearest, PreparedCodebooks, search
 from stc.kernels.torch.nearest import best_group, nearest
-from stc.kernels.torch.prepared import MOST_DIMENSIONS
+from stc.kernels.torch.prepared import MAX_DIMENSIONS
+from stc.lab.tokenizers.routing import Router
 
 Kind = Literal["global", "token-specific", "switchable", "switchable-token-specific"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -91,7 +91,7 @@ class SwitchableQuantizer(nn.Module):
 
     def prepare(self) -> None:
         """Make the codebooks ready for searching, once; they must not change afterwards."""
-        if self.dimensions <= MOST_DIMENSIONS:
+        if self.dimensions <= MAX_DIMENSIONS:
             self._prepared = PreparedCodebooks(self.codebooks)
 
     def route(self, latents: Tensor, router: Router | None = None) -> Tensor:
@@ -138,7 +138,7 @@ class SwitchableQuantizer(nn.Module):
             raise ValueError(
                 f"latents must be [B, {self.tokens}, {self.dimensions}], not {tuple(latents.shape)}"
             )
-        if self.dimensions > MOST_DIMENSIONS:
+        if self.dimensions > MAX_DIMENSIONS:
             return _wide_search(latents, self.codebooks.expand(-1, self.tokens, -1, -1), groups)
         codebooks = self.codebooks if self._prepared is None else self._prepared
         if self.arrangement.token_specific:

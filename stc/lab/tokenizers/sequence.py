@@ -46,7 +46,7 @@ class SequenceConfig:
 
     def __post_init__(self) -> None:
         if self.size % self.patch:
-            raise ValueError(f"size {self.size} is no multiple of the patch, {self.patch}")
+            raise ValueError(f"size {self.size} is not a multiple of the patch, {self.patch}")
         for width in (self.encoder.width, self.decoder.width):
             if width % HEAD:
                 raise ValueError(f"width must be a multiple of {HEAD}, not {width}")

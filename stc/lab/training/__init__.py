@@ -1,1 +1,1 @@
-"""Trains models, the shipped ones and others: docs/training.md and `stc train --help`."""
+"""Trains models, the shipped one and others: docs/training.md and `stc train --help`."""

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from stc.lab.tokenizers.quantizer import codebook_use
 from stc.lab.tokenizers.routing import Router
+from stc.lab.training.clustering import kmeans
 from stc.lab.training.config import BaseStage
 from stc.lab.training.data import to_tensors
-from stc.lab.training.fit import kmeans
 from stc.lab.training.pictures import PictureStage
 from stc.lab.training.system import System, resize
 
@@ -41,9 +41,9 @@ class Autoencoder(nn.Module):
             indices = torch.zeros(latents.shape[:2], dtype=torch.long, device=rgb.device)
             return self.tokenizer.synthesise(latents), latents, latents.detach(), indices
         groups = None if self.router is None else self.quantizer.route(latents, self.router)
-        told, groups, indices = self.quantizer(latents, groups)
+        passed, groups, indices = self.quantizer(latents, groups)
         codewords = self.quantizer.decode(groups, indices)
-        return self.tokenizer.synthesise(told), latents, codewords, indices
+        return self.tokenizer.synthesise(passed), latents, codewords, indices
 
 
 class BaseTraining(PictureStage):

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stc.lab.tokenizers.quantizer import SwitchableQuantizer, codebook_use, group_use
 from stc.kernels.torch import search
+from stc.lab.tokenizers.quantizer import SwitchableQuantizer, codebook_use, group_use
+from stc.lab.training.clustering import kmeans, nearest
 from stc.lab.training.config import CodebookStage
-from stc.lab.training.fit import kmeans, nearest
 from stc.lab.training.latents import Latents
 from stc.lab.training.pictures import Pictures, measure
 from stc.lab.training.routing import routing_loss

@@ -1,21 +1,17 @@
-"""What a training run is: frozen dataclasses, read from TOML with every key and type checked."""
+"""What a training run is: frozen dataclasses, read from TOML."""
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal, cast
 
-from stc.lab.tokenizers.quantizer import Arrangement
-from stc.lab.tokenizers import GridConfig, PatchConfig, SequenceConfig
 from stc.errors import StcError
+from stc.lab.tokenizers import GridConfig, PatchConfig, SequenceConfig
+from stc.lab.tokenizers.quantizer import Arrangement
 from stc.lab.training import configs
 from stc.lab.training.fit import FitPlan
 from stc.lab.training.render import RenderPlan
-
-T = TypeVar("T")
+from stc.lab.training.typed import build, convert
 
 Routing = Literal["exhaustive", "learned"]
 TokenizerConfig = GridConfig | SequenceConfig | PatchConfig
@@ -44,7 +40,7 @@ class NetworkStage:
 class BaseStage(NetworkStage):
     """Stage `base`: encoder, decoder and one codebook for all tokens."""
 
-    free: int = 100  # steps without a quantiser; k-means starts the codebook after them
+    free: int = 100  # steps without a quantizer; k-means starts the codebook after them
     commitment: float = 0.25
     revive_every: int = 20  # steps between two searches for unused codewords
 
@@ -98,7 +94,7 @@ class CodebookStage:
 
 @dataclass(frozen=True)
 class TokenizerRun:
-    """A base tokeniser of any family that is given STC's quantiser."""
+    """A base tokeniser of any family that is given STC's quantizer."""
 
     about: str
     family: Literal["grid", "sequence", "patches"]
@@ -107,7 +103,7 @@ class TokenizerRun:
     routing: Routing = "exhaustive"
     seed: int = 0
     precision: Literal["bf16", "fp32"] = "bf16"
-    held_out: int = 200  # every so manieth face is for validation
+    held_out: int = 200  # every 200th face is for validation
     base: BaseStage | PatchFit = field(default_factory=BaseStage)
     shared: CodebookStage = field(default_factory=CodebookStage)
     specific: CodebookStage = field(default_factory=CodebookStage)
@@ -122,26 +118,19 @@ class TokenizerRun:
 
 @dataclass(frozen=True)
 class LevelsRun:
-    """The level-ordered tokeniser of the shipped models.
-
-    fit makes a new tokeniser; start names a shipped model that the decoder, and without a fit the
-    tokeniser, goes on from.
-    """
+    """The level-ordered tokeniser, the one that ships."""
 
     about: str
     family: Literal["levels"]
+    fit: FitPlan
     decoder: RenderPlan
-    fit: FitPlan | None = None
-    start: str | None = None
+    start: str | None = None  # model whose decoder the decoder goes on from; from nothing if None
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.fit is None and self.start is None:
-            raise ValueError("`fit` or `start` is needed")
 
     @property
     def stages(self) -> tuple[str, ...]:
-        return ("start" if self.fit is None else "fit", "decoder", "export")
+        """The stages in their order."""
+        return ("fit", "decoder", "export")
 
 
 STAGES = ("base", "shared", "specific", "decoder", "joint")
@@ -175,17 +164,17 @@ def parse(values: dict[str, Any], name: str) -> TokenizerRun | LevelsRun:
         raise StcError(f"{name}: family must be one of {', '.join(RUNS)}, not {family!r}")
     if family in TOKENIZERS:
         tokenizer, base = TOKENIZERS[family]
-        values = {**values, "base": _convert(base, values.get("base", {}), f"{name}: base")}
+        values = {**values, "base": convert(base, values.get("base", {}), f"{name}: base")}
         if "tokenizer" in values:
             values["tokenizer"] = _tokenizer(values["tokenizer"], tokenizer, name)
-    return _build(RUNS[family], values, name)
+    return build(RUNS[family], values, name)
 
 
 def _tokenizer(values: Any, kind: type[TokenizerConfig], name: str) -> TokenizerConfig:
     """The tokeniser's own configuration; `published` picks a size that a paper states."""
     chosen = isinstance(values, dict) and "published" in values
     if not chosen or issubclass(kind, PatchConfig):
-        return cast("TokenizerConfig", _convert(kind, values, f"{name}: tokenizer"))
+        return cast("TokenizerConfig", convert(kind, values, f"{name}: tokenizer"))
     (published, *others) = values.values()
     if others:
         raise StcError(f"{name}: tokenizer.published allows no other keys beside it")
@@ -195,59 +184,6 @@ def _tokenizer(values: Any, kind: type[TokenizerConfig], name: str) -> Tokenizer
         return kind.published()
     except (KeyError, ValueError) as error:
         raise StcError(f"{name}: tokenizer.published: {error}") from error
-
-
-def _build(kind: type[T], values: dict[str, Any], where: str) -> T:
-    hints = typing.get_type_hints(kind)
-    known = {f.name: f for f in dataclasses.fields(cast(Any, kind)) if f.init}
-    join = ": " if where.count(":") == 0 else "."
-    for key in values:
-        if key not in known:
-            raise StcError(f"{where}{join}{key}: no such key; there are {', '.join(known)}")
-    for key, own in known.items():
-        optional = own.default is not dataclasses.MISSING
-        optional = optional or own.default_factory is not dataclasses.MISSING
-        if key not in values and not optional:
-            raise StcError(f"{where}{join}{key}: missing")
-    given = {k: _convert(hints[k], value, f"{where}{join}{k}") for k, value in values.items()}
-    try:
-        return kind(**given)
-    except ValueError as error:
-        raise StcError(f"{where}: {error}") from error
-
-
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    """The value as the type that a field's annotation asks for."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return value
-    origin, options = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _build(cast("type[Any]", hint), value, where)
-    if origin in (typing.Union, types.UnionType):
-        (own,) = (option for option in options if option is not type(None))
-        return _convert(own, value, where)
-    if origin is Literal and value in options:
-        return value
-    if isinstance(hint, type) and issubclass(hint, tuple) and isinstance(value, list):
-        inner = typing.get_type_hints(hint).values()  # of a NamedTuple
-        if len(inner) == len(value):
-            return hint(*(_convert(h, v, where) for h, v in zip(inner, value, strict=True)))
-    if origin is tuple and isinstance(value, list):
-        endless = len(options) == 2 and options[1] is Ellipsis
-        kinds = options[:1] * len(value) if endless else options
-        if len(kinds) == len(value):
-            parts = zip(kinds, value, strict=True)
-            return tuple(_convert(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(parts))
-    if hint is float and type(value) is int:
-        return float(value)
-    if hint in (int, float, str, bool) and type(value) is hint:
-        return value
-    wanted = " or ".join(map(repr, options)) if origin is Literal else _name(hint)
-    raise StcError(f"{where}: must be {wanted}, not {value!r}")
-
-
-def _name(hint: Any) -> str:
-    return "a table" if dataclasses.is_dataclass(hint) else getattr(hint, "__name__", str(hint))
 
 
 def _at_least(config: object, least: float, *names: str) -> None:

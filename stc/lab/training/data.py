@@ -19,15 +19,15 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from stc.codec.torch.canvas import CANVAS
+from stc.canvas import CANVAS
 from stc.gallery.progress import hidden
 
-# A face fills the canvas as photographs do if a camera saw this share of it.
-WHOLE = 0.97
+# A face fills the canvas as photographs do if a camera saw more than this share of it.
+FILLED = 0.97
 
 
 @dataclass(frozen=True)
-class Often:
+class Repeat:
     """A tar file of the training data whose faces an epoch shows more than once."""
 
     tar: str
@@ -67,20 +67,20 @@ def load_faces(folder: Path, cache: Path) -> npt.NDArray[np.uint8]:
     return np.load(cache, mmap_mode="r")  # type: ignore[no-any-return]
 
 
-def repeats(folder: Path, often: Mapping[str, int]) -> npt.NDArray[np.int64]:
-    """How often an epoch shows each face of `load_faces`, int64 [N]: once, if `often` is silent.
+def repeats(folder: Path, times: Mapping[str, int]) -> npt.NDArray[np.int64]:
+    """How often an epoch shows each face of `load_faces`, int64 [N]: once, unless `times` has more.
 
-    often: times by the name of the tar file, without its ending. Raises ValueError for a name
+    times: by the name of the tar file, without its ending. Raises ValueError for a name
     that the folder does not hold.
     """
     tars = sorted(folder.glob("*.tar"))
-    if unknown := often.keys() - {tar.stem for tar in tars}:
+    if unknown := times.keys() - {tar.stem for tar in tars}:
         raise ValueError(f"{folder} holds no {min(unknown)}.tar")
     parts = []
     for path in tars:
         with tarfile.open(path) as tar:
             files = sum(member.isfile() for member in tar)
-        parts.append(np.full(files, often.get(path.stem, 1), np.int64))
+        parts.append(np.full(files, times.get(path.stem, 1), np.int64))
     return np.concatenate(parts)
 
 
@@ -90,7 +90,7 @@ def to_tensors(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     return pixels[:, :3], (pixels[:, 3:] > 0.5).float()
 
 
-def whole(faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Which faces [N, 128, 128, 4] fill the canvas as photographs do: a camera saw 97 % of it."""
+def fills_canvas(faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Which faces [N, 128, 128, 4] fill the canvas as photographs do: most of it was seen."""
     parts = np.array_split(faces, max(1, len(faces) // 512))
-    return np.concatenate([(part[..., 3] > 127).mean((1, 2)) > WHOLE for part in parts])
+    return np.concatenate([(part[..., 3] > 127).mean((1, 2)) > FILLED for part in parts])

@@ -5,8 +5,8 @@
 2. For every level the metric M = E[J^T J], J = derivative of a recogniser's unit embedding by z,
    taken on the way from the face to what the levels before have of it. A level with weight w
    measures error by I + w M, so that identity costs more than a hat.
-3. Level by level: principal axes of what is left in that metric, bits dealt to them by reverse
-   water-filling, and k-means for every token on its own axes.
+3. Level by level: principal axes of what is left over in that metric, bits dealt to them by
+   reverse water-filling, and k-means for every token on its own axes.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor
 from tqdm import tqdm
 
-from stc.codec.torch.canvas import CHROMA, LUMA, PLANES, to_planes, to_rgb
-from stc.codec.torch.tokenizer import Level, LevelTokenizer, plane_weight
+from stc.codec.torch.canvas import to_rgb
+from stc.codec.torch.tokenizer import Level, LevelTokenizer
 from stc.gallery.progress import hidden
-from stc.lab.training.data import WHOLE, Often, to_tensors
+from stc.lab.training.borders import filled_planes
+from stc.lab.training.clustering import kmeans, nearest
+from stc.lab.training.data import Repeat
 from stc.lab.training.networks import Recogniser
 from stc.lab.training.subspace import (
     COARSE,
@@ -42,15 +43,11 @@ from stc.lab.training.subspace import (
 
 @dataclass(frozen=True)
 class LevelPlan:
-    """Tokens in the level and the weight of identity against pixels in its metric.
-
-    With weight 0 the level picks from all components and needs no transform of its own.
-    """
+    """Tokens in the level and the weight of identity against pixels in its metric."""
 
     tokens: int
     identity: float
     sampled: bool = True  # sample the metric on what is left over, or keep the one before
-    components: int = 1024  # with a metric it reads the first ones, without one all
 
 
 @dataclass(frozen=True)
@@ -59,41 +56,14 @@ class FitPlan:
 
     levels: tuple[LevelPlan, ...]
     components: int = 1536
-    identity: float = 0.0  # against pixels, in the choice of the components
+    identity: float = 1.0  # against pixels, in the choice of the components
     identity_faces: int = 8192  # on which that choice is made
-    first_components: int = 1024  # which span what so many alone would, as the rest do not
     codewords: int = 256
-    metric_faces: int = 4096
+    metric_faces: int = 2560
     fill: float = 0.92  # share of a level's bits that water-filling hands out
-    whole: float = 3.0  # how often a face counts that fills the canvas as photographs do,
-    often: tuple[Often, ...] = ()  # times this, by its tar file
+    filled: float = 2.0  # how often a face counts that fills the canvas as photographs do,
+    repeat: tuple[Repeat, ...] = ()  # times this, by its tar file
     held_out: int = 200  # every 200th face is not fitted to
-
-
-def visible_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-    """uint8 [N, 128, 128, 4] -> planes [N, 6144] and which samples were seen, bool [N, 6144]."""
-    planes = torch.empty(len(faces), PLANES)
-    seen = torch.empty(len(faces), PLANES, dtype=torch.bool)
-    for start in tqdm(range(0, len(faces), 512), desc="planes", disable=hidden()):
-        rgb, mask = to_tensors(faces[start : start + 512])
-        planes[start : start + 512] = to_planes(rgb)
-        luma = F.avg_pool2d(mask, 128 // LUMA).flatten(1) > 0.999
-        chroma = F.avg_pool2d(mask, 128 // CHROMA).flatten(1) > 0.999
-        seen[start : start + 512] = torch.cat([luma, chroma, chroma], 1)
-    return planes, seen
-
-
-def fill_borders(planes: Tensor, seen: Tensor, rounds: int = 6, rank: int = 192) -> None:
-    """Replace what no camera saw by the low-rank guess of the whole faces; in place."""
-    whole = seen.float().mean(1) > WHOLE
-    share = whole.float() / whole.sum()
-    mean = mirrored_mean(planes, share)
-    basis, power = principal_axes(covariances(planes, mean, share), rank)
-    weight, shrink = plane_weight(), power / (power + 0.02)
-    for _ in tqdm(range(rounds), desc="filling borders", disable=hidden()):
-        for part, visible in zip(planes.split(2048), seen.split(2048), strict=True):
-            guess = (((part - mean) * weight) @ basis * shrink) @ basis.T / weight + mean
-            part.copy_(torch.where(visible, part, guess))
 
 
 def identity_metric(
@@ -152,41 +122,14 @@ def allot(variance: Tensor, tokens: int, bits: float, fill: float) -> tuple[list
     return axes, theta
 
 
-def nearest(x: Tensor, codebook: Tensor) -> Tensor:
-    return torch.cat(
-        [
-            torch.addmm(codebook.square().sum(1)[None], part, codebook.T, alpha=-2).argmin(1)
-            for part in x.split(8192)
-        ]
-    )
-
-
-def kmeans(x: Tensor, weight: Tensor, codewords: int, rounds: int = 10, polish: int = 3) -> Tensor:
-    """k-means on half of x [N, D] with weight [N], polished on all -> [K, D], most used first."""
-    codebook = x[torch.randperm(len(x))[:codewords]].clone()
-    half = torch.randperm(len(x))[: len(x) // 2]
-    count = torch.ones(codewords)
-    for step in range(rounds + polish):
-        points, mass = (x[half], weight[half]) if step < rounds else (x, weight)
-        owner = nearest(points, codebook)
-        count = torch.bincount(owner, mass, minlength=codewords)
-        total = torch.zeros_like(codebook).index_add_(0, owner, points * mass[:, None])
-        spare = points[torch.randint(len(points), (codewords,))]
-        codebook = torch.where(count[:, None] > 0, total / count[:, None].clamp_min(1e-6), spare)
-    return codebook[torch.argsort(count, descending=True, stable=True)]
-
-
 def transform(
-    rest: Tensor, weight: Tensor, metric: Tensor | None, identity: float
+    rest: Tensor, weight: Tensor, metric: Tensor, identity: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Principal axes of rest [N, Z], faces weighted [N], in the metric I + identity * metric.
 
     -> analysis [Z, Z], synthesis [Z, Z] and the variance along every axis [Z].
     """
     share = (weight / weight.sum())[:, None]
-    if metric is None:
-        axes = torch.eye(rest.shape[1])
-        return axes, axes, (rest.square() * share).sum(0)
     root, unroot = roots(torch.eye(rest.shape[1]) + identity * metric)
     variance, axes = torch.linalg.eigh(root @ (rest.T @ (rest * share)) @ root)
     return root @ axes, axes.T @ unroot, variance
@@ -195,17 +138,15 @@ def transform(
 def fit_level(
     rest: Tensor,
     weight: Tensor,
-    metric: Tensor | None,
+    metric: Tensor,
     plan: LevelPlan,
     codewords: int,
     fill: float,
 ) -> Level:
     """Fit one level to the components [N, Z] that the levels before it left over.
 
-    weight [N] counts the faces; without a metric the level measures plain squared error.
+    weight [N] counts the faces; metric [Z, Z] is identity's.
     """
-    if metric is not None:
-        rest = rest[:, : len(metric)]
     forward, inverse, variance = transform(rest, weight, metric, plan.identity)
     dealt, theta = allot(variance.clamp_min(1e-12), plan.tokens, math.log2(codewords), fill)
     # A face may stop inside the level: the tokens that remove most error come first.
@@ -235,23 +176,20 @@ def fit_levels(
 ) -> None:
     """Append the levels of the plan to a tokeniser, fitted to z [N, Z], faces weighted [N]."""
     original = torch.from_numpy(z)
-    rest, metric = original.float(), None
+    rest, metric = original.float(), torch.zeros(0)
     share = weight / weight.sum()
-    spread = sum(
-        (part.T * own) @ part for part, own in zip(rest.split(8192), share.split(8192), strict=True)
-    )
+    spread = torch.zeros(rest.shape[1], rest.shape[1])
+    for part, own in zip(rest.split(8192), share.split(8192), strict=True):
+        spread += (part.T * own) @ part
     power = float(spread.trace())
     for level_plan in plan.levels:
-        own = None
-        if level_plan.identity > 0:
-            if metric is None or level_plan.sampled:
-                metric = identity_metric(original, rest, share, tokenizer, recogniser, plan)
-            read = slice(level_plan.components)
-            (own,) = balanced([metric[read, read]], [spread[read, read]])
-        level = fit_level(rest, weight, own, level_plan, plan.codewords, plan.fill)
+        if level_plan.sampled or not len(metric):
+            sampled = identity_metric(original, rest, share, tokenizer, recogniser, plan)
+            (metric,) = balanced([sampled], [spread])
+        level = fit_level(rest, weight, metric, level_plan, plan.codewords, plan.fill)
         none = torch.zeros(len(rest), dtype=torch.long)
         for part, group in zip(rest.split(4096), none.split(4096), strict=True):
-            part[:, : level.components] -= level.decode(level.encode(part, group), group)
+            part -= level.decode(level.encode(part, group), group)
         tokenizer.levels.append(level)
         left = (rest.square() * share[:, None]).sum().item()
         print(
@@ -259,14 +197,6 @@ def fit_levels(
             f"left over {left / power:.2%} of the power",
             flush=True,
         )
-
-
-def fill(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-    """Planes [N, 6144] of faces [N, 128, 128, 4], borders filled, and which were whole [N]."""
-    planes, seen = visible_planes(faces)
-    complete = seen.float().mean(1) > WHOLE
-    fill_borders(planes, seen)
-    return planes, complete
 
 
 def project(planes: Tensor, tokenizer: LevelTokenizer) -> npt.NDArray[np.float16]:
@@ -290,16 +220,12 @@ def choose_components(
     share = weight / weight.sum()
     tokenizer.mean.copy_(mirrored_mean(planes, share))
     spread = covariances(planes, tokenizer.mean, share)
-    axes, _ = principal_axes(spread, plan.components)
-    if plan.identity == 0:
-        tokenizer.basis.copy_(axes)
-        tokenizer.analysis.copy_(axes)
-        return
+    coarse, _ = principal_axes(spread, COARSE)
     gradients = identity_gradients(
-        planes, tokenizer.mean, share, axes[:, :COARSE], recogniser, plan.identity_faces
+        planes, tokenizer.mean, share, coarse, recogniser, plan.identity_faces
     )
     found = identity_axes(spread, gradients, plan.identity, plan.components)
-    basis, analysis = decorrelated(*found, spread, plan.first_components)
+    basis, analysis = decorrelated(*found, spread)
     tokenizer.basis.copy_(basis)
     tokenizer.analysis.copy_(analysis)
 
@@ -314,8 +240,8 @@ def fit(
 
     Also returns the components [2, N, Z] of the faces and of their mirror images, borders filled.
     """
-    planes, complete = fill(faces)
-    weight = torch.where(complete, plan.whole, 1.0) * torch.from_numpy(repeats)
+    planes, filled = filled_planes(faces)
+    weight = torch.where(filled, plan.filled, 1.0) * torch.from_numpy(repeats)
     weight[:: plan.held_out] = 0
     tokenizer = LevelTokenizer(plan.components, 1, [])
     choose_components(tokenizer, planes, weight, recogniser, plan)

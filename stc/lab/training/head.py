@@ -20,8 +20,10 @@ import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
 from stc.errors import DataError
-from stc.protection.heads import Head
+from stc.lab.training.head_network import HeadNetwork
+from stc.protection.heads import SIZE, Head
 from stc.protection.rotation import frame
+from stc.protection.views import Views
 
 HELD_OUT = 0.1  # of the faces, for the figures
 _BATCH = 256
@@ -42,44 +44,33 @@ class Imitation:
     correlation_near: float
 
 
-@dataclass(frozen=True, eq=False)
-class Looks:
-    """What a recogniser says of N faces: embeddings [N, D] of the face and its mirror image
-    together, and both maps, float16 [N, 2, C, H, W]."""
-
-    embeddings: npt.NDArray[np.float32]
-    maps: npt.NDArray[np.float16]
-
-    @property
-    def middle(self) -> npt.NDArray[np.float32]:
-        """The mean of the embeddings, each of length one, [D]."""
-        length = np.linalg.norm(self.embeddings, axis=1, keepdims=True)
-        return np.asarray((self.embeddings / np.maximum(length, 1e-12)).mean(0), np.float32)
-
-
 def fit_head(
-    looks: Looks,
+    views: Views,
     steps: int = 300,
-    size: int = 16,
+    size: int = SIZE,
     seed: int = 0,
-    tell: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> tuple[Head, Imitation]:
-    """Train a head. Raises DataError if there are fewer than 64 faces."""
-    count = len(looks.maps)
+    """Train a head for groups of `size` dimensions, and measure it.
+
+    report: gets a line of text every hundred steps. Raises DataError if there are fewer than 64
+    faces.
+    """
+    count = len(views.maps)
     if count < 64:
         raise DataError(f"{count} faces are too few to train a head: 64 at least, thousands better")
     generator = np.random.default_rng(seed)
     order = generator.permutation(count)
     held, own = np.split(order, [max(16, int(count * HELD_OUT))])
-    # About their mean: of some recognisers it is most of every embedding, and says nothing.
+    # About their mean: of some recognisers it is most of every embedding, and tells nothing.
     unit = F.normalize(
-        F.normalize(torch.from_numpy(looks.embeddings)) - torch.from_numpy(looks.middle)
+        F.normalize(torch.from_numpy(views.embeddings)) - torch.from_numpy(views.mean)
     )
     near = _neighbours(unit[own])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = Head(looks.maps.shape[2:], size)
-    _begin(head, looks, own, unit[own])
+        head = HeadNetwork(views.maps.shape[2:], size)
+    _begin(head, views, own, unit[own])
     line = nn.Linear(1, 1)  # from the head's score to the recogniser's
     nn.init.ones_(line.weight)
     nn.init.zeros_(line.bias)
@@ -89,7 +80,7 @@ def fit_head(
         for group in optimiser.param_groups:
             group["lr"] = _RATE * 0.5 * (1 + np.cos(np.pi * step / steps))
         rows = own[_draw(generator, near, batch)]
-        score = scores(*head(*_maps(looks, rows)))
+        score = scores(*head(*_maps(views, rows)))
         target = unit[rows] @ unit[rows].T
         wrong = (line(score[..., None])[..., 0] - target).square()
         loss = (wrong * (1 - torch.eye(len(rows)))).sum() / (len(rows) * (len(rows) - 1))
@@ -97,28 +88,28 @@ def fit_head(
         loss.backward()
         optimiser.step()
         if (step + 1) % 100 == 0:
-            tell(f"step {step + 1} of {steps}: imitated to {float(loss.detach()) ** 0.5:.4f}")
+            report(f"step {step + 1} of {steps}: imitated to {float(loss.detach()) ** 0.5:.4f}")
     head.eval().requires_grad_(False)
-    plain, close = _correlations(head, looks, held, unit[held])
-    return head, Imitation(count, steps, time.monotonic() - began, plain, close)
+    plain, close = _correlations(head, views, held, unit[held])
+    return head.to_head(), Imitation(count, steps, time.monotonic() - began, plain, close)
 
 
 @torch.no_grad()
-def _begin(head: Head, looks: Looks, rows: npt.NDArray[np.int64], unit: Tensor) -> None:
+def _begin(head: HeadNetwork, views: Views, rows: npt.NDArray[np.int64], unit: Tensor) -> None:
     """Ridge regressions from each cell to its part of the embedding, as the head's first state."""
     centred = unit - unit.mean(0)
     parts = torch.from_numpy(frame(len(head.reduce), head.size, unit.shape[1]))
     for cell, part in enumerate(parts):
         line, column = divmod(cell, head.shape[2])
-        seen = torch.from_numpy(looks.maps[rows, :, :, line, column].astype(np.float32)).sum(1)
-        middle = seen.mean(0)
-        square = (seen - middle).T @ (seen - middle)
+        values = torch.from_numpy(views.maps[rows, :, :, line, column].astype(np.float32)).sum(1)
+        mean = values.mean(0)
+        square = (values - mean).T @ (values - mean)
         square += _RIDGE * square.diagonal().mean() * torch.eye(len(square)) + 1e-6
-        wanted = centred @ part.T
-        found = torch.linalg.solve(square, (seen - middle).T @ wanted)
-        wrong = ((seen - middle) @ found - wanted).square().sum() / wanted.square().sum()
+        target = centred @ part.T
+        found = torch.linalg.solve(square, (values - mean).T @ target)
+        wrong = ((values - mean) @ found - target).square().sum() / target.square().sum()
         head.reduce[cell] = found
-        head.shift[cell] = -(middle @ found) / 2  # half for either side of the face
+        head.shift[cell] = -(mean @ found) / 2  # half for either side of the face
         head.place[cell] = torch.log((1 - wrong).clamp(min=1e-3))
 
 
@@ -130,8 +121,8 @@ def scores(features: Tensor, weights: Tensor) -> Tensor:
     return (one_way + one_way.T) / 2
 
 
-def _maps(looks: Looks, rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    both = torch.from_numpy(looks.maps[rows].astype(np.float32))
+def _maps(views: Views, rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    both = torch.from_numpy(views.maps[rows].astype(np.float32))
     return both[:, 0], both[:, 1]
 
 
@@ -153,16 +144,16 @@ def _draw(
 
 
 def _correlations(
-    head: Head, looks: Looks, rows: npt.NDArray[np.int64], unit: Tensor
+    head: HeadNetwork, views: Views, rows: npt.NDArray[np.int64], unit: Tensor
 ) -> tuple[float, float]:
-    parts = [head(*_maps(looks, rows[i : i + _BATCH])) for i in range(0, len(rows), _BATCH)]
+    parts = [head(*_maps(views, rows[i : i + _BATCH])) for i in range(0, len(rows), _BATCH)]
     ours = scores(torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])).numpy()
     theirs = (unit @ unit.T).numpy()
     apart = ~np.eye(len(rows), dtype=bool)
     near = np.argsort(-np.where(apart, theirs, -2), axis=1)[:, :_ALIKE]
     close = [np.take_along_axis(values, near, 1).ravel() for values in (ours, theirs)]
-    whole = [values[apart] for values in (ours, theirs)]
-    return _correlation(*whole), _correlation(*close)
+    pairs = [values[apart] for values in (ours, theirs)]
+    return _correlation(*pairs), _correlation(*close)
 
 
 def _correlation(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> float:

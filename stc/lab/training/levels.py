@@ -1,14 +1,12 @@
 """A run of the level-ordered tokeniser, the one that ships.
 
-fit      components, a recogniser's metric, codebooks; or
-start    the tokeniser of a shipped model, tuned further
-decoder  the decoder, and with it the quantiser
+fit      components, a recogniser's metric, codebooks
+decoder  the decoder, and with it the quantizer
 export   probability tables and the model file
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,14 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stc.codec.codec import Codec
+from stc.codec.model_file import open_model
 from stc.codec.torch.decoder import Decoder
+from stc.codec.torch.load import load_modules
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.errors import StcError
 from stc.lab.training.config import LevelsRun
-from stc.lab.training.data import Often, whole
+from stc.lab.training.data import Repeat, fills_canvas
 from stc.lab.training.export import export
-from stc.lab.training.fit import fill, fit, project
+from stc.lab.training.fit import fit
 from stc.lab.training.render import Faces, RenderTrainer, embed
 from stc.lab.training.run import RunFolder
 from stc.lab.training.stages import Sources
@@ -35,13 +34,13 @@ def train_levels(
     sources: Sources,
     path: Path,
     *,
-    name: str,
     output: Path,
     only: str | None = None,
 ) -> None:
-    """Run all stages, or only one, in the folder `path`, and write the model `name` to `output`.
+    """Run all stages, or only one, in the folder `path`, and write the model file `output`.
 
-    Raises StcError if something is missing, or an earlier stage is.
+    The model is called what its file is. Raises StcError if something is missing, or an earlier
+    stage is.
     """
     if only is not None and only not in config.stages:
         raise StcError(f"no stage {only!r} in this run: there are {', '.join(config.stages)}")
@@ -49,14 +48,13 @@ def train_levels(
         raise StcError("this run needs --recogniser FILE and --lpips FILE")
     folder = RunFolder(path, config)
     pixels = sources.faces(path / "faces.npy")
-    first = config.stages[0]
     torch.manual_seed(config.seed)
-    if only in (None, first):
+    if only in (None, "fit"):
         prepare(config, pixels, sources, folder)
     for file in (folder.path / kept for kept in ("components.npy", "embeddings.npy")):
         if not file.exists():
-            raise StcError(f"{path}: stage {first} comes first; {file.name} is missing")
-    if only == first:
+            raise StcError(f"{path}: stage fit comes first; {file.name} is missing")
+    if only == "fit":
         return
     trainer = build_trainer(config, pixels, sources, folder)
     if only in (None, "decoder"):
@@ -67,14 +65,14 @@ def train_levels(
             f"{config.decoder.steps} steps"
         )
     if only in (None, "export"):
-        complete = whole(pixels)
+        filled = fills_canvas(pixels)
         model = export(
             output,
-            name,
+            output.stem,
             trainer.average_tokenizer,
             trainer.average,
-            pixels[complete],
-            trainer.faces.repeats[complete],
+            pixels[filled],
+            trainer.faces.repeats[filled],
         )
         print(f"{model.path}: {model.name}, fingerprint {model.fingerprint[:16]}")
 
@@ -82,20 +80,16 @@ def train_levels(
 def prepare(
     config: LevelsRun, pixels: npt.NDArray[np.uint8], sources: Sources, folder: RunFolder
 ) -> None:
-    """Stage `fit` or `start`: the tokeniser, and what it and the recogniser say of every face."""
+    """Stage `fit`: the tokeniser, and what it and the recogniser say of every face."""
     assert sources.recogniser is not None  # noqa: S101 - `train_levels` has asked for it
     components, embeddings = (
         folder.path / "components.npy",
         folder.path / "embeddings.npy",
     )
     if not components.exists():
-        if config.fit is None:
-            planes, _ = fill(pixels)
-            found = project(planes, _started(config)[0])
-        else:
-            repeats = sources.repeats(times(config.fit.often), len(pixels))
-            tokenizer, found = fit(pixels, repeats, sources.recogniser, config.fit)
-            save_fit(folder, tokenizer)
+        repeats = sources.repeats(times(config.fit.repeat), len(pixels))
+        tokenizer, found = fit(pixels, repeats, sources.recogniser, config.fit)
+        save_fit(folder, tokenizer)
         _save_array(components, found)
     if not embeddings.exists():
         _save_array(embeddings, embed(pixels, sources.recogniser))
@@ -108,17 +102,15 @@ def build_trainer(
     assert sources.recogniser is not None  # noqa: S101 - `train_levels` has asked for both
     assert sources.lpips is not None  # noqa: S101
     torch.manual_seed(config.seed)
-    tokenizer, decoder = (None, Decoder()) if config.start is None else _started(config)
-    if tokenizer is None or config.fit is not None:
-        tokenizer = load_fit(folder)
+    decoder = Decoder() if config.start is None else load_modules(open_model(config.start))[1]
     faces = Faces(
         pixels,
         np.load(folder.path / "components.npy", mmap_mode="r"),
         np.load(folder.path / "embeddings.npy"),
-        sources.repeats(times(config.decoder.often), len(pixels)),
+        sources.repeats(times(config.decoder.repeat), len(pixels)),
     )
     return RenderTrainer(
-        tokenizer,
+        load_fit(folder),
         decoder,
         faces,
         sources.recogniser,
@@ -128,9 +120,9 @@ def build_trainer(
     )
 
 
-def times(often: Sequence[Often]) -> dict[str, int]:
+def times(repeat: Sequence[Repeat]) -> dict[str, int]:
     """How many times, by the name of the tar file."""
-    return {own.tar: own.times for own in often}
+    return {own.tar: own.times for own in repeat}
 
 
 def save_fit(folder: RunFolder, tokenizer: LevelTokenizer) -> None:
@@ -147,15 +139,6 @@ def load_fit(folder: RunFolder) -> LevelTokenizer:
     tokenizer = LevelTokenizer(kept["state"]["basis"].shape[1], 1, kept["shapes"])
     tokenizer.load_state_dict(kept["state"])
     return tokenizer.eval().requires_grad_(False)
-
-
-def _started(config: LevelsRun) -> tuple[LevelTokenizer, Decoder]:
-    """Tokeniser and decoder of the shipped model that the run starts from."""
-    codec = Codec(config.start)
-    tokenizer, decoder = copy.deepcopy(codec.tokenizer), copy.deepcopy(codec.decoder)
-    for level in tokenizer.levels:
-        level.codebooks._prepared = None  # they are about to change
-    return tokenizer, decoder
 
 
 def _save_array(path: Path, array: npt.NDArray[np.float16]) -> None:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor
 
-from stc.codec.torch.canvas import CANVAS
+from stc.canvas import CANVAS
 
 
 def face_weight() -> Tensor:

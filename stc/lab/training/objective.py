@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from stc.codec.torch.canvas import CANVAS
+from stc.canvas import CANVAS
 from stc.errors import StcError
 from stc.lab.training.config import NetworkStage
 from stc.lab.training.losses import face_weight, jitter, masked_error, shift

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stc.codec.codec import Codec
-from stc.lab.tokenizers import PatchTokenizer
+from stc.codec.model_file import open_model
+from stc.codec.torch.load import load_modules
 from stc.errors import StcError
+from stc.lab.tokenizers import PatchTokenizer
 from stc.lab.training.base_stage import first_codebook
+from stc.lab.training.borders import visible_planes
 from stc.lab.training.config import PatchFit
-from stc.lab.training.fit import visible_planes
 from stc.lab.training.pictures import Pictures, measure
 from stc.lab.training.subspace import MIRROR
 from stc.lab.training.system import System
@@ -42,7 +43,7 @@ class PatchTraining:
 
     def take_decoder(self, model: str) -> None:
         """Start from the decoder of a shipped model."""
-        shipped, own = Codec(model).decoder, self.tokenizer.decoder
+        (_, shipped), own = load_modules(open_model(model)), self.tokenizer.decoder
         if shipped.widths != own.widths:
             raise StcError(f"base.start: the decoder of {model} has widths {shipped.widths}")
         own.load_state_dict(shipped.state_dict())

@@ -1,4 +1,4 @@
-"""Training of the decoder, and of the quantiser with it, stopped and resumed at will.
+"""Training of the decoder, and of the quantizer with it, stopped and resumed at will.
 
 Every face of a batch draws its own number of tokens, so that one decoder serves all sizes.
 Loss = squared error where a camera saw something, the face counted double
@@ -22,16 +22,16 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from stc.codec.torch.canvas import CANVAS
+from stc.canvas import CANVAS
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.gallery.progress import hidden
 from stc.lab.training.critic import Critic, critic_loss
-from stc.lab.training.data import Often, to_tensors
+from stc.lab.training.data import Repeat, to_tensors
 from stc.lab.training.losses import face_weight, jitter, masked_error, shift
 from stc.lab.training.networks import Lpips, Recogniser
-from stc.lab.training.quantiser import codebooks, straight_through, transforms
 from stc.lab.training.schedule import learning_rate
+from stc.lab.training.straight_through import codebooks, straight_through, transforms
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -41,10 +41,10 @@ class RenderPlan:
     """How long and against what the decoder is trained."""
 
     steps: int
-    often: tuple[Often, ...] = ()
+    repeat: tuple[Repeat, ...] = ()
     batch: int = 24
     rate: float = 1e-3
-    frozen: int = 3000  # steps before the quantiser moves too, at these shares of the rate:
+    frozen: int = 3000  # steps before the quantizer moves too, at these shares of the rate:
     codebook_share: float = 0.3
     transform_share: float = 0.02
     warm_up: int = 300
@@ -257,15 +257,15 @@ class RenderTrainer:
         joint: bool,
     ) -> tuple[Tensor, Tensor]:
         """Components [B, Z] -> what the decoder gets for the first counts[b] tokens of each."""
-        for tensor in quantiser(tokenizer):
+        for tensor in trained_parts(tokenizer):
             tensor.requires_grad_(joint)
         with torch.no_grad():
             tokenizer.prepare()
             groups, indices = tokenizer.encode(components)
             indices = tokenizer.refine(components, groups, indices, counts)
         with torch.set_grad_enabled(joint):
-            told = straight_through(tokenizer, components, groups, indices, counts)
-            return tokenizer.planes(told), counts / tokenizer.tokens
+            quantised = straight_through(tokenizer, components, groups, indices, counts)
+            return tokenizer.planes(quantised), counts / tokenizer.tokens
 
     @torch.no_grad()
     def sheet(self, number: int = 12) -> None:
@@ -286,8 +286,8 @@ class RenderTrainer:
         )
 
 
-def quantiser(tokenizer: LevelTokenizer) -> list[Tensor]:
-    """All that joint training moves."""
+def trained_parts(tokenizer: LevelTokenizer) -> list[Tensor]:
+    """What of a tokeniser is trained beside the decoder: codewords and transforms."""
     return [*codebooks(tokenizer), *transforms(tokenizer)]
 
 

@@ -65,17 +65,17 @@ class Sources:
             raise StcError(f"{self.data}: faces must be [N, 128, 128, 4], not {faces.shape}")
         return faces
 
-    def repeats(self, often: Mapping[str, int], number: int) -> npt.NDArray[np.int64]:
+    def repeats(self, times: Mapping[str, int], number: int) -> npt.NDArray[np.int64]:
         """How often an epoch shows each of the `number` faces [N], by the tar file it is from.
 
         Raises StcError if the data does not tell, or holds no such tar file.
         """
-        if not often:
+        if not times:
             return np.ones(number, np.int64)
         if not self.data.is_dir():
-            raise StcError(f"--data must be the folder of tar files, to find {min(often)}.tar")
+            raise StcError(f"--data must be the folder of tar files, to find {min(times)}.tar")
         try:
-            return repeats(self.data, often)
+            return repeats(self.data, times)
         except ValueError as error:
             raise StcError(str(error)) from error
 
@@ -173,7 +173,7 @@ def _shared_base(path: Path, config: TokenizerRun) -> RunFolder:
     """The folder of another run, if its base tokeniser is the one that this run would train."""
     kept = path / "config.json"
     if not kept.exists():
-        raise StcError(f"{path} is no folder of a run: it has no config.json")
+        raise StcError(f"{path} is not the folder of a run: it has no config.json")
     found, wanted = json.loads(kept.read_text()), as_json(config)
     for values in (found, wanted):
         values.get("base", {}).pop("steps", None)

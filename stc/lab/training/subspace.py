@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from stc.codec.torch.canvas import CHROMA, LUMA, PLANES, to_rgb
-from stc.codec.torch.tokenizer import plane_weight
+from stc.codec.planes import CHROMA, LUMA, PLANES
+from stc.codec.torch.canvas import plane_weight, to_rgb
 from stc.gallery.progress import hidden
 from stc.lab.training.networks import Recogniser
 
@@ -123,8 +123,8 @@ def identity_axes(
 ) -> tuple[Tensor, Tensor]:
     """The `rank` axes that lose least in I + identity * M -> basis and analysis, [6144, rank].
 
-    The basis is orthonormal and its first columns span what fewer axes would; a face is
-    coefficients = analysis^T y and comes back as basis @ coefficients.
+    The basis is orthonormal; a face is coefficients = analysis^T y and comes back as
+    basis @ coefficients.
     """
     metrics = balanced([g.T @ g for g in halves(gradients)], covariance)
     power, read, drawn = [], [], []
@@ -140,14 +140,11 @@ def identity_axes(
 
 
 def decorrelated(
-    basis: Tensor, analysis: Tensor, covariance: list[Tensor], first: int
+    basis: Tensor, analysis: Tensor, covariance: list[Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Turn the first components and the rest, each among themselves, to their principal axes."""
-    rank = basis.shape[1]
-    spread = torch.zeros(rank, rank)
+    """Turn the components among themselves to their principal axes, the strongest first."""
+    spread = torch.zeros(basis.shape[1], basis.shape[1])
     for own, x in zip(covariance, halves(analysis.T), strict=True):
         spread += x @ own @ x.T
-    turn = torch.zeros(rank, rank)
-    for block in (slice(first), slice(first, rank)):
-        turn[block, block] = torch.linalg.eigh(spread[block, block])[1].flip(1)
+    turn = torch.linalg.eigh(spread)[1].flip(1)
     return basis @ turn, analysis @ turn

@@ -1,4 +1,4 @@
-"""What a run of a base tokeniser builds: tokeniser, quantiser and, if it learns one, a router."""
+"""What a run of a base tokeniser builds: tokeniser, quantizer and, if it learns one, a router."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
-from stc.codec.torch.canvas import CANVAS
-from stc.lab.tokenizers.quantizer import Arrangement, SwitchableQuantizer
-from stc.lab.tokenizers.routing import Router
+from stc.canvas import CANVAS
 from stc.lab.tokenizers import (
     BaseTokenizer,
     GridConfig,
@@ -19,6 +17,8 @@ from stc.lab.tokenizers import (
     PatchTokenizer,
     SequenceTokenizer,
 )
+from stc.lab.tokenizers.quantizer import Arrangement, SwitchableQuantizer
+from stc.lab.tokenizers.routing import Router
 from stc.lab.training.config import TokenizerRun
 from stc.lab.training.run import RunFolder
 
@@ -26,7 +26,7 @@ from stc.lab.training.run import RunFolder
 class System(nn.Module):
     """The modules of a run, as far as its stages have brought them.
 
-    The quantiser begins as one codebook for all tokens (stage `base`), becomes G of them
+    The quantizer begins as one codebook for all tokens (stage `base`), becomes G of them
     (`shared`) and at last what the run's arrangement says (`specific`).
     """
 
@@ -56,7 +56,7 @@ class System(nn.Module):
         return SwitchableQuantizer(self.arrangement(stage), tokenizer.tokens, tokenizer.dimensions)
 
     def advance(self, stage: str) -> None:
-        """Give the quantiser the shape of a stage; its codebooks are copied to every new place."""
+        """Give the quantizer the shape of a stage; its codebooks are copied to every new place."""
         grown = self.new_quantizer(stage).to(self.quantizer.codebooks.device)
         if grown.codebooks.shape != self.quantizer.codebooks.shape:
             with torch.no_grad():

@@ -38,8 +38,8 @@ class DecoderTraining(PictureStage):
         views = self.latents[flip.long().numpy(), self.rows(number)]
         with torch.no_grad():
             latents = torch.from_numpy(views).to(self.accelerator.device).float()
-            told = self.system.quantizer.encode(latents, self.system.route(latents))
-            codewords = self.system.quantizer.decode(*told)
+            tokens = self.system.quantizer.encode(latents, self.system.route(latents))
+            codewords = self.system.quantizer.decode(*tokens)
         return self.objective(self.model(codewords), rgb, mask)
 
 

@@ -2,8 +2,12 @@
 
 Run by test_interpreted.py in a process of its own, since Triton decides at import whether it
 interprets: TRITON_INTERPRET=1 python -m tests.kernels.triton.interpreted
+
+The registry then lets the Triton kernels serve tensors on the CPU, so whatever calls the public
+search can be tried with them: set STC_BACKEND=triton, and call `repair_interpreter` first.
 """
 
+import os
 from typing import Any
 
 import numpy as np
@@ -11,11 +15,11 @@ import torch
 import triton.language as tl
 from triton.runtime import interpreter
 
-from stc.kernels.torch import PackedCodebooks, PreparedCodebooks
-from stc.kernels.torch import triton as backend
-from stc.kernels.torch.nearest import nearest
+from stc.kernels import triton as backend
+from stc.kernels.torch import PackedCodebooks, PreparedCodebooks, search
 from stc.kernels.torch.packed import gather
-from tests.kernels.cases import RELATIVE, SHAPES, make, tied
+from tests.kernels.cases import RELATIVE, SHAPES
+from tests.kernels.torch.tensors import make, nearest, tied
 
 
 def create_dot(self: Any, a: Any, b: Any, d: Any, *_: Any) -> Any:
@@ -28,6 +32,11 @@ def create_dot(self: Any, a: Any, b: Any, d: Any, *_: Any) -> Any:
     )
     product = np.matmul(x, y, dtype=np.float32) + d.data
     return interpreter.TensorHandle(product, d.dtype.scalar)
+
+
+def repair_interpreter() -> None:
+    """Make it multiply bfloat16 as a GPU does."""
+    interpreter.InterpreterBuilder.create_dot = create_dot
 
 
 def check(latents, codebooks, penalty) -> None:
@@ -55,8 +64,27 @@ def check_gather() -> None:
     torch.testing.assert_close(numbers, torch.cat([x.flatten(1) for x in expected], 1))
 
 
+def check_public_calls() -> None:
+    """`search` and `gather` themselves, as STC_BACKEND sends them here."""
+    latents, codebooks, penalty = make(9, 2, 3, 64, 8)
+    prepared, packed = PreparedCodebooks(codebooks, penalty), PackedCodebooks([codebooks])
+    os.environ["STC_BACKEND"] = "numpy"
+    expected = search(latents, prepared)
+    (codewords,) = gather(expected.indices, packed, expected.groups)
+    called = []
+    for name in ("run", "gather"):
+        own = getattr(backend, name)
+        setattr(backend, name, lambda *given, own=own: called.append(own) or own(*given))
+    os.environ["STC_BACKEND"] = "triton"
+    found = search(latents, prepared)
+    assert torch.equal(found.groups, expected.groups)
+    assert torch.equal(found.indices, expected.indices)
+    assert torch.equal(gather(found.indices, packed, found.groups)[0], codewords)
+    assert len(called) == 2, called
+
+
 def main() -> None:
-    interpreter.InterpreterBuilder.create_dot = create_dot
+    repair_interpreter()
     for chip in (80, 100):
         backend.chip = lambda chip=chip: chip
         for shape in SHAPES:
@@ -66,6 +94,7 @@ def main() -> None:
         check(*tied(), None)
         check(*make(9, 2, 3, 64, 8, mean=1000.0)[:2], None)
     check_gather()
+    check_public_calls()
     print("all agree")
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 import torch
 
+from stc.kernels import triton as backend
 from stc.kernels.torch import PreparedCodebooks
-from stc.kernels.torch import triton as backend
 from stc.kernels.triton.configs import FEW, MANY, THRESHOLD, Config
 from tests.kernels.triton.without_gpu import Launch, chip
 

@@ -7,8 +7,8 @@ pytest.importorskip("triton")
 
 import triton
 
+from stc.kernels import triton as backend
 from stc.kernels.torch import PackedCodebooks, PreparedCodebooks
-from stc.kernels.torch import triton as backend
 from stc.kernels.triton.gather_kernel import gather_kernel
 from stc.kernels.triton.search_kernel import nearest_kernel
 from tests.kernels.triton.inspection import inspect

@@ -8,14 +8,14 @@ import torch
 
 pytest.importorskip("triton")
 
+from stc.kernels import triton as backend
 from stc.kernels.torch import PackedCodebooks, PreparedCodebooks
-from stc.kernels.torch import triton as backend
-from stc.kernels.torch.nearest import nearest
 from stc.kernels.torch.packed import gather
 from stc.kernels.triton.configs import THRESHOLD
 from stc.kernels.triton.gather_kernel import gather_kernel
 from stc.kernels.triton.search_kernel import nearest_kernel
-from tests.kernels.cases import RELATIVE, make, tied
+from tests.kernels.cases import RELATIVE
+from tests.kernels.torch.tensors import make, nearest, tied
 from tests.kernels.triton.emulator import launch
 from tests.kernels.triton.shipped import parameters
 from tests.kernels.triton.without_gpu import chip

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from stc.lab.evaluation.metrics import cosines
 from stc.lab.attacks.accuracy import stored
 from stc.lab.attacks.inversion import Prior, error_of, learn_mapping, observe
+from stc.lab.evaluation.metrics import cosines
 from stc.protection import Key, protect_many
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from stc.lab.evaluation.metrics import auc, cosines
 from stc.lab.attacks.rivals import RIVALS, PolyProtect, invert, store
+from stc.lab.evaluation.metrics import auc, cosines
 
 
 @pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.name)

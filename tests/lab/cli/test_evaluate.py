@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from stc.lab.cli.evaluate import RIVALS, command_line
 from stc.cli.main import main
+from stc.lab.cli.evaluate import RIVALS, command_line
 from stc.lab.evaluation.rivals import NAMES
 from tests.lab.evaluation.conftest import colours, data, four_faces  # noqa: F401 - fixtures
 

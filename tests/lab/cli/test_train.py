@@ -139,7 +139,7 @@ def test_two_processes_train_one_model(place):
         (("tiny.toml", "--only", "fit"), "no stage 'fit' in this run: there are base, shared"),
         (("tiny.toml", "--set", "base.stepps=1"), "base.stepps: no such key"),
         (("ablation/64-global", "--only", "base", "--steps", "5"), "base.steps: no such key"),
-        (("stc-face-2",), "this run needs --recogniser FILE and --lpips FILE"),
+        (("stc-face-4",), "this run needs --recogniser FILE and --lpips FILE"),
     ],
 )
 def test_errors_are_one_line(place, arguments, message, monkeypatch, capsys):
@@ -173,14 +173,14 @@ def test_a_missing_package_is_named(place, monkeypatch, capsys):
     words = [str(place / "tiny.toml"), "--data", str(place / "data"), "--run", str(place / "bare")]
     assert main(["train", *words]) == 1
     said = capsys.readouterr().err
-    assert said.endswith("stc: error: accelerate is missing: pip install 'stc[training]'\n")
+    assert said.endswith("stc: error: accelerate is missing: pip install 'stc[lab]'\n")
 
 
 def test_the_list_needs_no_torch(capsys):
     assert main(["train", "--list"]) == 0
     said = capsys.readouterr().out
     names = [line.split()[0] for line in said.splitlines()]
-    assert {"grid", "sequence", "stc-face-1", "stc-face-4", "ablation/64-global"} <= set(names)
+    assert {"grid", "sequence", "stc-face-4", "ablation/64-global"} <= set(names)
     assert all(len(line.split()) > 3 for line in said.splitlines())
     code = "import sys; from stc.cli.main import main; main(['train', '--list']); "
     code += "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stc.lab.evaluation import measure
 from stc.imaging import frame
+from stc.lab.evaluation import measure
 from tests.lab.evaluation.pictures import write_tar
 from tests.stand_ins import Colours
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from stc.lab.evaluation import failures
 from stc.imaging import frame
+from stc.lab.evaluation import failures
 
 
 @pytest.fixture(scope="module")
@@ -17,15 +17,15 @@ def test_each_cause_is_seen(face):
     blurred = np.asarray(Image.fromarray(face).filter(ImageFilter.GaussianBlur(2)))
     moved = np.roll(face, 12, 1)
     nothing = np.full_like(face, 128)
-    looks = [failures._look(picture) for picture in (face, blurred, moved, nothing)]
+    found = [failures._signs(picture) for picture in (face, blurred, moved, nothing)]
     counts = [
-        dict(zip(failures.CAUSES, failures._causes([x], looks[:1]), strict=False)) for x in looks
+        dict(zip(failures.CAUSES, failures._causes([x], found[:1]), strict=False)) for x in found
     ]
     assert set(counts[0].values()) == {0}
     assert counts[1]["blur"] == 1
     assert counts[2]["misalignment"] == 1
     assert counts[3]["occlusion"] == 1
-    assert failures._causes(looks[:1], looks[:1])[-1] == 1  # none of these
+    assert failures._causes(found[:1], found[:1])[-1] == 1  # none of these
 
 
 def test_examine_takes_the_worst_and_judges_the_self_check(face):

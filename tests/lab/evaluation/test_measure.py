@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from stc.imaging.similarity import psnr
 from stc.lab.evaluation import measure as module
-from stc.lab.evaluation import metrics
 from stc.lab.evaluation.measure import ORIGINALS, Setup, collect, decoded, files, measure
 from tests.stand_ins import Colours
 
@@ -30,8 +30,8 @@ def test_all_is_measured_and_nothing_twice(tmp_path, faces, colours):
     assert [len(data) for data in coded] == collect(setup, faces, "stc", "stc", 192).sizes.tolist()
     pictures = decoded(setup, faces, "stc", [192])[192]
     # Another size of batch may round a pixel the other way.
-    psnr = collect(setup, faces, "stc", "stc", 192).psnr
-    assert psnr == pytest.approx(metrics.psnr(faces, pictures), abs=0.01)
+    measured = collect(setup, faces, "stc", "stc", 192).psnr
+    assert measured == pytest.approx(psnr(faces, pictures), abs=0.01)
     assert seen.embeddings["colours"].shape == (4, 48)
     assert collect(setup, faces, "webp48", "webp48", 48).failed.all()
     plain = collect(setup, faces, ORIGINALS, ORIGINALS, 0)

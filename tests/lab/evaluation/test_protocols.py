@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from stc.errors import DataError
+from stc.imaging import frame
 from stc.lab.evaluation.pictures import read_faces
 from stc.lab.evaluation.protocols import read_protocols
-from stc.imaging import frame
 from tests.lab.evaluation.pictures import encoded, write_tar
 
 

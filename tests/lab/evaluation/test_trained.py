@@ -9,11 +9,11 @@ import torch
 from stc.errors import DataError, StcError
 from stc.lab.evaluation.codecs import open_codec
 from stc.lab.training.stages import Sources, load_system, train
-from tests.lab.training.conftest import array, faces, tiny  # noqa: F401 - fixtures
+from tests.lab.tiny import tiny
 
 
 @pytest.fixture(scope="module")
-def run(array, tmp_path_factory):  # noqa: F811
+def run(array, tmp_path_factory):
     """The folder of a tiny run of 16 tokens, 8 codewords and 2 groups."""
     stage = {"steps": 1, "batch": 4}
     network = {**stage, "perception": 0.0, "identity": 0.0}
@@ -23,7 +23,7 @@ def run(array, tmp_path_factory):  # noqa: F811
     return config, folder
 
 
-def test_files_hold_what_the_system_says(run, faces):  # noqa: F811
+def test_files_hold_what_the_system_says(run, faces):
     config, folder = run
     pictures = np.ascontiguousarray(faces[:3, ..., :3])
     codec = open_codec(f"toy={folder}")

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from stc.lab.tokenizers.quantizer import KINDS, Arrangement, SwitchableQuantizer
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.lab.tokenizers import (
     BaseTokenizer,
@@ -16,6 +15,7 @@ from stc.lab.tokenizers import (
     SequenceTokenizer,
 )
 from stc.lab.tokenizers.levels import FirstLevel
+from stc.lab.tokenizers.quantizer import KINDS, Arrangement, SwitchableQuantizer
 from stc.lab.tokenizers.sequence import Size
 
 SMALL = {
@@ -59,13 +59,13 @@ def test_keeps_to_the_protocol(tokenizer):
 @pytest.mark.parametrize("kind", KINDS)
 def test_takes_every_arrangement(tokenizer, kind):
     arrangement = Arrangement(kind, 4, 3 if kind.startswith("switchable") else 1)
-    quantiser = SwitchableQuantizer(arrangement, tokenizer.tokens, tokenizer.dimensions)
+    quantizer = SwitchableQuantizer(arrangement, tokenizer.tokens, tokenizer.dimensions)
     rgb = torch.rand(2, 3, tokenizer.size, tokenizer.size)
-    codewords, groups, indices = quantiser(tokenizer.analyse(rgb))
+    codewords, groups, indices = quantizer(tokenizer.analyse(rgb))
     tokenizer.synthesise(codewords).square().mean().backward()
-    trained = [*quantiser.parameters(), *tokenizer.parameters()]
+    trained = [*quantizer.parameters(), *tokenizer.parameters()]
     assert all(p.grad.isfinite().all() and p.grad.any() for p in trained)
-    torch.testing.assert_close(quantiser.decode(groups, indices), codewords)
+    torch.testing.assert_close(quantizer.decode(groups, indices), codewords)
 
 
 @pytest.mark.parametrize(

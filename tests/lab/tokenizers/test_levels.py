@@ -1,13 +1,17 @@
 """The first level of the level-ordered tokeniser, as a base tokeniser."""
 
 import torch
+from stc.codec.torch.load import load_modules
 
+from stc.codec.model_file import open_model
 from stc.codec.torch.canvas import to_rgb
+from stc.imaging import frame
 from stc.lab.tokenizers.levels import FirstLevel
 
 
-def test_is_the_first_level_of_the_shipped_model(codec, canvas):
-    tokenizer = codec.tokenizer
+def test_is_the_first_level_of_the_shipped_model():
+    tokenizer, _ = load_modules(open_model())
+    canvas = frame("tests/assets/astronaut.png")
     first = FirstLevel(tokenizer)
     rgb = torch.from_numpy(canvas.copy()).permute(2, 0, 1)[None] / 255
     group = torch.zeros(1, dtype=torch.long)

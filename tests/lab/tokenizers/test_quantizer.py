@@ -1,4 +1,4 @@
-"""The quantiser: what it costs, what it finds, what gradients pass."""
+"""The quantizer: what it costs, what it finds, what gradients pass."""
 
 import pytest
 import torch
@@ -63,9 +63,9 @@ def make(kind, tokens=5, dimensions=3, codewords=7):
     return SwitchableQuantizer(arrangement, tokens, dimensions), torch.randn(9, tokens, dimensions)
 
 
-def brute_force(quantiser, latents):
+def brute_force(quantizer, latents):
     """Squared distances [B, G, T, K], one subtraction at a time."""
-    books = quantiser.codebooks.detach().expand(-1, quantiser.tokens, -1, -1)
+    books = quantizer.codebooks.detach().expand(-1, quantizer.tokens, -1, -1)
     return (latents[:, None, :, None] - books).square().sum(-1)
 
 
@@ -73,77 +73,79 @@ def brute_force(quantiser, latents):
 @pytest.mark.parametrize("dimensions", [3, 70])  # 70: more than the kernels serve
 @pytest.mark.parametrize("prepared", [False, True])
 def test_exhaustive_routing_is_brute_force(kind, dimensions, prepared):
-    quantiser, latents = make(kind, dimensions=dimensions)
+    quantizer, latents = make(kind, dimensions=dimensions)
     if prepared:
-        quantiser.prepare()
-    distances = brute_force(quantiser, latents)
+        quantizer.prepare()
+    distances = brute_force(quantizer, latents)
     errors = distances.amin(3).sum(2)
-    torch.testing.assert_close(quantiser.errors(latents), errors)
-    groups, indices = quantiser.encode(latents)
+    torch.testing.assert_close(quantizer.errors(latents), errors)
+    groups, indices = quantizer.encode(latents)
     torch.testing.assert_close(groups, errors.argmin(1))
-    torch.testing.assert_close(groups, quantiser.route(latents))
+    torch.testing.assert_close(groups, quantizer.route(latents))
     expected = distances[torch.arange(9), groups].argmin(2)
     torch.testing.assert_close(indices, expected)
-    if quantiser.arrangement.switchable:
+    if quantizer.arrangement.switchable:
         assert len(groups.unique()) > 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dimensions", [3, 70])
 def test_a_given_group_is_kept(kind, dimensions):
-    quantiser, latents = make(kind, dimensions=dimensions)
-    given = torch.arange(9) % quantiser.arrangement.groups
-    groups, indices = quantiser.encode(latents, given)
+    quantizer, latents = make(kind, dimensions=dimensions)
+    given = torch.arange(9) % quantizer.arrangement.groups
+    groups, indices = quantizer.encode(latents, given)
     torch.testing.assert_close(groups, given)
-    expected = brute_force(quantiser, latents)[torch.arange(9), given].argmin(2)
+    expected = brute_force(quantizer, latents)[torch.arange(9), given].argmin(2)
     torch.testing.assert_close(indices, expected)
 
 
 def test_shared_codebooks_compete_in_pieces(monkeypatch):
-    quantiser, latents = make("switchable")
-    whole = quantiser.encode(latents), quantiser.errors(latents)
-    monkeypatch.setattr("stc.lab.tokenizers.quantizer.PIECE", 50)  # two images of 4 groups and 5 tokens
-    torch.testing.assert_close((quantiser.encode(latents), quantiser.errors(latents)), whole)
+    quantizer, latents = make("switchable")
+    whole = quantizer.encode(latents), quantizer.errors(latents)
+    monkeypatch.setattr(
+        "stc.lab.tokenizers.quantizer.PIECE", 50
+    )  # two images of 4 groups and 5 tokens
+    torch.testing.assert_close((quantizer.encode(latents), quantizer.errors(latents)), whole)
 
 
 def test_a_router_decides_by_its_largest_logit():
-    quantiser, latents = make("switchable-token-specific")
+    quantizer, latents = make("switchable-token-specific")
     router = Router(3, 4)
-    torch.testing.assert_close(quantiser.route(latents, router), router(latents).argmax(1))
+    torch.testing.assert_close(quantizer.route(latents, router), router(latents).argmax(1))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_decoding_gives_the_codewords(kind):
-    quantiser, latents = make(kind)
-    groups, indices = quantiser.encode(latents)
-    codewords = quantiser.decode(groups, indices)
-    books = quantiser.codebooks.expand(-1, 5, -1, -1)
+    quantizer, latents = make(kind)
+    groups, indices = quantizer.encode(latents)
+    codewords = quantizer.decode(groups, indices)
+    books = quantizer.codebooks.expand(-1, 5, -1, -1)
     for b, t in ((0, 0), (3, 4), (8, 2)):
         torch.testing.assert_close(codewords[b, t], books[groups[b], t, indices[b, t]])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_codeword_and_latent_get_the_codewords_gradient(kind):
-    quantiser, latents = make(kind)
+    quantizer, latents = make(kind)
     latents.requires_grad_()
-    codewords, groups, indices = quantiser(latents)
-    torch.testing.assert_close(codewords, quantiser.decode(groups, indices), atol=0, rtol=0)
+    codewords, groups, indices = quantizer(latents)
+    torch.testing.assert_close(codewords, quantizer.decode(groups, indices), atol=0, rtol=0)
     gradient = torch.randn(codewords.shape)
     codewords.backward(gradient)
     torch.testing.assert_close(latents.grad, gradient)
-    torch.testing.assert_close(quantiser.codebooks.grad.sum((0, 1, 2)), gradient.sum((0, 1)))
-    chosen = quantiser.codebooks.grad.any(-1).sum()
-    books = groups[:, None] * 5 + (torch.arange(5) if quantiser.codebooks.shape[1] > 1 else 0)
+    torch.testing.assert_close(quantizer.codebooks.grad.sum((0, 1, 2)), gradient.sum((0, 1)))
+    chosen = quantizer.codebooks.grad.any(-1).sum()
+    books = groups[:, None] * 5 + (torch.arange(5) if quantizer.codebooks.shape[1] > 1 else 0)
     assert chosen == len((books * 7 + indices).unique())
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_starts_from_latents_of_each_token(kind):
-    quantiser, _ = make(kind)
+    quantizer, _ = make(kind)
     token = torch.arange(5.0)[:, None].expand(20, 5, 3)
-    quantiser.initialise(token)
-    books = quantiser.codebooks.detach()
-    if quantiser.arrangement.token_specific:
+    quantizer.initialise(token)
+    books = quantizer.codebooks.detach()
+    if quantizer.arrangement.token_specific:
         torch.testing.assert_close(books, token[0, :, None].expand_as(books))
     else:
         assert set(books.flatten().tolist()) <= {0.0, 1.0, 2.0, 3.0, 4.0}
@@ -151,9 +153,9 @@ def test_starts_from_latents_of_each_token(kind):
 
 
 def test_latents_of_another_shape_are_refused():
-    quantiser, _ = make("global")
+    quantizer, _ = make("global")
     with pytest.raises(ValueError, match=r"latents must be \[B, 5, 3\], not \(9, 3, 5\)"):
-        quantiser.encode(torch.zeros(9, 3, 5))
+        quantizer.encode(torch.zeros(9, 3, 5))
 
 
 def test_use_of_codewords_and_groups():

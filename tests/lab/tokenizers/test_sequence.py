@@ -70,7 +70,7 @@ def test_published_sizes_learn(name, size):
 def test_unknown_sizes_are_refused():
     with pytest.raises(ValueError, match="no published size 'S-32': there are S-128"):
         SequenceConfig.published("S-32")
-    with pytest.raises(ValueError, match="size 100 is no multiple of the patch, 16"):
+    with pytest.raises(ValueError, match="size 100 is not a multiple of the patch, 16"):
         SequenceConfig(size=100)
     with pytest.raises(ValueError, match="multiple of 64, not 100"):
         SequenceConfig(decoder=Size(100, 2))

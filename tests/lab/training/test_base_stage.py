@@ -1,7 +1,7 @@
-"""Stage `base` of the networks: it ends with a codebook, whenever its quantiser was to begin."""
+"""Stage `base` of the networks: it ends with a codebook, whenever its quantizer was to begin."""
 
 from stc.lab.training.stages import Sources, train
-from tests.lab.training.conftest import TINY, tiny
+from tests.lab.tiny import TINY, tiny
 
 
 def test_a_base_that_would_begin_without_a_codebook_ends_with_one(array, tmp_path):

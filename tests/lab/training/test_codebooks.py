@@ -10,7 +10,7 @@ from stc.lab.training.codebooks import CodebookTraining
 from stc.lab.training.launch import launcher
 from stc.lab.training.pictures import Pictures
 from stc.lab.training.system import System
-from tests.lab.training.conftest import tiny
+from tests.lab.tiny import tiny
 
 IMAGES, TOKENS, DIMENSIONS = 600, 16, 4
 

@@ -10,7 +10,7 @@ from stc.errors import StcError
 from stc.lab.training import configs
 from stc.lab.training.config import LevelsRun, TokenizerRun, load, parse
 from stc.lab.training.system import System
-from tests.lab.training.conftest import TINY, tiny
+from tests.lab.tiny import TINY, tiny
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from tests.lab.training.conftest import TINY, tiny
             {"arrangement": {"kind": "global", "codewords": 8, "groups": 2}},
             r"^tiny: arrangement: global has one group, not 2",
         ),
-        ({"tokenizer": {"size": 100}}, r"^tiny: tokenizer: size 100 is no multiple"),
+        ({"tokenizer": {"size": 100}}, r"^tiny: tokenizer: size 100 is not a multiple"),
         ({"tokenizer": {"multipliers": [1, "2"]}}, r"multipliers\[1\]: must be int, not '2'"),
         ({"tokenizer": {"published": True, "size": 1}}, r"no other keys"),
         ({"shared": {"decay": 1.0}}, r"^tiny: shared: decay must be in \[0, 1\), not 1\.0"),
@@ -71,7 +71,7 @@ def test_a_missing_table_is_named():
     values = {key: value for key, value in TINY.items() if key != "arrangement"}
     with pytest.raises(StcError, match=r"^tiny: arrangement: missing"):
         parse(values, "tiny")
-    with pytest.raises(StcError, match=r"`fit` or `start` is needed"):
+    with pytest.raises(StcError, match=r"^x: fit: missing"):
         parse({"about": "", "family": "levels", "decoder": {"steps": 1}}, "x")
 
 

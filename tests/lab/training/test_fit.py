@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 
 from stc.codec.torch.tokenizer import LevelTokenizer
+from stc.lab.training.clustering import kmeans
 from stc.lab.training.data import load_faces, to_tensors
-from stc.lab.training.fit import FitPlan, LevelPlan, allot, fit_level, fit_levels, kmeans
+from stc.lab.training.fit import FitPlan, LevelPlan, allot, fit_level, fit_levels
 
 
 def test_allot_deals_every_useful_axis_once():
@@ -49,7 +50,7 @@ def test_a_level_removes_error_and_inverts_its_transform(identity):
     power = torch.logspace(1, -3, 48)
     rest = torch.randn(4000, 48) * power.sqrt()
     jacobian = torch.randn(48, 48) / 7
-    metric = jacobian.T @ jacobian if identity > 0 else None
+    metric = jacobian.T @ jacobian
     level = fit_level(rest, torch.ones(len(rest)), metric, LevelPlan(6, identity), 64, 0.92)
     used = (level.analysis != 0).any(0)
     product = level.analysis[:, used].T @ level.synthesis[used].T
@@ -59,7 +60,7 @@ def test_a_level_removes_error_and_inverts_its_transform(identity):
     assert left.square().sum() < 0.35 * rest.square().sum()
 
 
-def test_levels_share_a_metric_where_none_is_sampled_and_read_what_the_plan_says():
+def test_levels_share_a_metric_where_none_is_sampled():
     torch.manual_seed(0)
     tokenizer = LevelTokenizer(24, 1, [])
     tokenizer.basis.copy_(torch.linalg.qr(torch.randn(6144, 24)).Q)
@@ -72,16 +73,16 @@ def test_levels_share_a_metric_where_none_is_sampled_and_read_what_the_plan_says
     z = (torch.randn(300, 24) * torch.logspace(1, -1, 24)).half()
     plan = FitPlan(
         levels=(
-            LevelPlan(2, identity=1.0, components=12),
-            LevelPlan(2, identity=0.5, sampled=False, components=16),
+            LevelPlan(2, identity=1.0),
+            LevelPlan(2, identity=0.5, sampled=False),
             LevelPlan(2, identity=0.0),
         ),
         codewords=8,
         metric_faces=30,
     )
     fit_levels(z.numpy(), tokenizer, torch.ones(len(z)), recogniser, plan)
-    assert seen == [30]
-    assert [level.components for level in tokenizer.levels] == [12, 16, 24]
+    assert seen == [30, 30]
+    assert [level.components for level in tokenizer.levels] == [24, 24, 24]
     none = torch.zeros(len(z), dtype=torch.long)
     left = z.float() - tokenizer.dequantise(tokenizer.quantise(z.float(), none), none)
     assert left.square().sum() < 0.3 * z.float().square().sum()

@@ -10,7 +10,7 @@ import torch
 from stc.lab.training.launch import launcher, rows_of_step, seed_step
 from stc.lab.training.loop import run_stage
 from stc.lab.training.run import RunFolder
-from tests.lab.training.conftest import tiny
+from tests.lab.tiny import tiny
 
 
 class Plan:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from stc.codec.torch.load import load_modules
 
+from stc.codec.model_file import open_model
 from stc.codec.torch.canvas import to_planes
-from stc.codec.codec import Codec
 from stc.errors import StcError
 from stc.lab.training.data import to_tensors
 from stc.lab.training.launch import launcher
@@ -14,7 +15,7 @@ from stc.lab.training.pictures import Pictures
 from stc.lab.training.run import RunFolder
 from stc.lab.training.stages import Sources, load_system, train
 from stc.lab.training.system import System
-from tests.lab.training.conftest import patches
+from tests.lab.tiny import patches
 
 
 def fitted(faces, **changes):
@@ -52,15 +53,15 @@ def test_what_no_camera_saw_does_not_count(faces):
 
 def test_the_decoder_starts_as_a_shipped_one(faces):
     shape = {"cells": 4, "dimensions": 4}
-    system, _ = fitted(faces, tokenizer=shape, base={"faces": 4, "start": "stc-face-3"})
-    expected = Codec("stc-face-3").decoder.state_dict()
+    system, _ = fitted(faces, tokenizer=shape, base={"faces": 4, "start": "stc-face-4"})
+    expected = load_modules(open_model("stc-face-4"))[1].state_dict()
     assert all(
         torch.equal(v, expected[k]) for k, v in system.tokenizer.decoder.state_dict().items()
     )
     with pytest.raises(
-        StcError, match=r"the decoder of stc-face-3 has widths \(256, 160, 80, 48\)"
+        StcError, match=r"the decoder of stc-face-4 has widths \(256, 160, 80, 48\)"
     ):
-        fitted(faces, base={"start": "stc-face-3"})
+        fitted(faces, base={"start": "stc-face-4"})
 
 
 def test_a_run_resumes_and_its_base_is_fitted_once(array, tmp_path, monkeypatch):

@@ -9,8 +9,8 @@ import torch
 
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import LevelTokenizer
-from stc.lab.training.quantiser import straight_through
-from stc.lab.training.render import Faces, RenderPlan, RenderTrainer, draw_counts, quantiser
+from stc.lab.training.render import Faces, RenderPlan, RenderTrainer, draw_counts, trained_parts
+from stc.lab.training.straight_through import straight_through
 from tests.stand_ins import FlatLpips, FlatRecogniser
 
 
@@ -72,12 +72,12 @@ def test_a_resumed_run_ends_as_one_that_never_stopped(start):
         torch.testing.assert_close(kept, value, rtol=0, atol=0)
 
 
-def test_the_quantiser_moves_only_after_its_frozen_steps(start):
+def test_the_quantizer_moves_only_after_its_frozen_steps(start):
     trainer = start("joint", 0, frozen=2)
-    before = [t.clone() for t in quantiser(trainer.tokenizer)]
+    before = [t.clone() for t in trained_parts(trainer.tokenizer)]
     for step in range(4):
         trainer.train_step()
-        pairs = zip(quantiser(trainer.tokenizer), before, strict=True)
+        pairs = zip(trained_parts(trainer.tokenizer), before, strict=True)
         same = [torch.equal(a, b) for a, b in pairs]
         assert all(same) if step < 2 else not any(same)
 

@@ -55,18 +55,18 @@ def test_shapes_that_do_not_fit_are_refused(shapes):
 def test_a_router_learns_what_trying_all_groups_would_find():
     """Images of four kinds, a group for each: mean and spread of the latents tell which."""
     torch.manual_seed(0)
-    quantiser = SwitchableQuantizer(Arrangement("switchable", 16, 4), tokens=6, dimensions=2)
+    quantizer = SwitchableQuantizer(Arrangement("switchable", 16, 4), tokens=6, dimensions=2)
     centres = torch.tensor([[2.0, 0], [-2, 0], [0, 2], [0, -2]])
     with torch.no_grad():
-        quantiser.codebooks.copy_(0.5 * torch.randn(4, 1, 16, 2) + centres[:, None, None])
+        quantizer.codebooks.copy_(0.5 * torch.randn(4, 1, 16, 2) + centres[:, None, None])
     kind = torch.randint(4, (400,))
     latents = 0.7 * torch.randn(400, 6, 2) + centres[kind][:, None]
-    best, errors = quantiser.route(latents), quantiser.errors(latents)
+    best, errors = quantizer.route(latents), quantizer.errors(latents)
     router = Router(2, 4)
     optimiser = torch.optim.Adam(router.parameters(), 0.03)
     for _ in range(60):
         optimiser.zero_grad()
         routing_loss(router(latents).softmax(1), errors).total().backward()
         optimiser.step()
-    agreement = (quantiser.route(latents, router) == best).float().mean()
+    agreement = (quantizer.route(latents, router) == best).float().mean()
     assert agreement > 0.95

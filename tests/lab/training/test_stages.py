@@ -13,7 +13,7 @@ from stc.lab.training.pictures import PictureStage
 from stc.lab.training.run import RunFolder
 from stc.lab.training.stages import Sources, load_system, train
 from stc.lab.training.system import System, drawing_parameters
-from tests.lab.training.conftest import tiny
+from tests.lab.tiny import tiny
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_another_run_may_share_the_base(whole, array, tmp_path):
     another = tiny(tokenizer={"downsampling": 16, "stem": 8, "channels": 8, "dimensions": 4})
     with pytest.raises(StcError, match="is another: its tokenizer differs"):
         train(another, Sources(array), tmp_path / "third", base=whole[0])
-    with pytest.raises(StcError, match="is no folder of a run"):
+    with pytest.raises(StcError, match="is not the folder of a run"):
         train(switched, Sources(array), tmp_path / "fourth", base=tmp_path / "nothing")
 
 

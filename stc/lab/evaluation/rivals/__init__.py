@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from stc.errors import StcError
-from stc.lab.evaluation.codecs import FaceCodec
+from stc.lab.evaluation.base import FaceCodec
 from stc.lab.evaluation.rivals.avif import Avif
 from stc.lab.evaluation.rivals.jpeg import Jpeg
 from stc.lab.evaluation.rivals.jpeg2000 import Jpeg2000
@@ -31,7 +31,7 @@ def open_rival(name: str) -> FaceCodec:
     form = FORMATS[name]()
     Image.init()
     if name.upper() not in Image.SAVE:
-        raise StcError(f"this Pillow cannot write {name}: pip install 'stc[evaluation]'")
+        raise StcError(f"this Pillow cannot write {name}: pip install 'stc[lab]'")
     return Searched(form)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PIL import Image
 
-from stc.errors import StcError
 from stc.lab.evaluation.rivals.search import save
 
 _SIGNATURE = 2
@@ -21,10 +20,7 @@ class Jxl:
     qualities = (1, 4, 8, 13, 18, 24, 31, 39, 48, 58, 69, 80, 92)
 
     def __init__(self) -> None:
-        try:
-            import pillow_jxl  # noqa: F401 - importing it is what makes Pillow know the format
-        except ImportError as error:
-            raise StcError(f"{error.name} is missing: pip install 'stc[evaluation]'") from error
+        import pillow_jxl  # noqa: F401 - importing it is what makes Pillow know the format
 
     def encode(self, picture: Image.Image, quality: int, thorough: bool) -> tuple[bytes, int]:
         effort = 9 if thorough else 7

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from PIL import Image, features
 from PIL import __version__ as pillow_version
 
-from stc.lab.evaluation.codecs import Coded, Faces
-from stc.imaging import CANVAS
+from stc.canvas import CANVAS
+from stc.lab.evaluation.base import Coded, Faces
 
 SIDES = (128, 112, 96, 80, 64, 56, 48, 40, 32, 24, 20, 16, 12, 8)
 VERSION = 1  # of this search; what was kept of an older one is not used again

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from PIL import __version__ as pillow_version
 
-from stc.lab.evaluation.codecs import Coded, Faces
+from stc.lab.evaluation.base import Coded, Faces
 from stc.lab.evaluation.rivals.search import Pixels, enlarged, save
 
 SIDE = 48

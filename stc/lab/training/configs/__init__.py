@@ -75,7 +75,7 @@ def change(text: str) -> dict[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not (key and equals and value):
-        raise StcError(f"{text!r} is no change of a configuration: write KEY=VALUE")
+        raise StcError(f"{text!r} does not change a configuration: write KEY=VALUE")
     try:
         held = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

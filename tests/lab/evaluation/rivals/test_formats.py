@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from stc.errors import StcError
+from stc.imaging import frame
 from stc.lab.evaluation.rivals import FORMATS, NAMES, avif, jpeg, open_rival
 from stc.lab.evaluation.rivals.search import enlarged
-from stc.imaging import frame
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stc.imaging import frame
 from stc.lab.evaluation.rivals import FORMATS, search
 from stc.lab.evaluation.rivals.search import SETTING_BYTES, FaceSearch, Searched
 from stc.lab.evaluation.rivals.webp import payload
 from stc.lab.evaluation.rivals.webp48 import Webp48
-from stc.imaging import frame
 
 
 class Toy:

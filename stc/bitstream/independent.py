@@ -1,0 +1,45 @@
+"""Payloads decoded by the library constriction, which shares no line with this package.
+
+The encoder has every payload that it makes read back here before it leaves. Readers never come
+here: for them constriction need not be installed.
+
+constriction takes probabilities as floats. Its conversion to 24-bit fixed point (`perfect=False`)
+gives a symbol of weight w the frequency w + 1 when the weights are integers that sum to 2^24 - K:
+its scale factor is then exactly 1, and every partial sum is an integer that a float64 holds. So the
+decoder gets F - 1, and works with exactly the F of docs/format.md, on every machine.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.bitstream.tables import Counts, Tables
+
+
+def decode_symbols(tables: Tables, count: int, payload: bytes) -> tuple[int, npt.NDArray[np.int64]]:
+    """Payload -> group and the indices [count] of the first tokens.
+
+    Raises AssertionError for a payload that no message has.
+    """
+    import constriction
+
+    # No symbol costs more than 24 bits; zeros stand behind the end of a payload.
+    padded = payload.ljust(3 * (count + 1) + 16, b"\0")
+    words = np.frombuffer(padded[: len(padded) // 4 * 4], ">u4").astype(np.uint32)
+    decoder = constriction.stream.queue.RangeDecoder(words)
+    family = constriction.stream.model.Categorical(perfect=False)
+    group = 0
+    if len(tables.groups) > 1:
+        group = int(decoder.decode(family, _weights(tables.groups[None]))[0])
+    found = [
+        decoder.decode(family, _weights(row))
+        if row.shape[1] > 1
+        else np.zeros(len(row), np.int64)  # an alphabet of one is not coded
+        for _, row in tables.rows(group, count)
+    ]
+    return group, np.concatenate(found).astype(np.int64)
+
+
+def _weights(frequencies: Counts) -> npt.NDArray[np.float64]:
+    return frequencies.astype(np.float64) * 256 - 1

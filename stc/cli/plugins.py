@@ -1,0 +1,85 @@
+"""Verbs that are not built in: STC's laboratory's, and those of any other package.
+
+An entry point of the group `stc.verbs` is a verb. Its name is what is typed after `stc`, such as
+`train` or `protect fit`; it leads to a module with `add_parser(verbs)`, as the built-in ones have.
+Reading the entry points of all installed packages takes as long as decoding a face, and a verb's
+module may import much: so it is done only for a verb that is not built in, and for help.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Container, Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+GROUP = "stc.verbs"
+
+_log = logging.getLogger(__name__)
+
+
+def plugged_in(prefix: str = "", built_in: Container[str] = ()) -> list[ModuleType]:
+    """The modules of all verbs that are typed after `stc` and the prefix, by name.
+
+    A verb that is `built_in`, or whose module cannot be imported, is left out with a warning: one
+    broken package must not stop the others.
+    """
+    from importlib.metadata import entry_points
+
+    found: dict[str, ModuleType] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
+        *before, verb = point.name.split()
+        if " ".join(before) != prefix or verb in found:
+            continue
+        if verb in built_in:
+            _log.warning("stc %s is built in: %s is left out", point.name, point.value)
+            continue
+        try:
+            found[verb] = import_module(point.value)
+        except Exception as error:  # a stranger's module may fail in any way
+            _log.warning("stc %s is left out: %s: %s", point.name, type(error).__name__, error)
+    return list(found.values())
+
+
+class VerbParser(argparse.ArgumentParser):
+    """A parser whose built-in verbs are joined by plugged-in ones once those are needed.
+
+    Subparsers of such a parser are of this class, too, unless they are told otherwise.
+    """
+
+    _join: Callable[[], None] | None = None
+    _built_in: Container[str] = ()
+
+    def accept_plugins(self, prefix: str, verbs: Any, add: Callable[[ModuleType], object]) -> None:
+        """Let other packages' verbs join those of this parser.
+
+        prefix: what is typed between `stc` and the verb. verbs: what `add_subparsers` gave, with
+        the built-in verbs in it. add: adds the verb of a module.
+        """
+
+        def join() -> None:
+            for module in plugged_in(prefix, verbs.choices):
+                add(module)
+
+        self._join, self._built_in = join, verbs.choices
+
+    def parse_known_args(  # type: ignore[override] # argparse's own has overloads
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        words = sys.argv[1:] if args is None else args
+        verb = next((word for word in words if not word.startswith("-")), None)
+        if verb is not None and verb not in self._built_in:
+            self._join_now()
+        return super().parse_known_args(args, namespace)
+
+    def format_help(self) -> str:
+        self._join_now()
+        return super().format_help()
+
+    def _join_now(self) -> None:
+        join, self._join = self._join, None
+        if join is not None:
+            join()

@@ -1,0 +1,45 @@
+"""Keep numpy's matrix products on one thread.
+
+The products of one face are small: threads that wait for each other made them ten times slower than
+one thread is. Batches are spread over processes or calling threads instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+
+from threadpoolctl import ThreadpoolController
+
+_lock = Lock()
+_users = 0
+_limit = None  # restores the number of threads when the last user is gone
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """While any thread is inside, numpy's BLAS has one thread in the whole process.
+
+    The setting is one of the process: the first to enter sets it, the last to leave restores it.
+    """
+    global _users, _limit
+    with _lock:
+        if _users == 0:
+            _limit = _controller().limit(limits=1, user_api="blas")
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0 and _limit is not None:
+                _limit.restore_original_limits()
+                _limit = None
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """Looking for the libraries takes milliseconds, so that is done once."""
+    return ThreadpoolController()

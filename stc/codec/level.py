@@ -1,0 +1,116 @@
+"""One residual stage of the tokeniser: a linear transform and a codebook for every token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.codec.core import Core, Matrix
+from stc.codec.model_file import ModelFile
+from stc.kernels import PreparedCodebooks, search
+
+Floats = npt.NDArray[np.float32]
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """Level `number` of a model: components [B, Z] <-> indices [B, T], in groups [B].
+
+    Latents are the transform's outputs, token after token, each with as many dimensions as its
+    `widths` say. Arrays are read from the model when they are first needed, so a decoder never
+    touches those of an encoder, and a small file never touches the late levels.
+    """
+
+    model: ModelFile
+    core: Core
+    number: int
+
+    @property
+    def components(self) -> int:
+        """Z: the level reads and refines the first so many components."""
+        return self._synthesis.values.shape[0]
+
+    @property
+    def tokens(self) -> int:
+        """T."""
+        return len(self._widths)
+
+    def encode(self, components: Floats, groups: Longs) -> Longs:
+        """Components [B, all] -> the index of the cheapest codeword of every token, [B, T]."""
+        latents = self.latents(components)
+        padded = np.zeros((len(latents), self.tokens, self._dimensions), np.float32)
+        padded.reshape(len(latents), -1)[:, self._places] = latents
+        return search(padded, self._prepared, groups)[0]
+
+    def latents(self, components: Floats) -> Floats:
+        """Components [B, all] -> latents [B, sum of widths]."""
+        return self.core.project(
+            np.ascontiguousarray(components[:, : self.components]), self._analysis
+        )
+
+    def decode(self, indices: Longs, groups: Longs, counts: Longs) -> Floats:
+        """Components [B, Z] of the codewords of the first counts [B] tokens of indices [B, n]."""
+        used = int(self._ends[min(counts.max(initial=0), indices.shape[1])])
+        token = self._token_of[:used]
+        latents = self._codewords[groups[:, None], indices[:, token], np.arange(used)]
+        latents *= token < counts[:, None]
+        return self.core.expand(latents, self._synthesis)
+
+    def _array(self, name: str) -> npt.NDArray[Any]:
+        return self.model.array(f"levels.{self.number}.{name}")
+
+    @cached_property
+    def _widths(self) -> Longs:
+        return self._array("widths").astype(np.int64)
+
+    @cached_property
+    def _ends(self) -> Longs:
+        """Latents of the first 0, 1, ... T tokens."""
+        return np.concatenate([[0], self._widths.cumsum()])
+
+    @cached_property
+    def _token_of(self) -> Longs:
+        """The token that each latent belongs to."""
+        return np.repeat(np.arange(self.tokens), self._widths)
+
+    @cached_property
+    def _places(self) -> Longs:
+        """Where each latent lies in rows of T tokens of equally many dimensions."""
+        within = np.arange(len(self._token_of)) - self._ends[self._token_of]
+        return self._token_of * self._dimensions + within
+
+    @cached_property
+    def _dimensions(self) -> int:
+        """D: the most dimensions of a token; the search wants all of them to have as many."""
+        return int(self.model.config["levels"][self.number][3])
+
+    @cached_property
+    def _codewords(self) -> Floats:
+        """[G, K, sum of widths]"""
+        scale = self._array("codebooks.scale").astype(np.float32)
+        return self._array("codebooks").astype(np.float32) * scale
+
+    @cached_property
+    def _synthesis(self) -> Matrix:
+        return self.model.matrix(f"levels.{self.number}.synthesis")
+
+    @cached_property
+    def _analysis(self) -> Matrix:
+        return self.model.matrix(f"encoder.levels.{self.number}.analysis")
+
+    @cached_property
+    def _prepared(self) -> PreparedCodebooks:
+        """The codebooks [G, T, K, D], ready to be searched; a bit costs `price`."""
+        groups, codewords, _ = self._codewords.shape
+        padded = np.zeros((groups, codewords, self.tokens * self._dimensions), np.float32)
+        padded[..., self._places] = self._codewords
+        books = padded.reshape(groups, codewords, self.tokens, -1).transpose(0, 2, 1, 3)
+        counts = self.model.tables.levels[self.number].astype(np.float32)
+        bits = np.log2(counts.sum(2, keepdims=True) / counts)
+        price = self.model.array(f"encoder.levels.{self.number}.price")[0]
+        return PreparedCodebooks(np.ascontiguousarray(books), price * bits)

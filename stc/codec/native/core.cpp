@@ -1,0 +1,158 @@
+// The codec's core: payload -> tokens -> planes -> picture, and its matrix products.
+//
+// One translation unit without dependencies, for gcc and clang, and for a page in a browser:
+//   clang++ --target=wasm32 -msimd128 -O3 -nostdlib -fno-exceptions -fno-rtti -Wl,--no-entry
+// Nothing is allocated and nothing is kept between calls: the caller gives the scratch memory, and
+// a model's arrays are used where they lie, in 8 and 16 bits. So calls from several threads do not
+// meet. Batches are spread over threads; a call with one face stays on its caller's.
+
+#include "../../kernels/native/parallel.h"
+#include "decoder.h"
+#include "linear.h"
+#include "matrices.h"
+#include "range_decoder.h"
+
+#if defined(__wasm__)
+#define EXPORT(name) extern "C" __attribute__((export_name(#name)))
+#elif defined(_WIN32)
+#define EXPORT(name) extern "C" __declspec(dllexport)
+#else
+#define EXPORT(name) extern "C" __attribute__((visibility("default")))
+#endif
+
+namespace stc {
+
+// Functions that return int return 0, or one of these.
+enum { kNoSymbol = 1, kNotShortest = 2, kBadArguments = 3, kScratchTooSmall = 4 };
+
+// run(first, end, arena) for every part of a batch, each with `each` bytes of scratch memory.
+template <typename Run>
+int spread(int64_t batch, int parts, void* scratch, size_t bytes, size_t each, const Run& run) {
+  if (batch <= 0) return 0;
+  if (parts < 1) parts = 1;
+  const int64_t size = (batch + parts - 1) / parts;
+  const int64_t pieces = (batch + size - 1) / size;
+  if (bytes / each < static_cast<size_t>(pieces)) return kScratchTooSmall;
+  parallel(batch, size, parts, [&](int64_t first, int64_t end) {
+    run(first, end, Arena::of(static_cast<char*>(scratch) + first / size * each, each));
+  });
+  return 0;
+}
+
+}  // namespace stc
+
+using namespace stc;
+
+// Payload -> found[0] the group, found[1 ..] the indices of `count` tokens.
+//
+// shape: groups, components, levels, and of every level its components, tokens, codewords, and the
+// numbers in the codewords of all its tokens together. counts: the frequencies of the groups, and
+// of every level [groups, tokens, codewords].
+EXPORT(stc_decode)
+int stc_decode(const uint8_t* payload, int size, const int32_t* shape,
+               const uint32_t* const* counts, int count, int32_t* found) {
+  const Shape model{shape};
+  RangeDecoder decoder(payload, size);
+  const int32_t group = decoder.symbol(counts[0], model.groups());
+  if (group < 0) return kNoSymbol;
+  *found++ = group;
+  for (int32_t l = 0; l < model.levels() && count > 0; ++l) {
+    const Shape::Level level = model.level(l);
+    const uint32_t* row =
+        counts[1 + l] + static_cast<int64_t>(group) * level.tokens * level.codewords;
+    for (int32_t t = 0; t < level.tokens && count > 0; ++t, --count, row += level.codewords) {
+      const int32_t index = decoder.symbol(row, level.codewords);
+      if (index < 0) return kNoSymbol;
+      *found++ = index;
+    }
+  }
+  if (count > 0) return kBadArguments;
+  return decoder.is_shortest() ? 0 : kNotShortest;
+}
+
+// Group and the indices of `count` tokens -> planes [6144]. shape: as above.
+//
+// arrays: mean, basis and its scale, and of every level the widths of its tokens, the codebooks and
+// their scale, the synthesis and its scale.
+EXPORT(stc_planes)
+int stc_planes(const int32_t* shape, const void* const* arrays, int group, const int32_t* indices,
+               int count, float* planes, void* scratch, size_t bytes) {
+  Linear linear(Shape{shape}, arrays, Arena::of(scratch, bytes));
+  if (bytes < Linear(Shape{shape}, arrays, Arena::measure()).scratch()) return kScratchTooSmall;
+  return linear.draw(group, indices, count, planes) ? 0 : kBadArguments;
+}
+
+// Bytes of scratch memory that stc_planes needs.
+EXPORT(stc_planes_scratch)
+size_t stc_planes_scratch(const int32_t* shape) {
+  return Linear(Shape{shape}, nullptr, Arena::measure()).scratch();
+}
+
+// Planes [faces, 6144] and the share of all tokens spent on each -> RGB [faces, 128, 128, 3].
+//
+// widths: channels at 8x8, 16x16, 32x32 and 64x64 pixels, and of the condition. arrays: of each
+// layer of the decoder, in the order of use, the weight, the scale, the bias; of each normalisation
+// the gain and the bias.
+EXPORT(stc_render)
+int stc_render(const int32_t* widths, const void* const* arrays, const float* planes,
+               const float* spent, int faces, uint8_t* rgb, void* scratch, size_t bytes,
+               int threads) {
+  const size_t each = Decoder::scratch(Widths(widths));
+  return spread(faces, threads, scratch, bytes, each, [&](int64_t first, int64_t end, Arena arena) {
+    Decoder decoder(Widths(widths), arrays, arena);
+    for (int64_t i = first; i < end; ++i)
+      decoder.draw(planes + i * kPlaneFloats, spent[i], rgb + i * kCanvas * kCanvas * 3);
+  });
+}
+
+// Bytes of scratch memory that stc_render needs for each thread.
+EXPORT(stc_render_scratch)
+size_t stc_render_scratch(const int32_t* widths) { return Decoder::scratch(Widths(widths)); }
+
+#if defined(__wasm__)
+
+extern unsigned char __heap_base;
+
+// Where a page may begin to put its arrays.
+EXPORT(stc_heap) void* stc_heap() { return &__heap_base; }
+
+// What the compiler may call where there is no C library; volatile, or it would call itself.
+extern "C" void* memset(void* to, int value, size_t size) {
+  for (size_t i = 0; i < size; ++i) static_cast<volatile char*>(to)[i] = static_cast<char>(value);
+  return to;
+}
+extern "C" void* memcpy(void* to, const void* from, size_t size) {
+  for (size_t i = 0; i < size; ++i)
+    static_cast<volatile char*>(to)[i] = static_cast<const char*>(from)[i];
+  return to;
+}
+
+#else
+
+// x [batch, rows] @ M -> out [batch, columns], where M = values [rows, columns] * scale [columns].
+EXPORT(stc_project)
+int stc_project(const float* x, int batch, const int8_t* values, const float* scale, int rows,
+                int columns, float* out, void* scratch, size_t bytes, int threads) {
+  const Matrix matrix{values, scale, rows, columns};
+  return spread(batch, threads, scratch, bytes, product_scratch(batch, columns),
+                [&](int64_t first, int64_t end, const Arena& arena) {
+                  project(x + first * rows, end - first, matrix, out + first * columns, arena);
+                });
+}
+
+// v [batch, width] @ M[:, :width].T -> out [batch, rows].
+EXPORT(stc_expand)
+int stc_expand(const float* v, int batch, int width, const int8_t* values, const float* scale,
+               int rows, int columns, float* out, void* scratch, size_t bytes, int threads) {
+  const Matrix matrix{values, scale, rows, columns};
+  return spread(batch, threads, scratch, bytes, product_scratch(batch, columns),
+                [&](int64_t first, int64_t end, const Arena& arena) {
+                  expand(v + first * width, end - first, width, matrix, out + first * rows, arena);
+                });
+}
+
+// Bytes of scratch memory that stc_project and stc_expand need for each thread.
+EXPORT(stc_product_scratch)
+size_t stc_product_scratch(int batch, int columns) { return product_scratch(batch, columns); }
+
+#endif

@@ -1,0 +1,64 @@
+// One function a task, which runs on the best of the machines that this processor is.
+//
+// Compilers' own clones (target_clones) would not do: all clones share one source, and a tile that
+// fits the registers of one machine spills on another.
+
+#ifndef STC_CODEC_DISPATCH_H
+#define STC_CODEC_DISPATCH_H
+
+#include "machine.h"
+
+namespace stc {
+
+using Small = Machine<4, 4, 2>;  // 128 bits: SSE2, NEON, WebAssembly
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#if !defined(STC_MAX_LANES)
+#define STC_MAX_LANES 16  // less, for tests of what this processor would not run
+#endif
+
+using Middle = Machine<8, 4, 2>;  // AVX2
+using Large = Machine<16, 8, 2>;  // AVX-512
+
+#define MIDDLE __attribute__((target("avx2,fma")))
+#define LARGE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+
+INLINE bool is_middle() {
+  return STC_MAX_LANES >= 8 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+INLINE bool is_large() {
+  return STC_MAX_LANES >= 16 && is_middle() && __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+
+#define FUNCTION(name, Task)                                                         \
+  LARGE APART void name##_large(const Task& t) { Large::name(t); }                   \
+  MIDDLE APART void name##_middle(const Task& t) { Middle::name(t); }                \
+  APART void name##_small(const Task& t) { Small::name(t); }                         \
+  inline void name(const Task& t) {                                                  \
+    is_large() ? name##_large(t) : is_middle() ? name##_middle(t) : name##_small(t); \
+  }
+
+#else
+
+#define FUNCTION(name, Task) \
+  APART void name(const Task& t) { Small::name(t); }
+
+#endif
+
+FUNCTION(product, Product)
+FUNCTION(transform_inputs, Winograd)
+FUNCTION(transform_outputs, Winograd)
+FUNCTION(transform_kernels, Kernels)
+FUNCTION(activate, Activation)
+FUNCTION(normalise, Normalisation)
+FUNCTION(widen, Widening)
+FUNCTION(widen_quarters, Widening)
+FUNCTION(dots, Dots)
+FUNCTION(sums, Sums)
+
+}  // namespace stc
+
+#endif  // STC_CODEC_DISPATCH_H

@@ -1,0 +1,112 @@
+"""Which arrays of a model core.cpp reads, and in which order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.codec.model_file import ModelFile
+from stc.errors import WrongModelError
+
+PLACES = 64  # of the coarsest picture, 8 x 8
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def token_shape(model: ModelFile) -> list[int]:
+    """Groups, components, levels; of each level components, tokens, codewords and columns."""
+    shape = [model.group_number, model.entries["basis"].shape[1], len(model.level_sizes)]
+    for number in range(len(model.level_sizes)):
+        _, codewords, columns = model.entries[f"levels.{number}.codebooks"].shape
+        components = model.entries[f"levels.{number}.synthesis"].shape[0]
+        shape += [components, model.level_sizes[number], codewords, columns]
+    return shape
+
+
+def linear_names(levels: int) -> list[str]:
+    """Of the arrays that make planes of tokens."""
+    kinds = ("widths", "codebooks", "codebooks.scale", "synthesis", "synthesis.scale")
+    own = [f"levels.{number}.{kind}" for number in range(levels) for kind in kinds]
+    return ["mean", "basis", "basis.scale", *own]
+
+
+def decoder_widths(model: ModelFile) -> list[int]:
+    """Channels at 8x8, 16x16, 32x32 and 64x64 pixels, and numbers in the condition."""
+    return [*model.config["widths"], model.entries["decoder.embed.0.weight"].shape[-1]]
+
+
+def decoder_layers(widths: list[int]) -> Shapes:
+    """Of every layer of the convolutional decoder, in order of use, the shape of its weights.
+
+    Inputs come first and outputs last; normalisations have a gain [channels] for a weight.
+    """
+    w8, w16, w32, w64, condition = widths
+    return {
+        "embed.0": (3, condition),
+        "enter16": (24, 3, 3, w16),
+        "down8": (w16, 3, 3, w8),
+        **_mixer("mix8.0", w8),
+        **_mixer("mix8.1", w8),
+        "up16": (w8, 1, 1, 4 * w16),
+        **_block("blocks16.0", w16, condition),
+        **_block("blocks16.1", w16, condition),
+        "enter32": (6, 3, 3, w32),
+        "up32": (w16, 1, 1, 4 * w32),
+        **_block("blocks32.0", w32, condition),
+        "enter64": (1, 3, 3, w64),
+        "up64": (w32, 1, 1, 4 * w64),
+        **_block("blocks64.0", w64, condition),
+        "leave": (w64, 3, 3, 12),
+    }
+
+
+def _mixer(name: str, channels: int) -> Shapes:
+    return {
+        f"{name}.norm_places": (channels,),
+        f"{name}.places.0": (PLACES, 2 * PLACES),
+        f"{name}.places.2": (2 * PLACES, PLACES),
+        f"{name}.norm_channels": (channels,),
+        f"{name}.channels.0": (channels, 2 * channels),
+        f"{name}.channels.2": (2 * channels, channels),
+    }
+
+
+def _block(name: str, channels: int, condition: int) -> Shapes:
+    return {
+        f"{name}.condition": (condition, 2 * channels),
+        f"{name}.first": (channels, 3, 3, channels),
+        f"{name}.second": (channels, 3, 3, channels),
+    }
+
+
+def decoder_names(widths: list[int]) -> Shapes:
+    """Of the convolutional decoder's arrays, with their shapes: those of two axes or more are int8.
+
+    Layers have a weight, its scale and a bias; normalisations a gain and a bias.
+    """
+    arrays: Shapes = {}
+    for name, shape in decoder_layers(widths).items():
+        arrays[f"decoder.{name}.weight"] = shape
+        if len(shape) > 1:
+            arrays[f"decoder.{name}.weight.scale"] = shape[-1:]
+        arrays[f"decoder.{name}.bias"] = shape[-1:]
+    return arrays
+
+
+def decoder_arrays(model: ModelFile, widths: list[int]) -> list[npt.NDArray[Any]]:
+    """The arrays of `decoder_names`.
+
+    Raises WrongModelError for one that is damaged, or has another type or shape than it must.
+    """
+    arrays = []
+    for name, shape in decoder_names(widths).items():
+        array, dtype = model.array(name), np.int8 if len(shape) > 1 else np.float16
+        if array.dtype != dtype or array.shape != shape:
+            raise WrongModelError(
+                f"{model.path}: {name} is {array.dtype} {list(array.shape)}, "
+                f"not {np.dtype(dtype)} {list(shape)}"
+            )
+        arrays.append(array)
+    return arrays

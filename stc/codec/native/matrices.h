@@ -1,0 +1,88 @@
+// Products with matrices in 8 bits, which become floats a block at a time.
+
+#ifndef STC_CODEC_MATRICES_H
+#define STC_CODEC_MATRICES_H
+
+#include "dispatch.h"
+#include "memory.h"
+
+namespace stc {
+
+struct Matrix {
+  const int8_t* values;  // [rows, columns]
+  const float* scale;    // [columns]
+  int64_t rows, columns;
+};
+
+constexpr int64_t kDirect = 4;     // up to so many vectors the matrix is read once for each
+constexpr int64_t kDepth = 256;    // rows of a block of weights
+constexpr int64_t kAcross = 128;   // columns of one
+constexpr int64_t kTogether = 32;  // rows of the result of `expand` at a time
+
+// x [batch, rows] @ M -> out [batch, columns]
+inline void project(const float* x, int64_t batch, const Matrix& m, float* out, Arena arena) {
+  if (batch <= kDirect) {
+    float* scratch = arena.floats(m.columns);
+    for (int64_t i = 0; i < batch; ++i)
+      sums({m.values, m.rows, m.columns, x + i * m.rows, scratch, out + i * m.columns});
+  } else {
+    float* weights = arena.floats(kDepth * kAcross);
+    float* block = arena.floats(batch * kAcross);
+    for (int64_t left = 0; left < m.columns; left += kAcross) {
+      const int64_t columns = least(kAcross, m.columns - left), wide = padded(columns);
+      for (int64_t top = 0; top < m.rows; top += kDepth) {
+        const int64_t depth = least(kDepth, m.rows - top);
+        widen({m.values + top * m.columns + left, depth, columns, m.columns, weights, wide});
+        product({flat(x + top, m.rows, batch), batch, depth, weights, wide,
+                 flat(block, wide, batch), nullptr, nullptr, top > 0});
+      }
+      for (int64_t i = 0; i < batch; ++i)
+        for (int64_t c = 0; c < columns; ++c) out[i * m.columns + left + c] = block[i * wide + c];
+    }
+  }
+  for (int64_t i = 0; i < batch; ++i)
+    for (int64_t c = 0; c < m.columns; ++c) out[i * m.columns + c] *= m.scale[c];
+}
+
+// v [batch, width] @ M[:, :width].T -> out [batch, rows]
+inline void expand(const float* v, int64_t batch, int64_t width, const Matrix& m, float* out,
+                   Arena arena) {
+  if (batch <= kDirect) {
+    float* scaled = arena.floats(width);
+    float* scratch = arena.floats(width + kLongestStrip);
+    for (int64_t i = 0; i < batch; ++i) {
+      for (int64_t c = 0; c < width; ++c) scaled[c] = v[i * width + c] * m.scale[c];
+      dots({m.values, m.rows, width, m.columns, scaled, scratch, out + i * m.rows});
+    }
+    return;
+  }
+  // The matrix from the left, the vectors side by side: M[:, :width] @ v.T, then exchanged.
+  const int64_t across = padded(batch);
+  float* vectors = arena.floats(width * across);
+  float* weights = arena.floats(kTogether * padded(width));
+  float* block = arena.floats(kTogether * across);
+  for (int64_t c = 0; c < width; ++c)
+    for (int64_t i = 0; i < across; ++i)
+      vectors[c * across + i] = i < batch ? v[i * width + c] * m.scale[c] : 0;
+  for (int64_t top = 0; top < m.rows; top += kTogether) {
+    const int64_t rows = least(kTogether, m.rows - top);
+    widen({m.values + top * m.columns, rows, width, m.columns, weights, padded(width)});
+    product({flat(weights, padded(width), rows), rows, width, vectors, across,
+             flat(block, across, rows)});
+    for (int64_t i = 0; i < batch; ++i)
+      for (int64_t r = 0; r < rows; ++r) out[i * m.rows + top + r] = block[r * across + i];
+  }
+}
+
+// Scratch memory that `project` and `expand` need at most.
+inline size_t product_scratch(int64_t batch, int64_t columns) {
+  Arena arena = Arena::measure();
+  arena.floats(most(kDepth, padded(columns)) * kAcross);
+  arena.floats(columns * padded(batch) + kLongestStrip);
+  arena.floats(batch * kAcross + kTogether * padded(batch));
+  return arena.bytes();
+}
+
+}  // namespace stc
+
+#endif  // STC_CODEC_MATRICES_H

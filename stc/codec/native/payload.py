@@ -1,0 +1,51 @@
+"""Payloads decoded by the range decoder of core.cpp."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.bitstream.tables import Tables
+from stc.codec.native.library import Arrays, function, ints
+from stc.errors import CorruptError
+
+_REASONS = {
+    1: "the payload decodes to no symbol",
+    2: "the payload is not in its shortest form",
+}
+
+
+class Frequencies:
+    """The frequencies of a model as core.cpp reads them: the groups', then every level's."""
+
+    def __init__(self, tables: Tables) -> None:
+        counts = [tables.groups, *tables.levels]
+        self.arrays = Arrays([np.ascontiguousarray(own, np.uint32) for own in counts])
+        # Components and columns are of no interest here.
+        shape = [(0, tokens, codewords, 0) for _, tokens, codewords in map(np.shape, tables.levels)]
+        self.shape = ints([len(tables.groups), 0, len(shape), *(n for own in shape for n in own)])
+
+
+_known: WeakKeyDictionary[Tables, Frequencies] = WeakKeyDictionary()
+
+
+def decode_symbols(tables: Tables, count: int, payload: bytes) -> tuple[int, npt.NDArray[np.int64]]:
+    """Payload -> group and the indices [count] of the first tokens.
+
+    Raises CorruptError for a payload that no writer makes; BackendError if there is no library.
+    """
+    if not 1 <= count <= tables.tokens:
+        raise CorruptError(f"{count} tokens of a model of {tables.tokens}")
+    frequencies = _known.get(tables)
+    if frequencies is None:
+        frequencies = _known.setdefault(tables, Frequencies(tables))
+    found = np.empty(1 + count, np.int32)
+    failed = function("stc_decode")(
+        *(payload, len(payload), frequencies.shape, frequencies.arrays.addresses),
+        *(count, found.ctypes.data),
+    )
+    if failed:
+        raise CorruptError(_REASONS.get(failed, f"the native core gives error {failed}"))
+    return int(found[0]), found[1:].astype(np.int64)

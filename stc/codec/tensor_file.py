@@ -1,0 +1,137 @@
+"""Safetensors files: headers read and files written with the standard library alone.
+
+A file is eight bytes of header length, a header in JSON that names every array with its type,
+shape and place, and the arrays. Headers come from strangers, so everything they say is checked
+before anything is allocated. The library `safetensors` reads the same files; its import takes
+longer than decoding a face.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MAX_HEADER = 1 << 20  # bytes; those of models take some ten thousand
+ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector register
+ITEM_SIZES = {"I8": 1, "U8": 1, "F16": 2, "U16": 2, "F32": 4, "I32": 4, "U32": 4}
+
+_NAME = re.compile(r"[A-Za-z0-9_.]+")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One array of a file: type by its name in safetensors, shape, and first and last byte + 1."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One array to be written: its elements in C order and little-endian."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
+    """The arrays of a safetensors file and its metadata.
+
+    The arrays fill the file without holes or overlaps, and each is as long as its type and shape
+    say. Raises ValueError for a file that is not so.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        start = 8 + length
+        if size < 8 or length > MAX_HEADER or start > size:
+            raise ValueError(f"{size} bytes cannot hold a header of {length}")
+        header = _parse_json(file.read(length))
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise ValueError("the metadata is not a map of strings")
+    entries = {name: _entry(name, raw, start) for name, raw in header.items()}
+    for entry in sorted(entries.values(), key=lambda e: (e.start, e.end)):
+        if entry.start != start:
+            raise ValueError(f"arrays overlap or leave a hole at byte {start}")
+        start = entry.end
+    if start != size:
+        raise ValueError(f"the arrays end at byte {start}, the file at {size}")
+    return entries, metadata
+
+
+def write_file(path: Path, tensors: Sequence[Tensor], metadata: dict[str, str]) -> None:
+    """Write arrays in the order given, in place of a file that may be there, whole or not at all.
+
+    Spaces behind the header make the file's length a multiple of `ALIGNMENT`: an array is aligned
+    if it and all that follow have such a length.
+    """
+    header: dict[str, object] = {"__metadata__": metadata}
+    end = 0
+    for tensor in tensors:
+        start, end = end, end + len(tensor.data)
+        header[tensor.name] = {
+            "dtype": tensor.dtype,
+            "shape": tensor.shape,
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-(8 + len(text) + end) % ALIGNMENT)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            for tensor in tensors:
+                file.write(tensor.data)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _entry(name: str, raw: Any, base: int) -> Entry:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name for an array")
+    if not isinstance(raw, dict) or raw.keys() != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"the entry of {name} lacks a type, a shape or a place")
+    dtype, shape, offsets = raw["dtype"], raw["shape"], raw["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in ITEM_SIZES:
+        raise ValueError(f"{name} has the type {dtype!r}")
+    if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2:
+        raise ValueError(f"{name} has a shape or a place that is not whole numbers")
+    first, last = offsets
+    if last - first != math.prod(shape) * ITEM_SIZES[dtype]:
+        raise ValueError(f"{name} takes {last - first} bytes, which its shape {shape} does not")
+    return Entry(dtype, tuple(shape), base + first, base + last)
+
+
+def _are_sizes(values: Any) -> bool:
+    return isinstance(values, list) and all(type(v) is int and 0 <= v < 1 << 48 for v in values)
+
+
+def _parse_json(text: bytes) -> dict[str, Any]:
+    """A JSON object without repeated names."""
+    try:
+        value = json.loads(text, object_pairs_hook=_unique)
+    except RecursionError as error:
+        raise ValueError("the header is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError("the header is not a JSON object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("the header names an array twice")
+    return found

@@ -1,0 +1,148 @@
+"""The network that finds faces: RetinaFace (MobileNet-0.25), an ONNX file run by ONNX Runtime.
+
+Pixels go in, boxes and landmarks come out, in pixels of the input; where to look, how closely and
+what to believe is decided in `stc.imaging.detection`. weights/README.md says where the file comes
+from and what was changed in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.errors import ModelError, ModelMissingError
+
+Floats = npt.NDArray[np.float64]
+
+WEIGHTS = Path(__file__).parent / "weights" / "retinaface-mobilenet025.onnx"
+SHA256 = "aa4acd2f543285a8a17bb4af668b2c3385c46dbc30990318b4af5613b2dc68b7"
+
+GRAIN = 32  # height and width of the input must be multiples of the coarsest stride
+GREY = (123, 117, 104)  # RGB: what the network takes for nothing; it subtracts this from its input
+
+# (stride, anchor sizes) of the network's outputs, and the scale of what it regresses.
+_LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
+_CENTRE_SCALE = 0.1
+_SIZE_SCALE = 0.2
+
+# Of two boxes that share more than this part of the smaller one, the surer alone is a face; those
+# whose intersection is more than this part of their union are views of one face.
+_SAME_FACE = 0.5
+# Input pixels above which the memory of a run is given back rather than kept for the next.
+_MUCH = 1 << 20
+
+_lock = threading.Lock()
+_loaded: list[Any] = []
+
+
+class Detection(NamedTuple):
+    """A face as the network sees it, in pixels of its input, x first."""
+
+    box: Floats  # [4]: left, top, width, height
+    landmarks: Floats  # [5, 2]: eyes, nose tip, mouth corners; the image's left one first
+    score: float  # 0 to 1
+
+
+def detect(
+    pixels: npt.NDArray[np.uint8], min_score: float, fine: bool = True
+) -> list[list[Detection]]:
+    """RGB pictures uint8 [B, H, W, 3], H and W multiples of GRAIN -> the faces of each.
+
+    fine: whether faces less than about 48 px wide matter; without them it takes two thirds.
+
+    The surest come first, each face once: its box is that of its surest anchor, its landmarks are
+    the mean of all anchors that see it, weighted by their scores, which halves the scatter that
+    one anchor has.
+
+    Raises ModelMissingError without the file of weights, ModelError if it is not the right one.
+    """
+    options = None
+    if pixels[..., 0].size > _MUCH:
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    outputs = _session().run(None, {"image": pixels, "fine": np.array(fine)}, options)
+    return [
+        _merged(*_decoded([level[picture] for level in outputs if level.size], min_score))
+        for picture in range(len(pixels))
+    ]
+
+
+def _decoded(
+    levels: list[npt.NDArray[np.float32]], min_score: float
+) -> tuple[Floats, Floats, Floats]:
+    """One picture's maps [30, h, w] -> boxes [N, 4], landmarks [N, 5, 2], scores [N].
+
+    A map holds, for each of two anchors: the logit of the score, centre (x, y) and the logarithm of
+    the size (w, h) of the box, and five landmarks (x, y).
+    """
+    least = math.log(min_score / (1 - min_score))
+    boxes, landmarks, logits = [], [], []
+    for (stride, sizes), level in zip(_LEVELS[-len(levels) :], levels, strict=True):
+        maps = level.reshape(2, 15, *level.shape[1:])
+        anchor, y, x = np.nonzero(maps[:, 0] >= least)
+        found = maps[anchor, :, y, x].astype(np.float64)  # [n, 15]
+        size = np.array(sizes, np.float64)[anchor, None]
+        centre = (np.stack([x, y], 1) + 0.5) * stride
+        middle = centre + found[:, 1:3] * _CENTRE_SCALE * size
+        extent = size * np.exp(found[:, 3:5] * _SIZE_SCALE)
+        offset = found[:, 5:].reshape(-1, 5, 2) * _CENTRE_SCALE * size[..., None]
+        boxes.append(np.hstack([middle - extent / 2, extent]))
+        landmarks.append(centre[:, None] + offset)
+        logits.append(found[:, 0])
+    scores = 1 / (1 + np.exp(-np.concatenate(logits)))
+    return np.concatenate(boxes), np.concatenate(landmarks), scores
+
+
+def _merged(boxes: Floats, landmarks: Floats, scores: Floats) -> list[Detection]:
+    """Every face once, the surest first."""
+    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    area = boxes[:, 2] * boxes[:, 3]
+    faces = []
+    left = np.argsort(-scores, kind="stable")
+    while left.size:
+        best = left[0]
+        sides = np.minimum(high[left], high[best]) - np.maximum(low[left], low[best])
+        shared = np.maximum(sides, 0).prod(1)
+        voters = left[shared > _SAME_FACE * (area[left] + area[best] - shared)]
+        weights = scores[voters] / scores[voters].sum()
+        mean = np.tensordot(weights, landmarks[voters], 1)
+        faces.append(Detection(boxes[best], mean, float(scores[best])))
+        left = left[shared <= _SAME_FACE * np.minimum(area[left], area[best])]
+    return faces
+
+
+def _session() -> Any:
+    """ONNX Runtime's session, made once."""
+    with _lock:
+        if not _loaded:
+            _loaded.append(_load())
+        return _loaded[0]
+
+
+def _load() -> Any:
+    import onnxruntime
+
+    try:
+        weights = WEIGHTS.read_bytes()
+    except OSError as error:
+        raise ModelMissingError(
+            f"the weights that find faces cannot be read: {error}; install the package again"
+        ) from error
+    digest = hashlib.sha256(weights).hexdigest()
+    if digest != SHA256:
+        raise ModelError(
+            f"{WEIGHTS} has SHA-256 {digest[:16]}..., not {SHA256[:16]}...: "
+            "it was changed or cut short; install the package again"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # fast enough, and the same sums on any number of cores
+    options.log_severity_level = 3  # errors only
+    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,40 @@
+"""What the search computes: the definition that every backend must match.
+
+cost(b, g, t, k) = sum over d, in order, of (z[b, t, d] - c[g, t, k, d])^2   + penalty[g, t, k]
+
+rounded to float32 after every operation. The nearest codeword is the one of least cost, the best
+group the one of least total cost over the tokens (summed in float64); of equals, the first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Longs = npt.NDArray[np.int64]
+
+
+def squared_distance(a: Floats, b: Floats) -> Floats:
+    """[..., D] and [..., D], broadcast -> [...]."""
+    total: Floats = np.square(a[..., 0] - b[..., 0])
+    for d in range(1, a.shape[-1]):
+        total = total + np.square(a[..., d] - b[..., d])
+    return total
+
+
+def nearest(
+    latents: Floats, codebooks: Floats, penalty: Floats | None = None
+) -> tuple[Longs, Floats]:
+    """latents [B, T, D], codebooks [G, T, K, D] -> indices and costs [B, G, T]."""
+    costs = squared_distance(latents[:, None, :, None], codebooks)  # [B, G, T, K]
+    if penalty is not None:
+        costs = costs + penalty
+    indices = costs.argmin(3)
+    return indices, np.take_along_axis(costs, indices[..., None], 3)[..., 0]
+
+
+def best_group(costs: Floats) -> Longs:
+    """Costs [B, G, T] -> the group of least total cost of every image, [B]."""
+    groups: Longs = costs.sum(2, dtype=np.float64).argmin(1)
+    return groups

@@ -1,0 +1,156 @@
+"""Codebooks made ready for the search, once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+LANES = 16  # codewords are padded to a multiple of this, for vector instructions
+MAX_DIMENSIONS = 64
+
+
+class _Geometry:
+    """Where the codewords lie; shared by all penalties."""
+
+    def __init__(self, codebooks: Floats) -> None:
+        self.codebooks = codebooks  # [G, T, K, D]
+        self.centre = centre_of(codebooks)  # [T, D]
+
+    @cached_property
+    def columns(self) -> Floats:
+        groups, tokens, codewords, dimensions = self.codebooks.shape
+        padded = codewords + -codewords % LANES
+        columns = np.zeros((groups, tokens, dimensions, padded), np.float32)
+        np.subtract(
+            self.codebooks, self.centre[:, None], out=columns[..., :codewords].swapaxes(2, 3)
+        )
+        return columns
+
+    @cached_property
+    def norms(self) -> Floats:
+        """[G, T, K]: squared lengths of the centred codewords, summed dimension by dimension.
+
+        In that order equal codewords have equal norms, wherever they stand.
+        """
+        groups, tokens, codewords, dimensions = self.codebooks.shape
+        total = np.zeros((groups, tokens, codewords), np.float32)
+        for d in range(dimensions):
+            total += np.square(self.columns[:, :, d, :codewords])
+        return total
+
+
+class PreparedCodebooks:
+    """Codebooks [G, T, K, D] and what a search needs of them, all float32 and contiguous.
+
+    Every token's codebooks are centred on their common mean: the expanded square
+    |c|^2 - 2 <z, c> keeps its digits only near the origin. penalty [G, T, K] is added to the
+    squared distance. Safe to use from several threads.
+
+    Raises ValueError for shapes that do not fit and for NaN or infinity.
+    """
+
+    penalty: Floats | None  # [G, T, K]
+
+    def __init__(
+        self, codebooks: npt.NDArray[np.floating], penalty: npt.NDArray[np.floating] | None = None
+    ) -> None:
+        check_shape(codebooks.shape)
+        with np.errstate(over="ignore"):
+            books = np.ascontiguousarray(codebooks, np.float32)
+            squares = np.einsum("gtkd,gtkd->gtk", books, books)
+        if not np.isfinite(squares).all():
+            raise ValueError("codebooks hold NaN, infinity or numbers whose square is infinite")
+        self._geometry = _Geometry(books)
+        self.penalty = _checked(penalty, books)
+
+    def with_penalty(self, penalty: npt.NDArray[np.floating] | None) -> PreparedCodebooks:
+        """The same codebooks with another penalty; the codebooks are not prepared again."""
+        other = object.__new__(PreparedCodebooks)
+        other._geometry = self._geometry
+        other.penalty = _checked(penalty, self.codebooks)
+        return other
+
+    @property
+    def codebooks(self) -> Floats:
+        """[G, T, K, D], as given."""
+        return self._geometry.codebooks
+
+    @property
+    def centre(self) -> Floats:
+        """[T, D]: what every codebook of a token was moved by."""
+        return self._geometry.centre
+
+    @property
+    def columns(self) -> Floats:
+        """[G, T, D, K padded]: the centred codebooks with codewords side by side."""
+        return self._geometry.columns
+
+    @cached_property
+    def bias(self) -> Floats:
+        """[G, T, K padded]: (|c|^2 + penalty) / 2; infinite in the padding, which never wins."""
+        norms = self._geometry.norms
+        bias = np.full((*norms.shape[:2], self.columns.shape[3]), np.inf, np.float32)
+        full = norms if self.penalty is None else norms + self.penalty
+        bias[..., : self.codewords] = full / 2
+        return bias
+
+    @cached_property
+    def longest(self) -> Floats:
+        """[G, T]: the length of the longest centred codeword."""
+        longest: Floats = np.sqrt(self._geometry.norms.max(2))
+        return longest
+
+    @property
+    def groups(self) -> int:
+        return int(self.codebooks.shape[0])
+
+    @property
+    def tokens(self) -> int:
+        return int(self.codebooks.shape[1])
+
+    @property
+    def codewords(self) -> int:
+        return int(self.codebooks.shape[2])
+
+    @property
+    def dimensions(self) -> int:
+        return int(self.codebooks.shape[3])
+
+
+def check_shape(shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless codebooks of this shape can be searched."""
+    if len(shape) != 4 or 0 in shape:
+        raise ValueError(f"codebooks must be [G, T, K, D] and not empty, not {list(shape)}")
+    if shape[3] > MAX_DIMENSIONS:
+        raise ValueError(f"codewords have {shape[3]} dimensions, at most {MAX_DIMENSIONS} serve")
+
+
+def centre_of(codebooks: Floats) -> Floats:
+    """About the mean codeword of every token, codebooks [G, T, K, D] -> [T, D], in few digits.
+
+    With those, numbers of few digits (integers, say) stay exact when centred, and exact ties
+    stay exact in every backend's arithmetic. Where all codewords agree the centre is theirs.
+    """
+    spread = codebooks.max((0, 2)) - codebooks.min((0, 2))
+    _, exponent = np.frexp(np.maximum(spread, np.float32(2**-100)))  # floor(log2) + 1
+    mean = codebooks.mean((0, 2), dtype=np.float64).astype(np.float32).astype(np.float64)
+    centre = np.ldexp(np.round(np.ldexp(mean, 3 - exponent)), exponent - 3)
+    return np.where(spread > 0, centre, codebooks[0, :, 0]).astype(np.float32)
+
+
+def _checked(
+    penalty: npt.NDArray[np.floating] | None, codebooks: Floats
+) -> npt.NDArray[np.float32] | None:
+    if penalty is None:
+        return None
+    if penalty.shape != codebooks.shape[:3]:
+        raise ValueError(f"penalty must be {list(codebooks.shape[:3])}, not {list(penalty.shape)}")
+    with np.errstate(over="ignore"):
+        added = np.ascontiguousarray(penalty, np.float32)
+    if not np.isfinite(added).all():
+        raise ValueError("penalty holds NaN or infinity")
+    return added

@@ -1,0 +1,54 @@
+"""This package's codec among the others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+import stc
+from stc.bitstream import has_header
+from stc.codec import native
+from stc.codec.codec import Codec
+from stc.lab.evaluation.base import Coded, Faces
+
+
+class StcCodec:
+    """STC, with its header and checksum and, if `bare`, once more without them."""
+
+    def __init__(self, model: str | Path | None = None, bare: bool = False) -> None:
+        self.codec = Codec(model)
+        self.variants = ("stc", "stc bare") if bare else ("stc",)
+        # The codec searches tokens anew for every size, so its code matters beside its weights.
+        self.key = f"stc-{self.codec.model.identity}-{code_digest()}"
+
+    def encode(self, faces: Faces, limits: Sequence[int]) -> dict[str, list[list[Coded]]]:
+        """As `FaceCodec`; raises BudgetError for a limit that a face does not fit."""
+        return {
+            variant: [self._row(faces, limit, variant == "stc bare") for limit in limits]
+            for variant in self.variants
+        }
+
+    def _row(self, faces: Faces, limit: int, bare: bool) -> list[Coded]:
+        coded = self.codec.encode_batch(faces, max_bytes=limit, bare=bare)
+        done = [one.unwrap() for one in coded]
+        return [Coded(one.data, len(one.data), quality=one.quality) for one in done]
+
+    def decode(self, files: Sequence[bytes]) -> Faces:
+        """As `FaceCodec`; all files have a header, or none has."""
+        return self.codec.decode_batch(files, bare=not has_header(files[0]))
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """A digest of the codec's own source, so that nothing measured outlives a change of it."""
+    root = Path(stc.__file__).parent
+    digest = hashlib.sha256(f"{np.__version__} {native.why}".encode())
+    for folder in ("bitstream", "codec", "kernels"):
+        for ending in ("py", "cpp", "h"):
+            for path in sorted((root / folder).rglob(f"*.{ending}")):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

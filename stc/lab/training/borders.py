@@ -1,0 +1,51 @@
+"""Planes of training faces, with the borders that no camera saw filled by ridge regression."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's usual name
+from torch import Tensor
+from tqdm import tqdm
+
+from stc.canvas import CANVAS
+from stc.codec.planes import CHROMA, LUMA, PLANES
+from stc.codec.torch.canvas import plane_weight, to_planes
+from stc.gallery.progress import hidden
+from stc.lab.training.data import FILLED, to_tensors
+from stc.lab.training.subspace import covariances, mirrored_mean, principal_axes
+
+
+def filled_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    """Planes [N, 6144] of faces [N, 128, 128, 4], borders filled, and which fill the canvas [N]."""
+    planes, seen = visible_planes(faces)
+    filled = seen.float().mean(1) > FILLED
+    fill_borders(planes, seen)
+    return planes, filled
+
+
+def visible_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    """uint8 [N, 128, 128, 4] -> planes [N, 6144] and which samples were seen, bool [N, 6144]."""
+    planes = torch.empty(len(faces), PLANES)
+    seen = torch.empty(len(faces), PLANES, dtype=torch.bool)
+    for start in tqdm(range(0, len(faces), 512), desc="planes", disable=hidden()):
+        rgb, mask = to_tensors(faces[start : start + 512])
+        planes[start : start + 512] = to_planes(rgb)
+        luma = F.avg_pool2d(mask, CANVAS // LUMA).flatten(1) > 0.999
+        chroma = F.avg_pool2d(mask, CANVAS // CHROMA).flatten(1) > 0.999
+        seen[start : start + 512] = torch.cat([luma, chroma, chroma], 1)
+    return planes, seen
+
+
+def fill_borders(planes: Tensor, seen: Tensor, rounds: int = 6, rank: int = 192) -> None:
+    """Replace what no camera saw, in place, by a low-rank guess that full canvases give."""
+    filled = seen.float().mean(1) > FILLED
+    share = filled.float() / filled.sum()
+    mean = mirrored_mean(planes, share)
+    basis, power = principal_axes(covariances(planes, mean, share), rank)
+    weight, shrink = plane_weight(), power / (power + 0.02)
+    for _ in tqdm(range(rounds), desc="filling borders", disable=hidden()):
+        for part, visible in zip(planes.split(2048), seen.split(2048), strict=True):
+            guess = (((part - mean) * weight) @ basis * shrink) @ basis.T / weight + mean
+            part.copy_(torch.where(visible, part, guess))

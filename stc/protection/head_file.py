@@ -1,0 +1,93 @@
+"""Files of heads: safetensors in half precision, with the mean of the recogniser's embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from stc.codec.tensor_file import Entry, Tensor, read_header, write_file
+from stc.errors import ModelMissingError, WrongModelError
+from stc.protection.heads import Head, shapes
+from stc.protection.template import Floats
+
+SHIPPED = {"dlib-resnet-v1": "dlib.safetensors"}  # by the recogniser's key
+_KIND = "stc protection head 1"
+_MEAN = "middle"  # the array's name in the file
+_TYPES = {"F16": "<f2", "F32": "<f4"}
+
+
+def save_head(
+    path: Path, head: Head, recogniser: str, mean: Floats, notes: Mapping[str, str]
+) -> None:
+    """Write a head for the recogniser of that key, and the mean of its embeddings [D] over faces,
+    which those need who use the embeddings themselves."""
+    tensors = [
+        Tensor(name, "F16", values.shape, values.astype("<f2").tobytes())
+        for name, values in sorted(head.arrays.items())
+    ]
+    tensors.append(Tensor(_MEAN, "F32", mean.shape, mean.astype("<f4").tobytes()))
+    shown = "x".join(map(str, head.shape))
+    write_file(path, tensors, {"kind": _KIND, "recogniser": recogniser, "map": shown, **notes})
+
+
+def load_head(path: Path, recogniser: str) -> Head:
+    """Read a head. Raises ModelMissingError, WrongModelError if it is of another recogniser."""
+    entries, about = _open(path)
+    reduce = entries.get("reduce")
+    if about.get("kind") != _KIND or reduce is None or len(reduce.shape) != 3:
+        raise WrongModelError(f"{path} is not a head for protection")
+    if about.get("recogniser") != recogniser:
+        raise WrongModelError(
+            f"{path} is a head for {about.get('recogniser')}, not for {recogniser}"
+        )
+    cells, channels, size = reduce.shape
+    sides = [int(side) for side in about.get("map", "").split("x") if side.isdecimal()]
+    if len(sides) != 3 or sides[0] != channels or sides[1] * sides[2] != cells:
+        raise WrongModelError(f"{path} contradicts itself: {about.get('map')} is not its map")
+    shape = sides[0], sides[1], sides[2]
+    expected = shapes(shape, size)
+    found = {name: entry.shape for name, entry in entries.items() if name != _MEAN}
+    if found != expected:
+        wrong = min(
+            name for name in found.keys() | expected if found.get(name) != expected.get(name)
+        )
+        raise WrongModelError(
+            f"{path}: the array {wrong} is {found.get(wrong)}, not {expected.get(wrong)}"
+        )
+    return Head(shape, {name: _read(path, name, entries[name]) for name in expected})
+
+
+def load_mean(path: Path) -> Floats:
+    """The mean of the recogniser's embeddings [D] that a head's file holds. Raises as load_head."""
+    entries, _ = _open(path)
+    if _MEAN not in entries or len(entries[_MEAN].shape) != 1:
+        raise WrongModelError(f"{path} does not hold the mean of a recogniser's embeddings")
+    return _read(path, _MEAN, entries[_MEAN])
+
+
+def shipped_head(recogniser: str) -> Path | None:
+    """The head that the package brings for the recogniser of that key, if there is one."""
+    name = SHIPPED.get(recogniser)
+    return None if name is None else Path(str(files("stc.protection") / "weights" / name))
+
+
+def _open(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
+    """The arrays of a file by name, and its metadata."""
+    if not path.is_file():
+        raise ModelMissingError(f"there is no head {path}")
+    try:
+        return read_header(path)
+    except ValueError as error:
+        raise WrongModelError(f"{path} is not a safetensors file: {error}") from error
+
+
+def _read(path: Path, name: str, entry: Entry) -> Floats:
+    if entry.dtype not in _TYPES:
+        raise WrongModelError(f"{path}: the array {name} is {entry.dtype}, not F16 or F32")
+    with path.open("rb") as file:
+        file.seek(entry.start)
+        data = file.read(entry.end - entry.start)
+    return np.frombuffer(data, _TYPES[entry.dtype]).astype(np.float32).reshape(entry.shape)

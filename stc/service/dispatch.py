@@ -1,0 +1,135 @@
+"""Requests within limits: threads that work, a bounded number that wait, errors as answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+from stc.codec.cache import load_codec
+from stc.errors import MissingExtraError, ModelMissingError, StcError
+from stc.service.metrics import Metrics
+from stc.service.work import Limits
+
+_log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+
+class RequestError(Exception):
+    """A request that is answered with an error of the service itself, not of the codec."""
+
+    def __init__(self, status: int, name: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.name = status, name
+
+
+class Dispatcher:
+    """Threads that code, a bounded number of requests that wait for them, and the counters."""
+
+    def __init__(self, limits: Limits, threads: int) -> None:
+        self.limits, self.metrics = limits, Metrics()
+        self._threads = ThreadPoolExecutor(threads, "stc")
+        self._places = threading.Semaphore(limits.waiting)
+        self._bodies = threading.Semaphore(limits.waiting)
+
+    async def run(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
+        """work(*arguments) in a thread, within the limits. Raises RequestError."""
+        if not self._places.acquire(blocking=False):
+            raise RequestError(
+                503, "BusyError", f"{self.limits.waiting} requests are waiting already"
+            )
+        self.metrics.in_work.inc()
+        future = self._threads.submit(work, *arguments)
+        future.add_done_callback(self._leave)  # the place is free when the thread is
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), self.limits.seconds)
+        except asyncio.TimeoutError:
+            raise RequestError(
+                504, "TimeLimitError", f"not done within {self.limits.seconds:g} seconds"
+            ) from None
+
+    def _leave(self, _: Future[Any]) -> None:
+        self.metrics.in_work.dec()
+        self._places.release()
+
+    async def start(self, model: str | None) -> None:
+        """Load the model, so that no request waits for it."""
+        await asyncio.wrap_future(self._threads.submit(load_codec, model))
+
+    async def read(self, request: Request, max_bytes: int) -> bytes:
+        """A request's body of at most so many bytes. Raises RequestError."""
+        try:
+            return await asyncio.wait_for(_read(request, max_bytes), self.limits.seconds)
+        except asyncio.TimeoutError:
+            raise RequestError(408, "TimeLimitError", "the body came too slowly") from None
+
+    async def respond(self, verb: str, handle: Callable[[], Awaitable[Response]]) -> Response:
+        """What handle() returns, or the error that it raised, as a response; and count it."""
+        start, outcome = time.perf_counter(), "ok"
+        # Before anything is read: so many bodies are in memory at most.
+        admitted = self._bodies.acquire(blocking=False)
+        try:
+            if not admitted:
+                raise RequestError(
+                    503, "BusyError", f"{self.limits.waiting} requests are here already"
+                )
+            response = await handle()
+        except Exception as error:
+            outcome, response = _answer_to(verb, error)
+        finally:
+            if admitted:
+                self._bodies.release()
+        self.metrics.count(verb, outcome, time.perf_counter() - start)
+        return response
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+
+def failure(status: int, name: str, message: str) -> JSONResponse:
+    """An answer that is an error."""
+    return JSONResponse({"error": name, "message": message}, status)
+
+
+def _answer_to(verb: str, error: Exception) -> tuple[str, Response]:
+    """An error's name in the counters, and the answer that tells of it."""
+    name = type(error).__name__
+    if isinstance(error, RequestError):
+        response = failure(error.status, error.name, str(error))
+        if error.status == 503:
+            response.headers["Retry-After"] = "1"
+        return error.name, response
+    if isinstance(error, ClientDisconnect):
+        return name, failure(400, name, "the body ended early")
+    if isinstance(error, StcError):
+        ours = isinstance(error, (MissingExtraError, ModelMissingError))
+        return name, failure(500 if ours else 422, name, str(error))
+    if isinstance(error, ValueError):
+        return "ArgumentError", failure(422, "ArgumentError", str(error))
+    # The class alone: what an error says may hold what was sent.
+    _log.error("%s failed: %s", verb, name)
+    return "InternalError", failure(500, "InternalError", "something went wrong here")
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    parts, size = [], 0
+    if not declared.isdecimal() or int(declared) <= max_bytes:
+        async for chunk in request.stream():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > max_bytes:
+                break
+        else:
+            return b"".join(parts)
+    raise RequestError(413, "BodyTooLargeError", f"more than {max_bytes} bytes")

@@ -1,0 +1,101 @@
+"""How a face is encoded (`Settings`), and what became of it (`Encoded`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+from stc.errors import QualityError, SettingsError
+
+Align = Literal["auto", "always", "never"]
+Choice = Literal["only", "largest"]
+
+DEFAULT_BYTES = 192
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of an encoder, checked once; every default of STC stands here.
+
+    max_bytes: the file is never larger; 192 if neither this nor `level` is given.
+    level: stop after so many residual levels instead (1 is the smallest), whatever that costs.
+    align: "auto" finds and aligns the face unless it already sits on the canvas, "always" does so
+        in any case, "never" takes the picture for the canvas.
+    face: "only" refuses a picture of several faces, "largest" takes the largest central one.
+    bare: leave out the magic, the model and the checksum, for a carrier that protects its data.
+    min_quality: 0 to 1; make no file that keeps less of the face's identity than this share.
+
+    Raises SettingsError, which is a ValueError too, for values that nothing fits.
+    """
+
+    max_bytes: int | None = None
+    level: int | None = None
+    align: Align = "auto"
+    face: Choice = "only"
+    bare: bool = False
+    min_quality: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.max_bytes is not None and self.level is not None:
+            raise SettingsError("give max_bytes or level, not both")
+        if self.max_bytes is None and self.level is None:
+            object.__setattr__(self, "max_bytes", DEFAULT_BYTES)
+        _check_count("max_bytes", self.max_bytes)
+        _check_count("level", self.level)
+        _check_choice("align", self.align, get_args(Align))
+        _check_choice("face", self.face, get_args(Choice))
+        if not isinstance(self.bare, bool):
+            raise SettingsError(f"bare must be True or False, not {self.bare!r}")
+        if not isinstance(self.min_quality, (int, float)) or not 0 <= self.min_quality <= 1:
+            raise SettingsError(f"min_quality must be from 0 to 1, not {self.min_quality!r}")
+
+    @classmethod
+    def of(cls, settings: Settings | None = None, **changes: Any) -> Settings:
+        """Settings, or the default ones, with some fields replaced.
+
+        A new `level` replaces `max_bytes` and the other way round. Raises SettingsError, also for
+        a field that there is not.
+        """
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(changes.keys() - known):
+            raise SettingsError(f"no setting {unknown[0]!r}: there are {', '.join(sorted(known))}")
+        sizes = {"max_bytes", "level"}
+        if sizes & {name for name, value in changes.items() if value is not None}:
+            changes = {**dict.fromkeys(sizes), **changes}
+        return replace(settings or cls(), **changes)
+
+    def check_quality(self, quality: float, size: int) -> None:
+        """Raise QualityError if a file of `size` bytes keeps less than `min_quality`."""
+        if self.min_quality and not quality >= self.min_quality:
+            raise QualityError(
+                f"quality {quality:.4f} is below {self.min_quality:g} at {size} bytes: allow more "
+                "bytes, or use a picture that is sharper or more frontal"
+            )
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What became of one face: a file, or the error that kept it from being made."""
+
+    data: bytes = b""  # the .stc file
+    tokens: int = 0  # how many it holds
+    quality: float = float("nan")  # share of the identity kept, 0 to 1; NaN if nothing was coded
+    error: Exception | None = None
+
+    def unwrap(self) -> Encoded:
+        """This result itself, or raise its error."""
+        if self.error is not None:
+            raise self.error
+        return self
+
+
+def _check_count(name: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise SettingsError(f"{name} must be a whole number of at least 1, not {value!r}")
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

@@ -1,0 +1,59 @@
+"""A model of random weights and unusual sizes, for what must not depend on the shipped one's."""
+
+import json
+
+import numpy as np
+
+from stc.codec.model_file import save_model
+from stc.codec.native.layers import decoder_names
+
+LEVELS = [  # components, tokens, codewords, columns of the codebooks
+    (20, 3, 5, 7),
+    (50, 4, 1, 30),
+    (70, 2, 16, 66),
+]
+
+
+def save_odd_model(path, widths, condition, groups=3, seed=0):
+    """A model file at `path`; widths: channels at 8x8, 16x16, 32x32 and 64x64 pixels."""
+    generator = np.random.default_rng(seed)
+    arrays = {}
+    for name, shape in decoder_names([*widths, condition]).items():
+        if len(shape) > 1:
+            arrays[name] = generator.integers(-127, 128, shape, np.int8)
+            inputs = np.prod(shape[:-1])
+        elif name.endswith(".scale"):
+            arrays[name] = np.full(shape, 1 / 80 / np.sqrt(inputs), np.float16)
+        elif "norm" in name and name.endswith(".weight"):
+            arrays[name] = generator.uniform(0.5, 1.5, shape).astype(np.float16)
+        else:
+            arrays[name] = generator.normal(0, 0.1, shape).astype(np.float16)
+    arrays["groups.counts"] = _rows(generator, groups)
+    components = max(level[0] for level in LEVELS)
+    arrays["mean"] = generator.uniform(0, 1, 6144).astype(np.float16)
+    arrays["basis"] = generator.integers(-127, 128, (6144, components), np.int8)
+    arrays["basis.scale"] = generator.uniform(1e-5, 1e-3, components).astype(np.float16)
+    for number, (own, tokens, codewords, columns) in enumerate(LEVELS):
+        cuts = np.sort(generator.integers(0, columns + 1, tokens - 1))
+        level = f"levels.{number}."
+        arrays[level + "counts"] = _rows(generator, groups, tokens, codewords)
+        arrays[level + "widths"] = np.diff(cuts, prepend=0, append=columns).astype(np.uint8)
+        books = (groups, codewords, columns)
+        arrays[level + "codebooks"] = generator.integers(-127, 128, books, np.int8)
+        arrays[level + "codebooks.scale"] = generator.uniform(1e-4, 1e-2, columns).astype(
+            np.float16
+        )
+        arrays[level + "synthesis"] = generator.integers(-127, 128, (own, columns), np.int8)
+        arrays[level + "synthesis.scale"] = generator.uniform(1e-4, 1e-2, columns).astype(
+            np.float16
+        )
+    config = {"groups": groups, "levels": [[*LEVELS[0]]], "widths": list(widths)}
+    arrays["config"] = np.frombuffer(json.dumps(config).encode(), np.uint8)
+    return save_model(path, "odd", arrays)
+
+
+def _rows(generator, *shape):
+    """Frequencies of at least 1 that sum to 2^16 along the last axis."""
+    rows = 1 + generator.integers(0, (2**16 - shape[-1]) // shape[-1] + 1, shape).astype(np.uint32)
+    rows[..., 0] += (2**16 - rows.sum(-1)).astype(np.uint32)
+    return rows

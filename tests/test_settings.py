@@ -1,0 +1,62 @@
+"""Settings: one place for defaults and checks."""
+
+import dataclasses
+
+import pytest
+
+from stc import Encoded, QualityError, Settings, SettingsError
+
+
+def test_the_size_is_192_bytes_unless_something_is_said():
+    assert Settings().max_bytes == 192
+    assert Settings(level=2).max_bytes is None
+    assert Settings() == Settings(max_bytes=192)
+
+
+def test_a_new_size_replaces_the_old_one():
+    assert Settings.of(Settings(level=2), max_bytes=96) == Settings(max_bytes=96)
+    assert Settings.of(Settings(max_bytes=96), level=2) == Settings(level=2)
+    assert Settings.of(Settings(max_bytes=96), bare=True) == Settings(max_bytes=96, bare=True)
+    assert Settings.of(None, max_bytes=None, level=None) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"max_bytes": 9, "level": 1}, "not both"),
+        ({"max_bytes": 0}, "at least 1, not 0"),
+        ({"max_bytes": 9.5}, "whole number"),
+        ({"level": True}, "whole number"),
+        ({"align": "maybe"}, "auto, always, never"),
+        ({"face": "first"}, "only, largest"),
+        ({"bare": 1}, "bare must be"),
+        ({"min_quality": float("nan")}, "from 0 to 1"),
+        ({"min_quality": "high"}, "from 0 to 1"),
+        ({"size": 3}, "no setting 'size'"),
+    ],
+)
+def test_what_nothing_fits_is_refused(values, message):
+    with pytest.raises(SettingsError, match=message):
+        Settings.of(None, **values)
+    with pytest.raises(ValueError, match=message):  # what callers of other libraries catch
+        Settings.of(None, **values)
+
+
+def test_settings_do_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().level = 3
+
+
+def test_quality_is_compared_with_the_least():
+    Settings(min_quality=0.5).check_quality(0.5, 100)
+    Settings().check_quality(float("nan"), 100)
+    for quality in (0.49, float("nan")):
+        with pytest.raises(QualityError, match="at 100 bytes"):
+            Settings(min_quality=0.5).check_quality(quality, 100)
+
+
+def test_an_error_is_raised_when_its_result_is_wanted():
+    found = Encoded(b"x", 1, 0.9)
+    assert found.unwrap() is found
+    with pytest.raises(KeyError):
+        Encoded(error=KeyError("why")).unwrap()
