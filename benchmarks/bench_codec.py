@@ -1,6 +1,6 @@
 """How long a face takes once the model is loaded, on one thread.
 
-    pytest benchmarks/bench_codec.py --benchmark-only
+pytest benchmarks/bench_codec.py --benchmark-only
 """
 
 import io

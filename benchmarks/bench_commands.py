@@ -1,6 +1,6 @@
 """Cold start and peak memory of every command, each a process of its own: medians of ten.
 
-    pytest benchmarks/bench_commands.py --benchmark-only
+pytest benchmarks/bench_commands.py --benchmark-only
 """
 
 import subprocess

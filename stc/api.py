@@ -1,4 +1,4 @@
-"""The verbs: `encode` a picture to bytes, `decode` bytes to a picture. Pictures meet the codec here.
+"""The verbs: `encode` a picture to bytes, `decode` bytes to a picture.
 
     pictures --imaging--> canvases --codec--> files
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from stc.codec.cache import codec_of, load_codec
 from stc.canvas import CANVAS
+from stc.codec.cache import codec_of, load_codec
 from stc.settings import Encoded, Settings
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def encode_pictures(
     model: str | Path | None = None,
     device: str = "cpu",
 ) -> list[Encoded]:
-    """Pictures -> what became of each, in order; one that cannot be coded is a result with an error.
+    """Pictures -> what became of each, in order.
+
+    One that cannot be coded is a result with an error.
 
     Raises SettingsError for a level that the model does not have, ModelError.
     """

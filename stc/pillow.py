@@ -5,9 +5,10 @@
 >>> Image.open("photo.jpg").save("face.stc", max_bytes=192)
 
 Opening reads the header and checks the checksum; the model is loaded with the pixels. `info` holds
-`version`, `fingerprint`, `tokens`, `bytes`, and a `comment` that JPEG and GIF take over. `save` takes
-all settings of `stc.Settings` and `model`, like `stc.encode`, and `quality` for programs that know no
-other dial: 32 bytes at 0 to 384 bytes at 100. Other options are ignored, as Pillow's own formats do.
+`version`, `fingerprint`, `tokens`, `bytes`, and a `comment` that JPEG and GIF take over. `save`
+takes the fields of `stc.Settings`, `model` and `device`, like `stc.encode`, and `quality` for
+programs that know no other dial: 32 bytes at 0 to 384 bytes at 100. Other options are ignored, as
+Pillow's own formats do.
 
 What is no .stc file is left to other plug-ins (UnidentifiedImageError); one that is damaged, of
 another version or of a missing model, and a picture that cannot be coded, is an OSError whose

@@ -1,6 +1,7 @@
 """The .stc format and its entropy coder; see docs/format.md. Knows neither torch nor pictures.
 
-What reads a header comes at once; the rest brings numpy and constriction when it is first used.
+What reads a header comes at once; the rest brings numpy when it is first used, and what encodes
+constriction.
 """
 
 from __future__ import annotations

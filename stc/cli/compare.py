@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 EPILOG = """\
-Both are compared as faces on the canvas of 128x128 pixels: a .stc file, or a picture of its QR code,
-is decoded, any other picture is framed as `stc encode` does it. PSNR and SSIM are over RGB; identity is the share of what a face
-recogniser attends to in A that B has, as in `stc encode`.
+Both are compared as faces on the canvas of 128x128 pixels: a .stc file, or a picture of its QR
+code, is decoded; any other picture is framed as `stc encode` does it. PSNR and SSIM are over RGB;
+identity is the share of what a face recogniser attends to in A that B has, as in `stc encode`.
 
 examples:
   stc compare photo.jpg face.stc

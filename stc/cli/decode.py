@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
         form = picture_format(target)
         data = read_face(name, bare=options.bare)
 
-        from stc.imaging import marking
         from stc.api import decode
+        from stc.imaging import marking
 
         picture = decode(data, size=options.size, bare=options.bare, model=options.model)
         if options.mark:

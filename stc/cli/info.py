@@ -25,9 +25,11 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         epilog="examples:\n  stc info face.stc --json\n  stc info --backends",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("inputs", nargs="*", metavar="FILE", help=".stc file, picture of a QR code, or - for stdin")
     parser.add_argument(
-        "--backends", action="store_true", help="what computes on this machine, and what cannot and why"
+        "inputs", nargs="*", metavar="FILE", help=".stc file, picture of a QR code, or - for stdin"
+    )
+    parser.add_argument(
+        "--backends", action="store_true", help="what computes here, and what cannot and why"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
     add_model(parser)
@@ -62,10 +64,10 @@ def run(options: argparse.Namespace) -> int:
 
 def show_backends() -> int:
     """Print what decodes and what searches on this machine; a star marks what is used."""
-    from stc.codec.core import chosen_core, cores
+    from stc.codec.core import choose, cores
     from stc.kernels.registry import table
 
-    used = chosen_core()
+    used = choose()
     print("decoding and products:")
     for name, reason in cores().items():
         print(f"{'*' if name == used else ' '} {name:8} {f'no: {reason}' if reason else 'ready'}")

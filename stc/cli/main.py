@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-
 from importlib import import_module
 from types import ModuleType
 
@@ -71,7 +70,7 @@ def every_verb() -> list[ModuleType]:
     """The modules of all verbs, those that plug in last."""
     from stc.cli.plugins import plugged_in
 
-    return [*map(import_module, VERBS.values()), *plugged_in("")]
+    return [*map(import_module, VERBS.values()), *plugged_in("", VERBS)]
 
 
 def add_loudness(parser: argparse.ArgumentParser, default: object) -> None:

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 
-from threadpoolctl import ThreadpoolController
+import threadpoolctl
 
 _lock = Lock()
 _users = 0
-_limit = None  # restores the number of threads when the last user is gone
+_limit: threadpoolctl.threadpool_limits | None = None  # while there are users
 
 
 @contextmanager
@@ -27,6 +27,7 @@ def one_thread() -> Iterator[None]:
     global _users, _limit
     with _lock:
         if _users == 0:
+            _claim()
             _limit = _controller().limit(limits=1, user_api="blas")
         _users += 1
     try:
@@ -35,11 +36,25 @@ def one_thread() -> Iterator[None]:
         with _lock:
             _users -= 1
             if _users == 0 and _limit is not None:
+                _claim()
                 _limit.restore_original_limits()
+                _claim()
                 _limit = None
 
 
+def _claim() -> None:
+    """Let the calling thread change the number of threads.
+
+    Newer threadpoolctl ignores all but the first thread that asked, so that threads do not work
+    against each other; here the lock sees to that, and the last to leave may be any of them.
+    """
+    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    clear = getattr(openblas, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
+
+
 @cache
-def _controller() -> ThreadpoolController:
+def _controller() -> threadpoolctl.ThreadpoolController:
     """Looking for the libraries takes milliseconds, so that is done once."""
-    return ThreadpoolController()
+    return threadpoolctl.ThreadpoolController()

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from stc import bitstream
 from stc.canvas import CANVAS
-from stc.codec.planes import Canvases, check_canvases
 from stc.codec.engine import open_engine
 from stc.codec.limit import Limit
 from stc.codec.model_file import ModelFile, open_model
+from stc.codec.planes import Canvases, check_canvases
 from stc.codec.tokens import Tokens
 from stc.errors import BudgetError, QualityError
 from stc.settings import Encoded, Settings
@@ -68,9 +68,7 @@ class Codec:
         short, count = bytes.fromhex(self.model.fingerprint[:4]), len(indices)
         if limit.max_bytes is not None:
             try:
-                count = bitstream.longest_prefix(
-                    tables, group, indices, limit.max_bytes, bare=bare
-                )
+                count = bitstream.longest_prefix(tables, group, indices, limit.max_bytes, bare=bare)
             except BudgetError as error:
                 return Encoded(error=error)
         data = bitstream.pack(short, tables, group, indices[:count], bare=bare)

@@ -14,7 +14,7 @@ from stc.codec.model_file import ModelFile
 from stc.codec.planes import Canvases
 from stc.errors import BackendError
 
-__all__ = ["VARIABLE", "Core", "Floats", "Matrix", "chosen_core", "cores", "open_core"]
+__all__ = ["VARIABLE", "Core", "Floats", "Matrix", "choose", "cores", "open_core"]
 
 VARIABLE = "STC_CORE"
 
@@ -43,17 +43,6 @@ def cores() -> dict[str, str]:
     from stc.codec import native
 
     return {"native": native.why, "portable": ""}
-
-
-def chosen_core() -> str:
-    """The name of the core that is used. Raises BackendError if STC_CORE's cannot serve here."""
-    name = os.environ.get(VARIABLE, "")
-    known = cores()
-    if name and name not in known:
-        raise BackendError(f"{VARIABLE}={name}: there are {', '.join(known)}")
-    if name and known[name]:
-        raise BackendError(f"{VARIABLE}={name} cannot serve: {known[name]}")
-    return name or ("portable" if known["native"] else "native")
 
 
 def choose() -> str:

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from stc.codec.planes import Canvases
 from stc.codec.core import open_core
 from stc.codec.limit import Limit
 from stc.codec.model_file import ModelFile
+from stc.codec.planes import Canvases
 from stc.codec.tokenizer import Tokenizer
 from stc.codec.tokens import Tokens
 from stc.errors import BackendError, MissingExtraError

@@ -33,7 +33,7 @@ class Level:
     @property
     def components(self) -> int:
         """Z: the level reads and refines the first so many components."""
-        return self._synthesis.values.shape[0]
+        return int(self._synthesis.values.shape[0])
 
     @property
     def tokens(self) -> int:

@@ -14,11 +14,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from stc.codec.planes import PLANE_WEIGHT, Canvases, to_planes
 from stc.codec.core import Core, Matrix
 from stc.codec.level import Level
 from stc.codec.limit import Limit
 from stc.codec.model_file import ModelFile
+from stc.codec.planes import PLANE_WEIGHT, Canvases, to_planes
 from stc.codec.tokens import Tokens
 
 Floats = npt.NDArray[np.float32]

@@ -66,9 +66,7 @@ class Encoder:
             **kept,
             "stc": _objects([row.data for row in rows]),
             "bytes": np.array([len(row.data) for row in rows], np.int32),
-            "quality": np.array(
-                [row.quality if row.data else np.nan for row in rows], np.float32
-            ),
+            "quality": np.array([row.quality if row.data else np.nan for row in rows], np.float32),
             "error": _objects([name for name, _ in errors]),
             "message": _objects([message for _, message in errors]),
         }

@@ -63,7 +63,8 @@ def encode_shards(
 
     workers: processes of one thread each, as many as there are cores if None; 1 works here.
     Shards that are there already, of the same settings, are kept. Writes manifest.csv at the end.
-    Raises SettingsError, ModelError; DataError for a source that is missing or no whole tar file, after all others are done.
+    Raises SettingsError, ModelError; DataError for a source that is missing or no whole tar file,
+    after all others are done.
     """
     model = open_model(encoder.model)
     Limit.of(model.tables, encoder.settings)  # a level that there is not is no shard's error

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 # The long side of the copies that are looked at, in turn, while no face is found.
 _FIRST = 184
-_SIDES = (_FIRST, 512, 1024, 2048)
+_SIDES = (_FIRST, 512, 1408)
 # Grey around a copy, in pixels, at the least.
 _BORDER = 4
 # What may be a face in a copy, and what is one when looked at closely.
@@ -34,7 +34,7 @@ _MIN_WIDTH = 16
 # Faces so wide are all seen in a copy. So if the widest is twice that, none is missed that is half
 # as wide; else the next copy shows the widest a little wider still.
 _SEEN = 24
-_WELL_SEEN = 64
+_WELL_SEEN = 50
 # How much larger the next copy has to be to be looked at.
 _WORTH_IT = 1.1
 # So many candidates are looked at closely, so that a crowd takes no longer.
@@ -101,7 +101,7 @@ def _look(image: Image.Image, side: int) -> list[Face]:
     """What may be a face in a copy whose long side has `side` px: not many, the likeliest."""
     scale = side / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
-    small = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    small = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
     around = tuple(-(-(length + 2 * _BORDER) // GRAIN) * GRAIN for length in (width, height))
     left, top = (around[0] - width) // 2, (around[1] - height) // 2
     framed = Image.new("RGB", around, GREY)

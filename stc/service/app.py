@@ -91,7 +91,8 @@ def create_app(
 
         async def handle() -> Response:
             if size > dispatcher.limits.size:
-                raise RequestError(422, "ArgumentError", f"size: at most {dispatcher.limits.size} pixels")
+                most = dispatcher.limits.size
+                raise RequestError(422, "ArgumentError", f"size: at most {most} pixels")
             body = await dispatcher.read(request, MAX_BYTES)
             picture = await dispatcher.run(decode, body, size, mark, bare, model)
             return Response(picture, media_type="image/png")

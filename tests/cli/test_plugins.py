@@ -23,7 +23,7 @@ def install(monkeypatch):
             verb = name.split("_")[-1]
             module.add_parser = lambda verbs, verb=verb: verbs.add_parser(verb, help=f"do {verb}")
             monkeypatch.setitem(sys.modules, module.__name__, module if sound else None)
-            points.append(EntryPoint(name.replace("_", " "), module.__name__, GROUP))
+            points.append(EntryPoint(name.replace("_", "."), module.__name__, GROUP))
 
         def entry_points(group):
             reads.append(group)

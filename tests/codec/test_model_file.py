@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stc.codec.torch.export import from_arrays, from_int8, to_arrays, to_int8
 from stc.codec.model_file import find_model, open_model, save_model
+from stc.codec.torch.export import from_arrays, from_int8, to_arrays, to_int8
 from stc.errors import ModelMissingError, WrongModelError
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import stc
-from stc.gallery.batch import Encoder, named, named
+from stc.gallery.batch import Encoder, named
 
 ASTRONAUT = "tests/assets/astronaut.png"
 

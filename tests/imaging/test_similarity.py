@@ -38,7 +38,6 @@ def test_ssim_of_plain_pictures_is_its_luminance_term():
     assert ssim(source, other) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.lab
 def test_both_agree_with_torchmetrics(pairs):
     torch = pytest.importorskip("torch")
     metrics = pytest.importorskip("torchmetrics.functional.image")

@@ -68,9 +68,12 @@ struct Machine {
 
   template <int R, int V>
   static INLINE void product_tile(const Product& p, int64_t row, int64_t column) {
+    float* out = p.out[row] + column;
+    const bool resumed = p.add && !p.scale && !p.bias;
     Floats sums[R][V];
     for (int r = 0; r < R; ++r)
-      for (int v = 0; v < V; ++v) sums[r][v] = Floats{};
+      for (int v = 0; v < V; ++v)
+        sums[r][v] = resumed ? load(out + r * p.out.stride + v * LANES) : Floats{};
     const float* a = p.a[row];
     const float* b = p.b + column;
     for (int64_t k = 0; k < p.depth; ++k, b += p.columns) {
@@ -79,7 +82,6 @@ struct Machine {
       for (int r = 0; r < R; ++r)
         for (int v = 0; v < V; ++v) sums[r][v] += a[r * p.a.stride + k] * here[v];
     }
-    float* out = p.out[row] + column;
     for (int v = 0; v < V; ++v) {
       const int64_t at = column + v * LANES;
       const Floats scale = p.scale ? load(p.scale + at) : Floats{} + 1.0f;
@@ -87,7 +89,7 @@ struct Machine {
       for (int r = 0; r < R; ++r) {
         float* to = out + r * p.out.stride + v * LANES;
         const Floats sum = sums[r][v] * scale + bias;
-        store(to, p.add ? load(to) + sum : sum);
+        store(to, p.add && !resumed ? load(to) + sum : sum);
       }
     }
   }
@@ -203,10 +205,13 @@ struct Machine {
     for (int64_t i = 0; i < a.count; i += LANES) store(a.out + i, silu(load(a.in + i)));
   }
 
+  // By fours, which takes a quarter of the additions that one lane after the other would.
   static INLINE float total(Floats v) {
-    float sum = 0;
-    for (int l = 0; l < LANES; ++l) sum += v[l];
-    return sum;
+    float lanes[LANES];
+    store(lanes, v);
+    typename Vector<4>::Floats four = Machine<4, 4, 2>::load(lanes);
+    for (int l = 4; l < LANES; l += 4) four += Machine<4, 4, 2>::load(lanes + l);
+    return (four[0] + four[1]) + (four[2] + four[3]);
   }
 
   static INLINE void normalise(const Normalisation& n) {
@@ -271,43 +276,68 @@ struct Machine {
     }
   }
 
-  template <int R>
-  static INLINE void dots_of_rows(const Dots& d, int64_t strips, int64_t row) {
-    Floats sums[R];
-    for (int r = 0; r < R; ++r) sums[r] = Floats{};
-    const float* vector = d.scratch;
-    for (int64_t s = 0; s < strips; ++s, vector += kStrip) {
-      const int64_t first = least(s * kStrip, d.columns - kStrip);
+  // As many vectors at a time as the registers take: a strip is then made floats once for them.
+  static constexpr int kVectors = ROWS / 2;
+  static constexpr int64_t kRows = 32;  // that stay in the cache while all vectors meet them
+
+  template <int R, int N>
+  static INLINE void dots_of(const Dots& d, int64_t strips, int64_t row, int64_t first) {
+    Floats sums[R][N];
+    for (int r = 0; r < R; ++r)
+      for (int i = 0; i < N; ++i) sums[r][i] = Floats{};
+    const float* vectors = d.scratch + first * strips * kStrip;
+    for (int64_t s = 0; s < strips; ++s, vectors += kStrip) {
+      const int64_t column = least(s * kStrip, d.columns - kStrip);
       Ints strip[R];
-      for (int r = 0; r < R; ++r) strip[r] = load_strip(d.values + (row + r) * d.stride + first);
+      for (int r = 0; r < R; ++r) strip[r] = load_strip(d.values + (row + r) * d.stride + column);
       for (int j = 0; j < 4; ++j) {
-        const Floats factor = load(vector + j * LANES);
-        for (int r = 0; r < R; ++r) sums[r] += quarter(strip[r], j) * factor;
+        Floats weights[R];
+        for (int r = 0; r < R; ++r) weights[r] = quarter(strip[r], j);
+        for (int i = 0; i < N; ++i) {
+          const Floats factor = load(vectors + i * strips * kStrip + j * LANES);
+          for (int r = 0; r < R; ++r) sums[r][i] += weights[r] * factor;
+        }
       }
     }
-    for (int r = 0; r < R; ++r) d.found[row + r] = total(sums[r]);
+    for (int i = 0; i < N; ++i)
+      for (int r = 0; r < R; ++r) d.found[(first + i) * d.rows + row + r] = total(sums[r][i]);
+  }
+
+  template <int N>
+  static INLINE void dots_of_rows(const Dots& d, int64_t strips, int64_t row, int64_t end,
+                                  int64_t first) {
+    for (; row + 4 <= end; row += 4) dots_of<4, N>(d, strips, row, first);
+    for (; row < end; ++row) dots_of<1, N>(d, strips, row, first);
   }
 
   static INLINE void dots(const Dots& d) {
     if (d.columns < kStrip) {
-      for (int64_t r = 0; r < d.rows; ++r) {
-        float sum = 0;
-        for (int64_t c = 0; c < d.columns; ++c) sum += d.vector[c] * d.values[r * d.stride + c];
-        d.found[r] = sum;
-      }
+      for (int64_t i = 0; i < d.count; ++i)
+        for (int64_t r = 0; r < d.rows; ++r) {
+          float sum = 0;
+          for (int64_t c = 0; c < d.columns; ++c)
+            sum += d.vectors[i * d.columns + c] * d.values[r * d.stride + c];
+          d.found[i * d.rows + r] = sum;
+        }
       return;
     }
     // The last strip reaches back over columns that the one before it has had, rather than beyond
     // the end of the row; their factors are zero there.
     const int64_t strips = (d.columns + kStrip - 1) / kStrip;
-    for (int64_t s = 0; s < strips; ++s) {
-      const int64_t first = least(s * kStrip, d.columns - kStrip);
-      for (int64_t i = 0; i < kStrip; ++i)
-        d.scratch[s * kStrip + sorted(i)] = first + i < s * kStrip ? 0 : d.vector[first + i];
+    for (int64_t i = 0; i < d.count; ++i)
+      for (int64_t s = 0; s < strips; ++s) {
+        const int64_t first = least(s * kStrip, d.columns - kStrip);
+        float* strip = d.scratch + (i * strips + s) * kStrip;
+        for (int64_t at = 0; at < kStrip; ++at)
+          strip[sorted(at)] = first + at < s * kStrip ? 0 : d.vectors[i * d.columns + first + at];
+      }
+    for (int64_t row = 0; row < d.rows; row += kRows) {
+      const int64_t end = least(d.rows, row + kRows);
+      int64_t i = 0;
+      for (; i + kVectors <= d.count; i += kVectors)
+        dots_of_rows<kVectors>(d, strips, row, end, i);
+      for (; i < d.count; ++i) dots_of_rows<1>(d, strips, row, end, i);
     }
-    int64_t row = 0;
-    for (; row + 4 <= d.rows; row += 4) dots_of_rows<4>(d, strips, row);
-    for (; row < d.rows; ++row) dots_of_rows<1>(d, strips, row);
   }
 
   template <int R>

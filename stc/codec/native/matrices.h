@@ -1,4 +1,5 @@
-// Products with matrices in 8 bits, which become floats a block at a time.
+// Products with matrices in 8 bits, which become floats a block at a time. What a vector gives is
+// the same to the last bit whatever others are with it: every sum has one order.
 
 #ifndef STC_CODEC_MATRICES_H
 #define STC_CODEC_MATRICES_H
@@ -17,7 +18,6 @@ struct Matrix {
 constexpr int64_t kDirect = 4;     // up to so many vectors the matrix is read once for each
 constexpr int64_t kDepth = 256;    // rows of a block of weights
 constexpr int64_t kAcross = 128;   // columns of one
-constexpr int64_t kTogether = 32;  // rows of the result of `expand` at a time
 
 // x [batch, rows] @ M -> out [batch, columns]
 inline void project(const float* x, int64_t batch, const Matrix& m, float* out, Arena arena) {
@@ -47,39 +47,19 @@ inline void project(const float* x, int64_t batch, const Matrix& m, float* out, 
 // v [batch, width] @ M[:, :width].T -> out [batch, rows]
 inline void expand(const float* v, int64_t batch, int64_t width, const Matrix& m, float* out,
                    Arena arena) {
-  if (batch <= kDirect) {
-    float* scaled = arena.floats(width);
-    float* scratch = arena.floats(width + kLongestStrip);
-    for (int64_t i = 0; i < batch; ++i) {
-      for (int64_t c = 0; c < width; ++c) scaled[c] = v[i * width + c] * m.scale[c];
-      dots({m.values, m.rows, width, m.columns, scaled, scratch, out + i * m.rows});
-    }
-    return;
-  }
-  // The matrix from the left, the vectors side by side: M[:, :width] @ v.T, then exchanged.
-  const int64_t across = padded(batch);
-  float* vectors = arena.floats(width * across);
-  float* weights = arena.floats(kTogether * padded(width));
-  float* block = arena.floats(kTogether * across);
-  for (int64_t c = 0; c < width; ++c)
-    for (int64_t i = 0; i < across; ++i)
-      vectors[c * across + i] = i < batch ? v[i * width + c] * m.scale[c] : 0;
-  for (int64_t top = 0; top < m.rows; top += kTogether) {
-    const int64_t rows = least(kTogether, m.rows - top);
-    widen({m.values + top * m.columns, rows, width, m.columns, weights, padded(width)});
-    product({flat(weights, padded(width), rows), rows, width, vectors, across,
-             flat(block, across, rows)});
-    for (int64_t i = 0; i < batch; ++i)
-      for (int64_t r = 0; r < rows; ++r) out[i * m.rows + top + r] = block[r * across + i];
-  }
+  float* scaled = arena.floats(batch * width);
+  for (int64_t i = 0; i < batch; ++i)
+    for (int64_t c = 0; c < width; ++c) scaled[i * width + c] = v[i * width + c] * m.scale[c];
+  float* scratch = arena.floats(batch * (width + kLongestStrip));
+  dots({m.values, m.rows, width, m.columns, scaled, batch, scratch, out});
 }
 
 // Scratch memory that `project` and `expand` need at most.
 inline size_t product_scratch(int64_t batch, int64_t columns) {
   Arena arena = Arena::measure();
-  arena.floats(most(kDepth, padded(columns)) * kAcross);
-  arena.floats(columns * padded(batch) + kLongestStrip);
-  arena.floats(batch * kAcross + kTogether * padded(batch));
+  arena.floats(most(kDepth * kAcross, columns));
+  arena.floats(batch * most(kAcross, columns));
+  arena.floats(batch * (columns + kLongestStrip));
   return arena.bytes();
 }
 

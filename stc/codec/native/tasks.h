@@ -37,7 +37,8 @@ INLINE Rows flat(const float* data, int64_t stride, int64_t count) {
 }
 
 // out[r][m] = sum over k of a[r][k] * b[k][m], then * scale[m] + bias[m] unless they are null;
-// added to what is there if `add`. Runs are as long as a tile or a multiple of it, or there is one.
+// added to what is there if `add`. Without scale and bias a sum goes on from what is there, term
+// by term: in pieces it gives the same bits as in one. Runs are as long as a tile or a multiple of it, or there is one.
 struct Product {
   Rows a;
   int64_t count, depth;
@@ -112,12 +113,14 @@ struct Widening {
   int64_t out_stride;
 };
 
-// A matrix in 8 bits [rows, stride] and one vector: found[r] = <values[r][:columns], vector>.
+// A matrix in 8 bits [rows, stride] and vectors [count, columns]:
+// found[i * rows + r] = <values[r][:columns], vectors[i]>, the same bits whatever the count.
 struct Dots {
   const int8_t* values;
   int64_t rows, columns, stride;
-  const float* vector;
-  float* scratch;  // [columns + kLongestStrip]
+  const float* vectors;
+  int64_t count;
+  float* scratch;  // [count, columns + kLongestStrip]
   float* found;
 };
 

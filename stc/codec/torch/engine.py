@@ -14,10 +14,10 @@ from torch import Tensor
 from stc.codec.limit import Limit
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import Canvases
+from stc.codec.tokenizer import ROUNDS
 from stc.codec.tokens import Tokens
 from stc.codec.torch.load import load_modules
 from stc.codec.torch.tokenizer import Level
-from stc.codec.tokenizer import ROUNDS
 from stc.errors import BackendError
 from stc.kernels.torch import PackedCodebooks, PreparedCodebooks, gather, search
 
@@ -93,9 +93,7 @@ class TorchEngine:
             groups, indices, counts = groups[best], indices[best], counts[best]
         return groups, self._refine(components, groups, indices, counts), counts
 
-    def _quantise(
-        self, components: Tensor, groups: Tensor, limit: Limit
-    ) -> tuple[Tensor, Tensor]:
+    def _quantise(self, components: Tensor, groups: Tensor, limit: Limit) -> tuple[Tensor, Tensor]:
         """Indices of all tokens [B, T], level by level, and how many of them fit, [B].
 
         All levels, since to ask whether the limit is reached would be to wait for the device.

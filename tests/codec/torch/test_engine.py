@@ -11,8 +11,11 @@ import torch
 from stc.codec.codec import Codec
 from stc.codec.limit import Limit
 from stc.codec.planes import to_planes
+from stc.codec.tokens import Tokens
+from stc.codec.torch.canvas import to_planes as twin
 from stc.errors import BackendError
 from stc.imaging import frame
+from stc.kernels.torch import dispatch
 from stc.settings import Settings
 from tests.codec.small import first_levels
 
@@ -42,15 +45,13 @@ def pair(request, tmp_path_factory):
 def cost(codec, canvas, group, indices):
     """What the search minimises, of one face: squared error in components; the price of bits."""
     tokenizer = codec._engine._tokenizer
-    from stc.codec.tokens import Tokens
-
     rest = tokenizer.analyse(canvas[None]) - tokenizer.dequantise(Tokens.of([(group, indices)]))
     return float(np.square(rest, dtype=np.float64).sum())
 
 
 @pytest.mark.parametrize("settings", [{"max_bytes": 40}, {"max_bytes": 96}, {"level": 2}])
 def test_every_token_is_the_native_one_save_ties(pair, faces, settings):
-    native, device = pair
+    native, _ = pair
     ours, theirs = (codec.encode_batch(faces, **settings) for codec in pair)
     differ = [n for n, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a.data != b.data]
     for face in differ:  # only where two choices cost the same to within rounding
@@ -64,7 +65,7 @@ def test_every_token_is_the_native_one_save_ties(pair, faces, settings):
 
 
 def test_pictures_are_the_native_ones(pair, faces):
-    native, device = pair
+    native, _ = pair
     files = [one.data for one in native.encode_batch(faces, max_bytes=60)]
     files += [one.data for one in native.encode_batch(faces[:2], level=1)]
     a, b = (codec.decode_batch(files).astype(int) for codec in pair)
@@ -72,7 +73,6 @@ def test_pictures_are_the_native_ones(pair, faces):
 
 
 def test_what_compares_faces_agrees(pair, faces):
-    native, device = pair
     kept = [codec.identity_kept(faces, faces[::-1]) for codec in pair]
     np.testing.assert_allclose(kept[0], kept[1], atol=1e-4)
 
@@ -105,8 +105,6 @@ def test_nothing_leaves_the_device_between_canvases_and_tokens(pair, faces, monk
 
     for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__int__", "nonzero", "unique"):
         monkeypatch.setattr(torch.Tensor, name, refuse)
-    from stc.kernels.torch import dispatch
-
     # The search on the CPU reads tensors through numpy, which no GPU's does.
     monkeypatch.setenv("STC_BACKEND", "torch")
     monkeypatch.setattr(
@@ -116,7 +114,7 @@ def test_nothing_leaves_the_device_between_canvases_and_tokens(pair, faces, monk
     def stub(latents):
         return torch.zeros(latents.shape[:2], dtype=torch.long)
 
-    groups, indices, counts = engine._encode(components, limit)
+    _, indices, _ = engine._encode(components, limit)
     assert indices.shape == (len(faces), pair[1].model.tables.tokens)
 
 
@@ -128,8 +126,6 @@ def test_a_device_that_is_not_there_is_one_line(name):
 
 
 def test_planes_are_those_of_the_torch_twin(faces):
-    from stc.codec.torch.canvas import to_planes as twin
-
     rgb = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
     np.testing.assert_allclose(to_planes(faces), twin(rgb).numpy(), atol=1e-6)
 
