@@ -1,9 +1,9 @@
 """Finding faces: where to look for them, how closely, and what to believe.
 
 A small copy of the picture shows where faces may be; each is then looked at once more, upright and
-as large as the network sees best. What that look does not confirm is no face, so the first one may
-doubt: it finds faces a third as wide as it could vouch for. Larger copies follow only while they
-can show more. Everything is reduced before it is looked at: the time is bounded whatever the size.
+as large as the network sees best. What that close look does not confirm is no face, so the first
+one may be in doubt: it finds faces half as wide as it could vouch for. Larger copies follow only
+while they can show more. All looks are at reduced copies: the time is bounded whatever the size.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ import numpy.typing as npt
 from PIL import Image
 
 from stc.imaging.alignment import TEMPLATE, displacement, similarity
-from stc.imaging.network import GRAIN, GREY, Detection, detect
+from stc.imaging.network import GRAIN, GREY, SAME_FACE, Detection, detect
 from stc.imaging.warping import warp
 
 Floats = npt.NDArray[np.float64]
 
-# The long side of the copies that are looked at, in turn, while no face is found.
-_FIRST = 184
-_SIDES = (_FIRST, 512, 1408)
+# The long side, in pixels, of the copies that are looked at while no face is found. The last shows
+# faces of 40 px in pictures of 3000.
+_SIDES = (184, 512, 1408)
 # Grey around a copy, in pixels, at the least.
 _BORDER = 4
-# What may be a face in a copy, and what is one when looked at closely.
-_DOUBT, MIN_SCORE = 0.05, 0.97
-_DOUBT_CLOSE = 0.3
-_STEADY = 6.0
-_MIN_WIDTH = 16
-# Faces so wide are all seen in a copy. So if the widest is twice that, none is missed that is half
-# as wide; else the next copy shows the widest a little wider still.
+# From this score on, something in a copy is a candidate. At .05 nineteen of twenty faces are that
+# are _SEEN px wide in the copy, and all but one in a hundred from 32 px on.
+_CANDIDATE = 0.05
 _SEEN = 24
-_WELL_SEEN = 50
+# Candidates of fewer pixels in the picture are left alone: no face so small is of use.
+_MIN_WIDTH = 16
+# So many are looked at closely, so that a crowd, or gravel, takes no longer.
+_MAX_CANDIDATES = 16
 # How much larger the next copy has to be to be looked at.
 _WORTH_IT = 1.1
-# So many candidates are looked at closely, so that a crowd takes no longer.
-_MAX_CANDIDATES = 16
 
 # The close look: so many pixels along each side, so many of them a pixel of the canvas, centred on
-# this point of it. The network then sees a face about 120 px wide, at which its landmarks are best.
+# this point of it. The network sees the face about 120 px wide, which is where its landmarks are
+# best, and faces that the first look drew aslant come out level.
 _CLOSE = 160
 _ZOOM = 1.5
 _CENTRE = np.array([64.0, 75.0])
-
-# Two boxes are one face if they share this much of the smaller one.
-_SAME_FACE = 0.5
+# A face has this score in its last close look; with less than the second, a first one is the last.
+MIN_SCORE = 0.97
+_HOPELESS = 0.3
+# A face that moved further than this, in RMS pixels of the canvas, is looked at closely once more.
+_STEADY = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,104 +74,112 @@ def find_faces(image: Image.Image) -> list[Face]:
     """Faces in an upright RGB image, the largest first; [] if there is none.
 
     Those less than half as wide as the largest may be missing: next to it they are background.
+    Raises ModelError if the network's weights are missing or not the right ones.
     """
     longest = max(image.size)
     faces: list[Face] = []
-    side = _FIRST
+    side = _SIDES[0]
     while True:
         unknown = [face for face in _look(image, side) if not _among(face, faces)]
         for face in _confirmed(image, unknown):
             if not _among(face, faces):
                 faces.append(face)
-        wider = min(_next_side(faces, side, longest), longest, _SIDES[-1])
-        if wider <= side * _WORTH_IT:
+        larger = min(_next_side(faces, side, longest), longest, _SIDES[-1])
+        if larger < side * _WORTH_IT:
             return sorted(faces, key=lambda face: face.width, reverse=True)
-        side = wider
+        side = larger
 
 
 def _next_side(faces: list[Face], side: int, longest: int) -> int:
-    """The long side of the copy to look at after one of `side` px; `side` if none can show more."""
+    """The long side of the copy to look at after one of `side` px; `side` if none can show more.
+
+    Where the widest face is twice as wide as what is seen for sure, no rival of it was missed.
+    """
     if not faces:
         return next((larger for larger in _SIDES if larger > side), side)
     widest = max(face.width for face in faces) * side / longest
-    return side if widest >= 2 * _SEEN else math.ceil(side * _WELL_SEEN / widest)
+    return side if widest >= 2 * _SEEN else math.ceil(side * 2 * _SEEN / widest)
 
 
 def _look(image: Image.Image, side: int) -> list[Face]:
-    """What may be a face in a copy whose long side has `side` px: not many, the likeliest."""
+    """Candidates in a copy whose long side has `side` px."""
     scale = side / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
     small = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
-    around = tuple(-(-(length + 2 * _BORDER) // GRAIN) * GRAIN for length in (width, height))
-    left, top = (around[0] - width) // 2, (around[1] - height) // 2
-    framed = Image.new("RGB", around, GREY)
+    across, down = (-(-(length + 2 * _BORDER) // GRAIN) * GRAIN for length in (width, height))
+    left, top = (across - width) // 2, (down - height) // 2
+    framed = Image.new("RGB", (across, down), GREY)
     framed.paste(small, (left, top))
-    (found,) = detect(np.asarray(framed)[None], _DOUBT)
+    (found,) = detect(np.asarray(framed)[None], _CANDIDATE)
     # Width and height were rounded apart, so each axis has a scale of its own.
-    unit = np.array(image.size) / (width, height)
-    moved = np.array([left, top])
+    unit, corner = np.array(image.size) / (width, height), np.array([left, top])
     faces = [
-        Face(
-            tuple(((one.box[:2] - moved) * unit).tolist() + (one.box[2:] * unit).tolist()),
-            (one.landmarks - moved) * unit,
-            one.score,
-        )
-        for one in found
+        _face((box[:2] - corner) * unit, box[2:] * unit, (landmarks - corner) * unit, score)
+        for box, landmarks, score in found
+        if box[2] * unit[0] >= _MIN_WIDTH
     ]
-    # Sure ones before doubtful ones, and of each the widest.
-    faces.sort(key=lambda face: (face.score >= MIN_SCORE, face.width), reverse=True)
-    return [face for face in faces if face.width >= _MIN_WIDTH][:_MAX_CANDIDATES]
+    # Sure ones before doubtful ones, and of each the widest: gravel is small and doubtful.
+    faces.sort(key=lambda face: (face.score >= 0.5, face.width), reverse=True)
+    return faces[:_MAX_CANDIDATES]
 
 
 def _confirmed(image: Image.Image, candidates: list[Face]) -> list[Face]:
     """The candidates that a close look shows to be faces, as they are seen there.
 
-    Where the first close look has to move far, or is not sure, a second one starts from there.
+    Where the first close look has moved the face far, or is not sure, another starts from there.
     """
-    faces = []
-    again = []
+    faces: list[Face] = []
+    again: list[Face] = []
     for candidate, seen in zip(candidates, _look_closely(image, candidates), strict=True):
-        if seen is None or seen.score < _DOUBT_CLOSE:
+        if seen is None:
             continue
-        steady = displacement(_on_canvas_of(candidate, seen)) <= _STEADY
-        (faces if steady and seen.score >= MIN_SCORE else again).append(seen)
-    faces += [seen for seen in _look_closely(image, again) if seen is not None]
+        sure = seen.score >= MIN_SCORE and _moved(candidate, seen) <= _STEADY
+        (faces if sure else again).append(seen)
+    faces += [face for face in _look_closely(image, again) if face is not None]
     return [face for face in faces if face.score >= MIN_SCORE]
 
 
-def _on_canvas_of(one: Face, other: Face) -> Floats:
-    """Another face's landmarks on the canvas that one face is aligned to."""
-    matrix = similarity(TEMPLATE, one.landmarks)
-    return np.linalg.solve(matrix[:, :2], (other.landmarks - matrix[:, 2]).T).T
-
-
 def _look_closely(image: Image.Image, candidates: list[Face]) -> list[Face | None]:
-    """Each candidate as it is seen upright, at the network's best size; None if it is not."""
+    """Each candidate as it is seen level and at the network's best size; None if it is not."""
     if not candidates:
         return []
-    # Close look -> canvas -> image.
-    matrices = []
-    for face in candidates:
-        matrix = similarity(TEMPLATE, face.landmarks)
-        linear = matrix[:, :2] / _ZOOM
-        shift = matrix[:, :2] @ (_CENTRE - _CLOSE / 2 / _ZOOM) + matrix[:, 2]
-        matrices.append(np.hstack([linear, shift[:, None]]))
+    matrices = [_close_view(face) for face in candidates]
     crops = [warp(image, matrix, (_CLOSE, _CLOSE), fine=False, fill=GREY) for matrix in matrices]
-    found = detect(np.stack([np.asarray(crop) for crop in crops]), _DOUBT_CLOSE, fine=False)
+    pixels = np.stack([np.asarray(crop) for crop in crops])
     faces: list[Face | None] = []
-    for candidate, matrix, seen in zip(candidates, matrices, found, strict=True):
-        views = (_moved(one, matrix) for one in seen)
+    for candidate, matrix, found in zip(
+        candidates, matrices, detect(pixels, _HOPELESS, fine=False), strict=True
+    ):
+        views = (_in_image(one, matrix) for one in found)
         faces.append(next((view for view in views if _same(view, candidate)), None))
     return faces
 
 
-def _moved(seen: Detection, matrix: Floats) -> Face:
-    """A face of a close look, in pixels of the image; its box is upright there as well."""
+def _close_view(face: Face) -> Floats:
+    """The transform [2, 3] from a close look to the image: both know where the canvas would be."""
+    matrix = similarity(TEMPLATE, face.landmarks)
+    corner = matrix[:, :2] @ (_CENTRE - _CLOSE / _ZOOM / 2) + matrix[:, 2]
+    return np.hstack([matrix[:, :2] / _ZOOM, corner[:, None]])
+
+
+def _in_image(seen: Detection, matrix: Floats) -> Face:
+    """A face of a close look, in pixels of the image; its box is not turned, only moved."""
     linear, shift = matrix[:, :2], matrix[:, 2]
     size = seen.box[2:] * math.hypot(linear[0, 0], linear[1, 0])
-    corner = linear @ (seen.box[:2] + seen.box[2:] / 2) + shift - size / 2
-    left, top, width, height = (float(value) for value in (*corner, *size))
-    return Face((left, top, width, height), seen.landmarks @ linear.T + shift, seen.score)
+    middle = linear @ (seen.box[:2] + seen.box[2:] / 2) + shift
+    return _face(middle - size / 2, size, seen.landmarks @ linear.T + shift, seen.score)
+
+
+def _face(corner: Floats, size: Floats, landmarks: Floats, score: float) -> Face:
+    (left, top), (width, height) = corner.tolist(), size.tolist()
+    return Face((left, top, width, height), landmarks, score)
+
+
+def _moved(one: Face, other: Face) -> float:
+    """How far apart two views of a face are: RMS pixels of the canvas that the first leads to."""
+    matrix = similarity(TEMPLATE, one.landmarks)
+    back = np.linalg.inv(matrix[:, :2]).astype(np.float64)
+    return displacement((other.landmarks - matrix[:, 2]) @ back.T)
 
 
 def _among(face: Face, others: list[Face]) -> bool:
@@ -182,4 +190,4 @@ def _same(one: Face, other: Face) -> bool:
     (ax, ay, aw, ah), (bx, by, bw, bh) = one.box, other.box
     across = min(ax + aw, bx + bw) - max(ax, bx)
     down = min(ay + ah, by + bh) - max(ay, by)
-    return across > 0 and down > 0 and across * down > _SAME_FACE * min(aw * ah, bw * bh)
+    return across > 0 and down > 0 and across * down > SAME_FACE * min(aw * ah, bw * bh)

@@ -1,23 +1,34 @@
-"""The policy: which face of a picture is meant, and whether the picture is a canvas already."""
+"""Where pictures become canvases: which face is meant, and which picture is a canvas already."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections.abc import Iterable
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from stc.errors import FaceTooSmallError, NoFaceError, SeveralFacesError, StcError
-from stc.imaging.alignment import CANVAS, displacement
+from stc.canvas import CANVAS
+from stc.errors import (
+    FaceTooSmallError,
+    ModelError,
+    NoFaceError,
+    SettingsError,
+    SeveralFacesError,
+    StcError,
+)
 from stc.imaging.alignment import align as warp
+from stc.imaging.alignment import displacement
 from stc.imaging.detection import Face, find_faces
 from stc.imaging.reading import Source, load_image
 from stc.settings import Align, Choice
 
 _log = logging.getLogger(__name__)
+
+Canvas = npt.NDArray[np.uint8]  # [128, 128, 3]
 
 MIN_WIDTH = 40  # pixels between the ears, in the source
 
@@ -30,7 +41,7 @@ RIVAL = 0.5
 ON_CANVAS = 4.0
 
 
-def frame(image: Source, align: Align = "auto", face: Choice = "only") -> npt.NDArray[np.uint8]:
+def frame(image: Source, align: Align = "auto", face: Choice = "only") -> Canvas:
     """A picture with a face -> the canvas, uint8 [128, 128, 3].
 
     align: "always" finds the face and moves it onto the canvas. "auto" does so unless the picture
@@ -41,12 +52,10 @@ def frame(image: Source, align: Align = "auto", face: Choice = "only") -> npt.ND
         "only" refuses, "largest" takes the largest, or of like sizes the most central.
 
     Raises ImageError, NoFaceError, SeveralFacesError, FaceTooSmallError (under 40 px between the
-    ears), and ValueError for another `align` or `face`.
+    ears), ModelError without sound weights to find faces with, OSError for a file that cannot be
+    opened, SettingsError for another `align` or `face`, ValueError for an array of another kind.
     """
-    if align not in ("auto", "always", "never"):
-        raise ValueError(f'align must be "auto", "always" or "never", not {align!r}')
-    if face not in ("only", "largest"):
-        raise ValueError(f'face must be "only" or "largest", not {face!r}')
+    _check(align, face)
     picture = load_image(image)
     if align == "never":
         return _resized(picture)
@@ -64,15 +73,29 @@ def frame(image: Source, align: Align = "auto", face: Choice = "only") -> npt.ND
 
 def frame_batch(
     pictures: Iterable[Source], align: Align = "auto", face: Choice = "only"
-) -> list[npt.NDArray[np.uint8] | Exception]:
-    """Each picture's canvas, uint8 [128, 128, 3], or the error that `frame` raised, in order."""
-    framed: list[npt.NDArray[np.uint8] | Exception] = []
+) -> list[Canvas | Exception]:
+    """Many pictures, each framed as `frame` does it -> its canvas, or the error that it raised.
+
+    A picture that cannot be used never ends the batch. Raises only what no picture is to blame
+    for: ModelError, and SettingsError for another `align` or `face`.
+    """
+    _check(align, face)
+    framed: list[Canvas | Exception] = []
     for picture in pictures:
         try:
             framed.append(frame(picture, align, face))
+        except ModelError:
+            raise
         except (StcError, OSError, ValueError, TypeError) as error:
             framed.append(error)
     return framed
+
+
+def _check(align: str, face: str) -> None:
+    if align not in get_args(Align):
+        raise SettingsError(f"align must be one of {', '.join(get_args(Align))}, not {align!r}")
+    if face not in get_args(Choice):
+        raise SettingsError(f"face must be one of {', '.join(get_args(Choice))}, not {face!r}")
 
 
 def _on_canvas(face: Face, size: tuple[int, int]) -> bool:
@@ -115,10 +138,15 @@ def _prominence(face: Face, size: tuple[int, int]) -> float:
     return face.width * (1 - 0.5 * min(away, 1.0))
 
 
-def _resized(image: Image.Image) -> npt.NDArray[np.uint8]:
+def _resized(image: Image.Image) -> Canvas:
     """The middle square, at the size of the canvas."""
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    square = image.crop((left, top, left + side, top + side))
-    return np.array(square.resize((CANVAS, CANVAS), Image.Resampling.LANCZOS, reducing_gap=3.0))
+    square = image.resize(
+        (CANVAS, CANVAS),
+        Image.Resampling.LANCZOS,
+        box=(left, top, left + side, top + side),
+        reducing_gap=3.0,
+    )
+    return np.array(square)

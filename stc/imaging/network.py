@@ -31,9 +31,9 @@ _LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
 _CENTRE_SCALE = 0.1
 _SIZE_SCALE = 0.2
 
-# Of two boxes that share more than this part of the smaller one, the surer alone is a face; those
-# whose intersection is more than this part of their union are views of one face.
-_SAME_FACE = 0.5
+# Two boxes that share more than this part of the smaller one are one face; where they share so much
+# of their union, both are good views of it.
+SAME_FACE = 0.5
 # Input pixels above which the memory of a run is given back rather than kept for the next.
 _MUCH = 1 << 20
 
@@ -57,8 +57,8 @@ def detect(
     fine: whether faces less than about 48 px wide matter; without them it takes two thirds.
 
     The surest come first, each face once: its box is that of its surest anchor, its landmarks are
-    the mean of all anchors that see it, weighted by their scores, which halves the scatter that
-    one anchor has.
+    the mean of all anchors that see it well, weighted by their scores, which scatters a fifth less
+    than the surest one alone.
 
     Raises ModelMissingError without the file of weights, ModelError if it is not the right one.
     """
@@ -111,11 +111,11 @@ def _merged(boxes: Floats, landmarks: Floats, scores: Floats) -> list[Detection]
         best = left[0]
         sides = np.minimum(high[left], high[best]) - np.maximum(low[left], low[best])
         shared = np.maximum(sides, 0).prod(1)
-        voters = left[shared > _SAME_FACE * (area[left] + area[best] - shared)]
+        voters = left[shared > SAME_FACE * (area[left] + area[best] - shared)]
         weights = scores[voters] / scores[voters].sum()
         mean = np.tensordot(weights, landmarks[voters], 1)
         faces.append(Detection(boxes[best], mean, float(scores[best])))
-        left = left[shared <= _SAME_FACE * np.minimum(area[left], area[best])]
+        left = left[shared <= SAME_FACE * np.minimum(area[left], area[best])]
     return faces
 
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from stc.errors import ImageError
+from stc.imaging.quiet import quiet
 
 Source = (
     str
@@ -55,22 +55,17 @@ _UPRIGHT = {
 
 
 def load_image(source: Source) -> Image.Image:
-    """A path, bytes, a binary file, a PIL image or an array uint8 [H, W, 3] -> upright RGB image.
+    """A path, bytes, a binary file, a PIL image or an array -> an upright RGB image.
 
-    EXIF rotation is applied, transparency becomes white, more than 8 bits are scaled down, and of
-    an animation the first frame is taken.
+    An array is uint8: [H, W] or [H, W, 1] is grey, [H, W, 3] RGB, [H, W, 4] RGBA. EXIF rotation is
+    applied, transparency becomes white, more than 8 bits are scaled down, and of an animation the
+    first frame is taken.
 
     Raises ImageError if the picture is broken, unknown or too large, OSError if the file cannot be
     opened, ValueError for any other kind of array.
     """
     if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
-            raise ValueError(
-                f"an array must be uint8 [H, W, 3], not {source.dtype} {list(source.shape)}"
-            )
-        if source.size == 0:
-            raise ImageError("the picture has no pixels")
-        return Image.fromarray(source)
+        return _to_rgb(_of_pixels(source))
     if isinstance(source, Image.Image):
         return _guarded(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -81,24 +76,36 @@ def load_image(source: Source) -> Image.Image:
     return _guarded(source)
 
 
+def _of_pixels(pixels: npt.NDArray[Any]) -> Image.Image:
+    """An array as an image of mode L, RGB or RGBA."""
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or channels not in (1, 3, 4):
+        raise ValueError(
+            "an array must be uint8 [H, W], [H, W, 3] or [H, W, 4], "
+            f"not {pixels.dtype} {list(pixels.shape)}"
+        )
+    if pixels.size == 0:
+        raise ImageError("the picture has no pixels")
+    return Image.fromarray(pixels.squeeze(2) if pixels.shape[2:] == (1,) else pixels)
+
+
 def _guarded(source: BinaryIO | Image.Image) -> Image.Image:
     """Decode, with every failure turned into an ImageError."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd metadata is of no concern here
-        try:
+    try:
+        with quiet():  # odd metadata is of no concern here
             image = source if isinstance(source, Image.Image) else open_picture(source)
             check(image)
             return _to_rgb(_turned_upright(image))
-        except ImageError:
-            raise
-        except UnidentifiedImageError:
-            raise ImageError(
-                "not a picture, or of a kind that Pillow cannot read; try JPEG or PNG"
-            ) from None
-        except Image.DecompressionBombError as error:
-            raise ImageError(f"the picture is too large to be read safely: {error}") from None
-        except Exception as error:  # broken bytes make Pillow's decoders raise almost anything
-            raise ImageError(f"the picture is broken or cut short: {error}") from error
+    except ImageError:
+        raise
+    except UnidentifiedImageError:
+        raise ImageError(
+            "not a picture, or of a kind that Pillow cannot read; try JPEG or PNG"
+        ) from None
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"the picture is too large to be read safely: {error}") from None
+    except Exception as error:  # broken bytes make Pillow's decoders raise almost anything
+        raise ImageError(f"the picture is broken or cut short: {error}") from error
 
 
 def open_picture(file: BinaryIO) -> Image.Image:

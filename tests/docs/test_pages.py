@@ -6,15 +6,16 @@ import tarfile
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import stc
-from stc import shards
+from stc.gallery import shards
 from stc.carriers import ndef, qr
+from tests.conftest import WITHOUT_TORCH
 from tests.docs.pages import PAGES, ROOT, commands, run
 
 # This page is one program, with a test of its own: tests/lab/tokenizers/test_own.py.
+ABOUT_TORCH = {"evaluation.md", "kernels.md", "protection.md", "tokenizers.md", "training.md"}
 OWN_TEST = ("tokenizers.md",)
 
 
@@ -44,7 +45,6 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
         with tarfile.open(tmp_path / f"in-{shard:03}.tar", "w") as tar:
             tar.add(tmp_path / "photo.jpg", f"{shard}.jpg")
     monkeypatch.chdir(tmp_path)
-    generator = torch.Generator().manual_seed(0)
     template = np.random.default_rng(0).normal(size=(2, 49, 16))
     monkeypatch.setattr(shards, "available_cores", lambda: 1)  # processes take seconds to start
     return {
@@ -52,9 +52,7 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
         "canvases": np.zeros((2, 128, 128, 3), np.uint8),
         "data": small_file,
         "dump": ndef.memory(small_file, "ntag213"),
-        "latents": torch.rand(4, 6, 3, generator=generator),
-        "codebooks": torch.rand(2, 6, 8, 3, generator=generator),
-        "bits": torch.rand(2, 6, 8, generator=generator),
+        **tensors(),
         "price": 0.1,
         "features": template[0],
         "weights": np.full(49, 1 / 49),
@@ -63,8 +61,21 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
     }
 
 
+def tensors():
+    """What the pages about torch begin with."""
+    if WITHOUT_TORCH:
+        return {}
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    shapes = {"latents": (4, 6, 3), "codebooks": (2, 6, 8, 3), "bits": (2, 6, 8)}
+    return {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_run(page, reader, monkeypatch):
+    if WITHOUT_TORCH and page.name in ABOUT_TORCH:
+        pytest.skip("needs torch")
     if page.name in OWN_TEST:
         pytest.skip("has a test of its own")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

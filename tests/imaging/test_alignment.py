@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stc.imaging import CANVAS, align
+from stc.canvas import CANVAS
+from stc.imaging import align
 from stc.imaging.alignment import TEMPLATE, displacement, similarity
 
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from stc.errors import FaceTooSmallError, ImageError, NoFaceError, SeveralFacesError
-from stc.imaging import CANVAS, find_faces, frame
+from stc.canvas import CANVAS
+from stc.imaging import find_faces, frame
 from stc.imaging.alignment import TEMPLATE, displacement
 
 
