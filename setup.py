@@ -15,8 +15,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import BaseError, CCompilerError
 
-SUFFIX = ".dll" if sys.platform == "win32" else ".so"  # stc/kernels/native/library.py loads it
-NOTE = "_build.txt"  # stc/kernels/native/library.py reads it
+SUFFIX = ".dll" if sys.platform == "win32" else ".so"  # stc/native/loading.py loads it
+NOTE = ".txt"  # beside _core.so there may be _core.txt; stc/native/loading.py reads it
 
 # No -march: the sources ask for clones of their hot functions, chosen when they run. No OpenMP:
 # two of them in one process hang after a fork.
@@ -25,8 +25,7 @@ FLAGS += ["-Wno-psabi"]  # vectors pass between inlined functions alone
 
 FAILURES = (BaseError, CCompilerError, OSError)
 
-KERNELS = "stc/kernels/native"
-CODEC = "stc/codec/native"
+SOURCES = Path("stc/native")
 
 
 def library(name: str, source: str) -> Extension:
@@ -34,7 +33,7 @@ def library(name: str, source: str) -> Extension:
     return Extension(
         name,
         [source],
-        depends=[str(path) for folder in (KERNELS, CODEC) for path in Path(folder).glob("*.h")],
+        depends=[str(path) for path in SOURCES.glob("*.h")],
         extra_compile_args=FLAGS,
         extra_link_args=["-pthread"],
         language="c++",
@@ -75,17 +74,17 @@ class BuildLibraries(build_ext):
         self.warn(f"{ext.name} was not built: {error}")
 
     def note_of(self, ext: Extension) -> Path:
-        return Path(self.build_lib, self.get_ext_filename(ext.name)).with_name(NOTE)
+        return Path(self.build_lib, self.get_ext_filename(ext.name)).with_suffix(NOTE)
 
     def copy_extensions_to_source(self) -> None:
         """Of builds in place (`--inplace`, `pip install -e`): the notes go where libraries do."""
         for extension in self.extensions:
             note, library = self.note_of(extension), Path(self.get_ext_filename(extension.name))
             if note.is_file():
-                self.copy_file(str(note), str(library.with_name(NOTE)), level=0)
+                self.copy_file(str(note), str(library.with_suffix(NOTE)), level=0)
                 library.unlink(missing_ok=True)
             else:
-                library.with_name(NOTE).unlink(missing_ok=True)
+                library.with_suffix(NOTE).unlink(missing_ok=True)
         super().copy_extensions_to_source()
 
     # A library, not a module of Python's: no tag of a version, no PyInit, no libpython.
@@ -109,12 +108,8 @@ class PlatformWheel(bdist_wheel):
 
 setup(
     ext_modules=[
-        library(name, source)
-        for name, source in (
-            ("stc.kernels.native._nearest", f"{KERNELS}/nearest.cpp"),
-            ("stc.codec.native._core", f"{CODEC}/core.cpp"),
-        )
-        if Path(source).is_file()
+        library("stc.native._core", str(SOURCES / "core.cpp")),
+        library("stc.native._nearest", str(SOURCES / "nearest.cpp")),
     ],
     cmdclass={"build_ext": BuildLibraries, "bdist_wheel": PlatformWheel},
 )

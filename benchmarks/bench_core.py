@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from stc import Codec, bitstream
-from stc.codec import native
-from stc.codec.core import VARIABLE, open_core
+from stc.codec.core import open_core
 from stc.codec.model_file import open_model
+from stc.native import library as native
+from stc.native.choice import VARIABLE
 
 GOLDEN = json.loads(Path("tests/codec/golden/stc-face-4.json").read_text())
 FILE = bytes.fromhex(next(case["file"] for case in GOLDEN if case["name"].endswith("-192")))

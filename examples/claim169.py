@@ -29,8 +29,8 @@ from cwt import decode as open_token
 from cwt import encode as sign_token
 
 import stc
-from stc.imaging import marking
 from stc.carriers import qr
+from stc.imaging import marking
 
 # Keys of the token (RFC 8392) and of claim 169.
 ISSUER, EXPIRES, NOT_BEFORE, ISSUED = 1, 4, 5, 6

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from stc.bitstream import independent, plain
 from stc.bitstream.tables import TOTAL, Tables
 from stc.errors import CorruptError
+from stc.native.choice import choose
 
 PRECISION = 24
 _SHIFT = PRECISION - 16
@@ -102,11 +103,8 @@ def decode_payload(tables: Tables, count: int, payload: bytes) -> tuple[int, Ind
 
 
 def _decode(tables: Tables, count: int, payload: bytes) -> tuple[int, Indices]:
-    # The core is a room above this one, and slower to import: fetched when there is work for it.
-    from stc.codec.core import choose
-
     if choose() == "native":
-        from stc.codec.native import payload as native
+        from stc.bitstream import native
 
         return native.decode_symbols(tables, count, payload)
     return plain.decode_message(tables, count, payload)

@@ -64,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
 
 def show_backends() -> int:
     """Print what decodes and what searches on this machine; a star marks what is used."""
-    from stc.codec.core import choose, cores
     from stc.kernels.registry import table
+    from stc.native.choice import choose, cores
 
     used = choose()
     print("decoding and products:")

@@ -1,4 +1,4 @@
-"""Codecs that are kept for the next call: one bounded cache, by what the model is and the device."""
+"""Codecs that are kept for the next call: one bounded cache, by model and device."""
 
 from __future__ import annotations
 

@@ -1,22 +1,15 @@
-"""The arithmetic of the codec, and which implementation does it.
-
-The environment variable STC_CORE (native, portable) overrides the choice: the native core where it
-was built, else numpy. Both give the same picture within 1 of 255.
-"""
+"""The arithmetic of the codec: what a core does, and the one that serves here."""
 
 from __future__ import annotations
 
-import os
 from typing import Protocol
 
 from stc.codec.matrix import Floats, Matrix
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import Canvases
-from stc.errors import BackendError
+from stc.native.choice import choose
 
-__all__ = ["VARIABLE", "Core", "Floats", "Matrix", "choose", "cores", "open_core"]
-
-VARIABLE = "STC_CORE"
+__all__ = ["Core", "Floats", "Matrix", "open_core"]
 
 
 class Core(Protocol):
@@ -38,27 +31,10 @@ class Core(Protocol):
         """
 
 
-def cores() -> dict[str, str]:
-    """The name of every core -> why it cannot serve here, or ""."""
-    from stc.codec import native
-
-    return {"native": native.why, "portable": ""}
-
-
-def choose() -> str:
-    """The name of the core that serves. Raises BackendError if STC_CORE names one that cannot."""
-    name, known = os.environ.get(VARIABLE, ""), cores()
-    if name and name not in known:
-        raise BackendError(f"{VARIABLE}={name}: there are {', '.join(known)}")
-    if name and known[name]:
-        raise BackendError(f"{VARIABLE}={name} cannot serve: {known[name]}")
-    return name or ("portable" if known["native"] else "native")
-
-
 def open_core(model: ModelFile) -> Core:
     """The core of a model. Raises BackendError if STC_CORE names one that cannot serve here."""
     if choose() == "native":
-        from stc.codec.native import NativeCore
+        from stc.codec.native_core import NativeCore
 
         return NativeCore(model)
     from stc.codec.portable import PortableCore

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from stc.bitstream import Tables
-    from stc.codec.core import Matrix
+    from stc.codec.matrix import Matrix
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "stc-face-4"
@@ -77,7 +77,7 @@ class ModelFile:
         """A matrix in 8 bits with its scales. Raises WrongModelError if it is damaged."""
         import numpy as np
 
-        from stc.codec.core import Matrix
+        from stc.codec.matrix import Matrix
 
         return Matrix(self.array(name), self.array(f"{name}.scale").astype(np.float32))
 

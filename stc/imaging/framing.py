@@ -23,6 +23,7 @@ from stc.errors import (
 from stc.imaging.alignment import align as warp
 from stc.imaging.alignment import displacement
 from stc.imaging.detection import Face, find_faces
+from stc.imaging.quiet import quiet
 from stc.imaging.reading import Source, load_image
 from stc.settings import Align, Choice
 
@@ -143,10 +144,6 @@ def _resized(image: Image.Image) -> Canvas:
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    square = image.resize(
-        (CANVAS, CANVAS),
-        Image.Resampling.LANCZOS,
-        box=(left, top, left + side, top + side),
-        reducing_gap=3.0,
-    )
-    return np.array(square)
+    with quiet():  # Pillow warns of large squares
+        square = image.crop((left, top, left + side, top + side))
+    return np.array(square.resize((CANVAS, CANVAS), Image.Resampling.LANCZOS, reducing_gap=3.0))

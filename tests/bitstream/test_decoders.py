@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stc.bitstream import Tables, coder, decode_payload, encode_payload, independent, pack, plain
-from stc.codec import native
-from stc.codec.core import VARIABLE
-from stc.codec.native import payload as native_payload
+from stc.bitstream import native as native_payload
 from stc.errors import CorruptError
+from stc.native import library as native
+from stc.native.choice import VARIABLE
 from tests.bitstream.lcg import make_message, make_tables
 
 needs_native = pytest.mark.skipif(not native.available, reason=native.why)

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
+from stc.codec.layers import decoder_names
 from stc.codec.model_file import save_model
-from stc.codec.native.layers import decoder_names
 
 LEVELS = [  # components, tokens, codewords, columns of the codebooks
     (20, 3, 5, 7),

@@ -15,14 +15,16 @@ import pytest
 from PIL import Image
 
 from stc import bitstream
-from stc.codec import native
-from stc.codec.core import VARIABLE, Matrix, open_core
+from stc.codec.core import Matrix, open_core
+from stc.codec.layers import linear_names, token_shape
 from stc.codec.model_file import open_model
-from stc.codec.native.layers import linear_names, token_shape
-from stc.codec.native.library import Arrays, function, ints, scratch
+from stc.codec.native_core import NativeCore
 from stc.codec.tokenizer import Tokenizer
 from stc.codec.tokens import Tokens
 from stc.errors import BackendError, WrongModelError
+from stc.native import library as native
+from stc.native.choice import VARIABLE
+from stc.native.library import Arrays, function, ints, scratch
 from tests.codec.make_golden import FOLDER
 from tests.codec.models import save_odd_model
 
@@ -278,7 +280,7 @@ def test_a_vector_gives_the_same_bits_in_any_batch(rows, columns):
     values = generator.integers(-127, 128, (rows, columns), dtype=np.int8)
     matrix = Matrix(values, generator.random(columns, np.float32))
     x, v = (generator.standard_normal((70, n), np.float32) for n in (rows, columns))
-    core = native.NativeCore(open_model())
+    core = NativeCore(open_model())
     for work, vectors in ((core.project, x), (core.expand, v), (core.expand, v[:, : columns // 2])):
         alone = np.concatenate([work(one[None], matrix) for one in vectors])
         for batch in (2, 3, 5, 16, 33, 70):

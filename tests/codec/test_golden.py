@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 
 from stc import Codec
-from stc.codec import native
-from stc.codec.core import VARIABLE
 from stc.codec.model_file import FOLDER as MODELS
 from stc.codec.model_file import find_model, open_model
 from stc.codec.portable import Decoder, PortableCore
 from stc.codec.tokenizer import Tokenizer
 from stc.codec.tokens import Tokens
 from stc.codec.upsampling import bicubic, bilinear
+from stc.native import library as native
+from stc.native.choice import VARIABLE
 from tests.codec.make_golden import FOLDER, SIZES, tokens_digest, write_golden
 
 PAGE = Path("docs/model-file.md")

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from stc import bitstream
-from stc.codec import native
+from stc.codec.layers import decoder_names, decoder_widths, linear_names, token_shape
 from stc.codec.model_file import open_model
-from stc.codec.native import library
-from stc.codec.native.layers import decoder_names, decoder_widths, linear_names, token_shape
+from stc.codec.native_core import NativeCore
 from stc.codec.portable import PortableCore
 from stc.codec.tokenizer import Tokenizer
 from stc.codec.tokens import Tokens
+from stc.native import library
+from stc.native import library as native
 from tests.codec.make_golden import FOLDER
 
 SOURCE = Path(native.__file__).with_name("core.cpp")
@@ -88,7 +89,7 @@ def test_machines_with_shorter_vectors_draw_the_same(
     define = f"-DSTC_MAX_LANES={lanes}"
     subprocess.run(["g++", *SHARED, define, str(SOURCE), "-o", str(built)], check=True)  # noqa: S607
     monkeypatch.setattr(library, "_library", library.declare(ctypes.CDLL(str(built))))
-    core = native.NativeCore(model)
+    core = NativeCore(model)
     assert np.abs(core.render(*planes) - pictures).max() <= 1
     basis = model.matrix("basis")
     portable = PortableCore(model)

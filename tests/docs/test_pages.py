@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import stc
-from stc.gallery import shards
 from stc.carriers import ndef, qr
+from stc.gallery import shards
 from tests.conftest import WITHOUT_TORCH
 from tests.docs.pages import PAGES, ROOT, commands, run
 

@@ -29,16 +29,8 @@ EIGHT_BITS = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
 
 
 def test_public_names():
-    functions = ["align", "find_faces", "frame", "load_image"]
-    assert stc.imaging.__all__ == [
-        "CANVAS",
-        "ENDINGS",
-        "Align",
-        "Choice",
-        "Face",
-        "Source",
-        *functions,
-    ]
+    functions = ["align", "find_faces", "frame", "frame_batch", "load_image"]
+    assert stc.imaging.__all__ == ["ENDINGS", "Face", "Source", *functions]
     assert all(hasattr(stc.imaging, name) for name in stc.imaging.__all__)
 
 
@@ -229,10 +221,21 @@ def test_no_pixels():
         load_image(Image.new("RGB", (0, 5)))
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (1, 4, 4, 3)])
+@pytest.mark.parametrize("shape", [(4,), (4, 4, 2), (4, 4, 5), (1, 4, 4, 3)])
 def test_arrays_of_another_shape(shape):
-    with pytest.raises(ValueError, match=r"uint8 \[H, W, 3\]"):
+    with pytest.raises(ValueError, match=r"uint8 \[H, W\], \[H, W, 3\] or \[H, W, 4\], not"):
         load_image(np.zeros(shape, np.uint8))
+
+
+def test_arrays_of_grey_and_clear_pixels():
+    grey = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    for pixels in (grey, grey[..., None], grey[::-1][::-1]):
+        loaded = load_image(pixels)
+        assert (loaded.mode, loaded.size) == ("RGB", (6, 4))
+        assert (np.asarray(loaded) == grey[..., None]).all()
+    clear = np.zeros((1, 2, 4), np.uint8)
+    clear[0, 1] = (10, 20, 30, 255)
+    assert np.asarray(load_image(clear))[0].tolist() == [[255, 255, 255], [10, 20, 30]]
 
 
 def test_arrays_of_another_type():

@@ -1,7 +1,7 @@
 """The codec on a GPU: everything between canvases and tokens, and back, stays on the device.
 
-The same steps as `stc.codec.tokenizer`, in torch; search and gathering run as Triton kernels on CUDA
-devices. device="torch" runs this code on the CPU, which is how it is tested where there is no GPU.
+The same steps as `stc.codec.tokenizer`, in torch; search and gathering run as Triton kernels on
+CUDA devices. device="torch" runs this code on the CPU, which is how it is tested without a GPU.
 """
 
 from __future__ import annotations

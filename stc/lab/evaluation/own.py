@@ -11,9 +11,9 @@ import numpy as np
 
 import stc
 from stc.bitstream import has_header
-from stc.codec import native
 from stc.codec.codec import Codec
 from stc.lab.evaluation.base import Coded, Faces
+from stc.native import library as native
 
 
 class StcCodec:

@@ -11,9 +11,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stc.bitstream import Tables
+from stc.codec.model_file import ModelFile, save_model
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.export import from_arrays, to_arrays
-from stc.codec.model_file import ModelFile, save_model
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.gallery.progress import hidden
 from stc.lab.training.data import to_tensors

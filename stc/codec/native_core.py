@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 
 from stc.canvas import CANVAS
+from stc.codec.layers import decoder_arrays, decoder_widths
 from stc.codec.matrix import Floats, Matrix, check_prefix, check_rows, check_spent
 from stc.codec.model_file import ModelFile
-from stc.codec.native.layers import decoder_arrays, decoder_widths
-from stc.codec.native.library import Arrays, function, ints, scratch
 from stc.codec.planes import PLANES, Canvases
 from stc.kernels import threads
+from stc.native.library import Arrays, function, ints, scratch
 
 FACES = 16  # for which another thread is worth its own reading of a matrix
 

@@ -9,7 +9,7 @@
 // square loses its digits near zero. Every (image, codeword) pair is the same sequence of
 // operations whatever the batch, the tile or the thread: results are bit-identical for all.
 //
-// One C symbol is exported; stc/kernels/native/__init__.py checks what it is given.
+// One C symbol is exported; stc/kernels/native.py checks what it is given.
 
 #include <algorithm>
 #include <cstdint>

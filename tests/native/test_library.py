@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from stc.kernels import native
-from stc.kernels.native.library import NOTE, SUFFIX, load
+from stc.native import loading
+from stc.native.loading import NOTE, SUFFIX, load
 
 
 def test_a_missing_library_is_a_reason_not_an_error(tmp_path):
@@ -15,7 +16,7 @@ def test_a_missing_library_is_a_reason_not_an_error(tmp_path):
 
 
 def test_the_reason_is_what_the_build_noted(tmp_path):
-    (tmp_path / NOTE).write_text("not built at installation:\n  no compiler\n")
+    (tmp_path / f"_core{NOTE}").write_text("not built at installation:\n  no compiler\n")
     assert load(tmp_path / "_core").why == "not built at installation: no compiler"
 
 
@@ -29,7 +30,7 @@ def test_a_file_that_is_no_library_says_so(tmp_path):
 def test_a_library_of_other_sources_is_not_used():
     if native.why:
         pytest.skip(native.why)
-    stem = Path(native.__file__).with_name("_nearest")
+    stem = Path(loading.__file__).with_name("_nearest")
     assert load(stem, [native.SYMBOL]).why == ""
     library, why = load(stem, [native.SYMBOL, "stc_nearest_0"])
     assert library is None

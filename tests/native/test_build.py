@@ -11,11 +11,11 @@ import pytest
 pytest.importorskip("setuptools", minversion="77")
 
 from stc.kernels import native
-from stc.kernels.native.library import NOTE, SUFFIX, load
+from stc.native.loading import NOTE, SUFFIX, load
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 COMPILER = next((p for p in map(shutil.which, ("c++", "g++", "clang++")) if p), None)
-NATIVE = Path("stc/kernels/native")
+NATIVE = Path("stc/native")
 
 pytestmark = [
     pytest.mark.skipif(not (ROOT / "setup.py").is_file(), reason="installed without its sources"),
@@ -27,7 +27,8 @@ pytestmark = [
 def tree(tmp_path):
     """The build script and the sources of the search, in a folder of their own."""
     shutil.copy(ROOT / "setup.py", tmp_path)
-    shutil.copytree(ROOT / NATIVE, tmp_path / NATIVE, ignore=shutil.ignore_patterns("*.so", NOTE))
+    built = shutil.ignore_patterns(f"*{SUFFIX}", f"*{NOTE}")
+    shutil.copytree(ROOT / NATIVE, tmp_path / NATIVE, ignore=built)
     return tmp_path
 
 
@@ -43,7 +44,7 @@ def build(tree, compiler, *options):
 def test_without_a_compiler_the_note_says_so(tree, options):
     folder = tree / ("" if options == ("--inplace",) else "built") / NATIVE
     warning = build(tree, "/nowhere/c++", *options)
-    assert "stc.kernels.native._nearest was not built" in warning
+    assert "stc.native._nearest was not built" in warning
     library, why = load(folder / "_nearest")
     assert library is None
     assert why.startswith("not built at installation: ")
@@ -63,13 +64,13 @@ def test_a_source_that_fails_replaces_an_older_library(tree):
     assert load(stem).why.startswith("not built at installation: ")
     source.write_text(good)
     build(tree, COMPILER, "--inplace", "--force")
-    assert not stem.with_name(NOTE).exists()
+    assert not stem.with_suffix(NOTE).exists()
     assert stem.with_name(f"_nearest{SUFFIX}").is_file()
 
 
 def test_the_library_needs_neither_python_nor_openmp():
     if native.why:
         pytest.skip(native.why)
-    data = Path(native.__file__).with_name(f"_nearest{SUFFIX}").read_bytes()
+    data = (ROOT / NATIVE / f"_nearest{SUFFIX}").read_bytes()
     for name in (b"PyInit", b"libpython", b"libgomp", b"libomp"):
         assert name not in data

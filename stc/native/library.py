@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.errors import BackendError
-from stc.kernels.native.library import load
+from stc.native.loading import load
 
 _POINTER, _INT, _SIZE = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t
 _INTS = ctypes.POINTER(_INT)

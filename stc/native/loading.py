@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SUFFIX = ".dll" if sys.platform == "win32" else ".so"  # as setup.py names what it builds
-NOTE = "_build.txt"  # where setup.py writes why it built nothing
+NOTE = ".txt"  # of the file in which setup.py writes why it did not build a library
 
 
 class Loaded(NamedTuple):
@@ -30,7 +30,7 @@ def load(stem: Path, symbols: Sequence[str] = ()) -> Loaded:
     """
     path = stem.with_name(stem.name + SUFFIX)
     if not path.is_file():
-        return Loaded(None, _note(stem.parent) or f"{path.name} was not built")
+        return Loaded(None, _note(path.with_suffix(NOTE)) or f"{path.name} was not built")
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
@@ -41,9 +41,9 @@ def load(stem: Path, symbols: Sequence[str] = ()) -> Loaded:
     return Loaded(library, "")
 
 
-def _note(folder: Path) -> str:
+def _note(path: Path) -> str:
     """What setup.py left there, in one line; "" if nothing."""
     try:
-        return " ".join((folder / NOTE).read_text(encoding="utf-8").split())
+        return " ".join(path.read_text(encoding="utf-8").split())
     except OSError:
         return ""

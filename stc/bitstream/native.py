@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.bitstream.tables import Tables
-from stc.codec.native.library import Arrays, function, ints
 from stc.errors import CorruptError
+from stc.native.library import Arrays, function, ints
 
 _REASONS = {
     1: "the payload decodes to no symbol",

@@ -6,7 +6,7 @@
 // a model's arrays are used where they lie, in 8 and 16 bits. So calls from several threads do not
 // meet. Batches are spread over threads; a call with one face stays on its caller's.
 
-#include "../../kernels/native/parallel.h"
+#include "parallel.h"
 #include "decoder.h"
 #include "linear.h"
 #include "matrices.h"

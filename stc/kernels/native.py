@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from stc.errors import BackendError
 from stc.kernels.cores import threads as threads_here
-from stc.kernels.native.library import load
 from stc.kernels.prepared import PreparedCodebooks
+from stc.native import loading
 
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
@@ -47,7 +47,7 @@ class _Problem(ctypes.Structure):
     ]
 
 
-_library, why = load(Path(__file__).with_name("_nearest"), [SYMBOL])
+_library, why = loading.load(Path(loading.__file__).with_name("_nearest"), [SYMBOL])
 if _library is not None:
     _search = getattr(_library, SYMBOL)
     _search.argtypes = [ctypes.POINTER(_Problem), ctypes.c_int32]

@@ -1,0 +1,109 @@
+"""`quiet`: one thread's warnings, and nothing of anybody else's."""
+
+import subprocess
+import sys
+import threading
+import warnings
+
+import pytest
+
+from stc.imaging.quiet import quiet
+
+
+class OddWarning(Warning):
+    """Stands for what a decoder says of odd metadata."""
+
+
+def warn():
+    warnings.warn("odd", OddWarning, stacklevel=2)
+
+
+def test_inside_nothing_is_heard():
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with quiet():
+            warn()
+    assert heard == []
+
+
+def test_filters_set_later_do_not_matter():
+    with quiet():
+        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("error", category=OddWarning)
+        with quiet():
+            warn()
+
+
+def test_outside_everything_is_heard():
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with quiet():
+            pass
+        warn()
+        with pytest.raises(ZeroDivisionError), quiet():
+            _ = 1 / 0
+        warn()
+    assert [warning.category for warning in heard] == [OddWarning] * 2
+
+
+def test_other_threads_are_heard_meanwhile():
+    inside, done = threading.Event(), threading.Event()
+
+    def decode():
+        with quiet():
+            inside.set()
+            done.wait(10)
+            warn()
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        thread = threading.Thread(target=decode)
+        thread.start()
+        inside.wait(10)
+        warn()
+        done.set()
+        thread.join()
+    assert len(heard) == 1
+
+
+# Two threads in turn: the first leaves while the second is inside, which with catch_warnings
+# leaves "ignore" in force for good.
+TWO = """
+import threading, warnings
+from stc.imaging.quiet import quiet
+
+before = list(warnings.filters)
+steps = [threading.Barrier(2) for _ in range(3)]
+
+def other():
+    steps[0].wait()
+    with quiet():
+        steps[1].wait()
+        steps[2].wait()
+
+thread = threading.Thread(target=other)
+thread.start()
+with quiet():
+    steps[0].wait()
+    steps[1].wait()
+steps[2].wait()
+thread.join()
+assert warnings.filters[1:] == before
+with warnings.catch_warnings(record=True) as heard:
+    warnings.warn("still heard", UserWarning)
+assert len(heard) == 1
+"""
+
+
+def test_nothing_is_left_behind_but_one_filter_that_applies_to_nobody():
+    subprocess.run([sys.executable, "-c", TWO], check=True)
+
+
+def test_the_filters_are_left_alone_once_it_is_there():
+    with quiet():
+        before = warnings.filters[:]
+        with quiet():
+            assert warnings.filters[:] == before
+    assert warnings.filters[:] == before
