@@ -18,8 +18,8 @@ from setuptools.errors import BaseError, CCompilerError
 SUFFIX = ".dll" if sys.platform == "win32" else ".so"  # stc/native/loading.py loads it
 NOTE = ".txt"  # beside _core.so there may be _core.txt; stc/native/loading.py reads it
 
-# No -march: the sources ask for clones of their hot functions, chosen when they run. No OpenMP:
-# two of them in one process hang after a fork.
+# No -march: the sources hold their hot functions once for every width of vectors and choose when
+# they run. No OpenMP: two of them in one process hang after a fork.
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fno-math-errno", "-fvisibility=hidden", "-pthread"]
 FLAGS += ["-Wno-psabi"]  # vectors pass between inlined functions alone
 

@@ -1,4 +1,4 @@
-"""After the benchmarks: what commands, faces, a gallery and the search cost, and on what machine."""
+"""After the benchmarks: what commands, faces, galleries and searches cost, and on what machine."""
 
 import platform
 from importlib import metadata

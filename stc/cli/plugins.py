@@ -1,7 +1,8 @@
 """Verbs that are not built in: STC's laboratory's, and those of any other package.
 
 An entry point of the group `stc.verbs` is a verb. Its name is what is typed after `stc`, with dots
-for spaces, such as `train` or `protect.fit`; it leads to a module with `add_parser(verbs)`, as the built-in ones have.
+for spaces, such as `train` or `protect.fit`; it leads to a module with `add_parser(verbs)`, as the
+built-in ones have.
 Reading the entry points of all installed packages takes as long as decoding a face, and a verb's
 module may import much: so it is done only for a verb that is not built in, and for help.
 """

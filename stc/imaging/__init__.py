@@ -6,12 +6,20 @@
 * framing: all of it, and which face is meant
 * marking: what is said of a picture that was decoded
 * similarity: how alike two pictures are
+
+What is named here is imported when it is first used: who only marks a picture needs no detector.
 """
 
-from stc.imaging.alignment import align
-from stc.imaging.detection import Face, find_faces
-from stc.imaging.framing import frame, frame_batch
-from stc.imaging.reading import ENDINGS, Source, load_image
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stc.imaging.alignment import align
+    from stc.imaging.detection import Face, find_faces
+    from stc.imaging.framing import frame, frame_batch
+    from stc.imaging.reading import ENDINGS, Source, load_image
 
 __all__ = [
     "ENDINGS",
@@ -23,3 +31,22 @@ __all__ = [
     "frame_batch",
     "load_image",
 ]
+
+_HOMES = {
+    "ENDINGS": "reading",
+    "Face": "detection",
+    "Source": "reading",
+    "align": "alignment",
+    "find_faces": "detection",
+    "frame": "framing",
+    "frame_batch": "framing",
+    "load_image": "reading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value  # found at once from now on
+    return value

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module, metadata
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -97,6 +97,8 @@ def table() -> str:
 
 def _version(package: str) -> str:
     """Without importing it."""
+    from importlib import metadata  # whose import takes longer than a search
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:  # it came under another name

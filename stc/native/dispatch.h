@@ -7,31 +7,16 @@
 #define STC_CODEC_DISPATCH_H
 
 #include "machine.h"
+#include "processor.h"
 
 namespace stc {
 
 using Small = Machine<4, 4, 2>;  // 128 bits: SSE2, NEON, WebAssembly
 
-#if defined(__x86_64__) && defined(__GNUC__)
-
-#if !defined(STC_MAX_LANES)
-#define STC_MAX_LANES 16  // less, for tests of what this processor would not run
-#endif
+#if defined(STC_WIDER)
 
 using Middle = Machine<8, 4, 2>;  // AVX2
 using Large = Machine<16, 8, 2>;  // AVX-512
-
-#define MIDDLE __attribute__((target("avx2,fma")))
-#define LARGE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
-
-INLINE bool is_middle() {
-  return STC_MAX_LANES >= 8 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-INLINE bool is_large() {
-  return STC_MAX_LANES >= 16 && is_middle() && __builtin_cpu_supports("avx512f") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl");
-}
 
 #define FUNCTION(name, Task)                                                         \
   LARGE APART void name##_large(const Task& t) { Large::name(t); }                   \

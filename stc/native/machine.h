@@ -5,27 +5,9 @@
 #define STC_CODEC_MACHINE_H
 
 #include "tasks.h"
+#include "vectors.h"
 
 namespace stc {
-
-template <int LANES>
-struct Vector;  // spelt out for each width: attributes that depend on a parameter are ill supported
-
-template <>
-struct Vector<4> {
-  typedef float Floats __attribute__((vector_size(16)));
-  typedef int32_t Ints __attribute__((vector_size(16)));
-};
-template <>
-struct Vector<8> {
-  typedef float Floats __attribute__((vector_size(32)));
-  typedef int32_t Ints __attribute__((vector_size(32)));
-};
-template <>
-struct Vector<16> {
-  typedef float Floats __attribute__((vector_size(64)));
-  typedef int32_t Ints __attribute__((vector_size(64)));
-};
 
 // For a machine with vectors of LANES floats, and registers for tiles of ROWS x VECTORS of them.
 template <int LANES, int ROWS, int VECTORS>

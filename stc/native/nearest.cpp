@@ -1,13 +1,11 @@
 // Nearest-codeword search on the CPU: distances live in registers and are never stored.
 //
 // For every token t and group g the centred codebook lies transposed, [D, K], so that one vector
-// holds the same dimension of 16 codewords and memory is read as D streams at once, which is faster
-// than one. A tile of up to 8 images keeps 8 vectors of scores
-//     score_k = bias_k - <z, c_k>,   bias_k = (|c_k|^2 + penalty_k) / 2
-// and a running minimum for every lane; one reduction over lanes ends the tile. The winner's
-// distance is then computed directly from the codebook as it was given, because the expanded
-// square loses its digits near zero. Every (image, codeword) pair is the same sequence of
-// operations whatever the batch, the tile or the thread: results are bit-identical for all.
+// holds the same dimension of several codewords and memory is read as D streams at once, which is
+// faster than one. scan.h finds the winners. A winner's distance is then computed directly from the
+// codebook as it was given, because the expanded square loses its digits near zero. Every (image,
+// codeword) pair is the same sequence of operations whatever the batch, the tile or the thread:
+// results are bit-identical for all.
 //
 // One C symbol is exported; stc/kernels/native.py checks what it is given.
 
@@ -18,44 +16,21 @@
 #include <new>
 
 #include "parallel.h"
+#include "scan.h"
 
-// Clones need a C library that chooses between them when it loads the file (glibc does).
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
-#if defined(__clang__)
-#define SHUFFLE(v, ...) __builtin_shufflevector(v, v, __VA_ARGS__)
-#else
-#define SHUFFLE(v, ...) __builtin_shuffle(v, Ints{__VA_ARGS__})
-#endif
 #if defined(_WIN32)
 #define EXPORT extern "C" __declspec(dllexport)
 #else
 #define EXPORT extern "C" __attribute__((visibility("default")))
 #endif
-#define INLINE inline __attribute__((always_inline))
-
-// One search, as Python fills it in. Arrays are C-contiguous and as large as stated.
-struct Problem {
-  const float* latents;    // [B, T, D]
-  const float* columns;    // [G, T, D, K padded]: centred codebooks
-  const float* bias;       // [G, T, K padded], infinite in the padding
-  const float* codebooks;  // [G, T, K, D]: as given, for the winner's distance
-  const float* penalty;    // [G, T, K] or null
-  const float* centre;     // [T, D]
-  const int64_t* chosen;   // [B]: the group of each image; null: every image in every group
-  int64_t* indices;        // [B, T], or [B, G, T] in every group
-  float* costs;            // likewise
-  int64_t images, groups, tokens, codewords, padded, dimensions;
-};
 
 namespace {
 
-constexpr int kLanes = 16;  // codewords in a vector; K is padded to a multiple of it
-constexpr int kTile = 8;    // images in a register tile
-constexpr int kMaxDimensions = 64;
+using stc::kMaxDimensions;
+using stc::Plan;
+using stc::Unit;
+
+constexpr int kMeasured = 8;       // winners that are measured at once
 constexpr int64_t kRows = 128;     // images in a unit of work
 constexpr int64_t kTogether = 32;  // units that a thread takes at a time, at most
 constexpr double kAtATime = 60;    // microseconds of work that it takes, roughly
@@ -65,123 +40,28 @@ constexpr double kAtATime = 60;    // microseconds of work that it takes, roughl
 constexpr double kTiled = 60e3;
 constexpr double kStreamed = 12e3;
 
-typedef float Floats __attribute__((vector_size(kLanes * sizeof(float))));
-typedef int32_t Ints __attribute__((vector_size(kLanes * sizeof(int32_t))));
-typedef Floats Unaligned __attribute__((aligned(sizeof(float)), may_alias));
+using Small = stc::Scan<4, 4, 2, 8>;  // 128 bits: SSE2, NEON
 
-// The images that are searched in each group, and where their results go.
-struct Plan {
-  const Problem* problem;
-  const int64_t* order;    // images sorted by group; null: all of them, in every group
-  const int64_t* offsets;  // [G + 1]: places of each group in the order
+#if defined(STC_WIDER)
 
-  int64_t begin(int64_t group) const { return order ? offsets[group] : 0; }
-  int64_t end(int64_t group) const { return order ? offsets[group + 1] : problem->images; }
-  int64_t row(int64_t place) const { return order ? order[place] : place; }
-  int64_t slot(int64_t group, int64_t place) const {
-    if (order) return order[place];
-    return problem->chosen ? place : place * problem->groups + group;
-  }
-};
+using Middle = stc::Scan<8, 4, 2, 8>;  // AVX2
+using Large = stc::Scan<16, 8, 1, 4>;  // AVX-512
 
-// The least lane, in every lane.
-template <typename Vector>
-INLINE Vector least(Vector v) {
-  Vector other = SHUFFLE(v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-  v = other < v ? other : v;
-  other = SHUFFLE(v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-  v = other < v ? other : v;
-  other = SHUFFLE(v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-  v = other < v ? other : v;
-  other = SHUFFLE(v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-  return other < v ? other : v;
+LARGE APART void search_large(const Plan& plan, const Unit& u) { Large::rows(plan, u); }
+MIDDLE APART void search_middle(const Plan& plan, const Unit& u) { Middle::rows(plan, u); }
+APART void search_small(const Plan& plan, const Unit& u) { Small::rows(plan, u); }
+
+inline void search_rows(const Plan& plan, const Unit& u) {
+  stc::is_large()    ? search_large(plan, u)
+  : stc::is_middle() ? search_middle(plan, u)
+                     : search_small(plan, u);
 }
 
-// Some images of one group, at places first .. end, and one token.
-struct Unit {
-  int64_t group, token, first, end;
-};
+#else
 
-// Scores of IMAGES images against all codewords, BLOCKS vectors of codewords at a time.
-template <int IMAGES, int BLOCKS>
-INLINE void search_tile(const float* z, const float* columns, const float* bias, int64_t padded,
-                        int64_t dimensions, int64_t* winners) {
-  Floats best[IMAGES];
-  Ints at[IMAGES];
-  const float infinity = std::numeric_limits<float>::infinity();
-  for (int i = 0; i < IMAGES; ++i) {
-    best[i] = infinity - Floats{};
-    at[i] = Ints{};
-  }
-  Ints lane;
-  for (int k = 0; k < kLanes; ++k) lane[k] = k;
-  for (int64_t k = 0; k < padded; k += BLOCKS * kLanes) {
-    Floats score[BLOCKS][IMAGES];
-    for (int b = 0; b < BLOCKS; ++b)
-      for (int i = 0; i < IMAGES; ++i)
-        score[b][i] = *reinterpret_cast<const Unaligned*>(bias + k + b * kLanes);
-    for (int64_t d = 0; d < dimensions; ++d) {
-      for (int b = 0; b < BLOCKS; ++b) {
-        const float* at_c = columns + d * padded + k + b * kLanes;
-        // One image uses every byte once: fetch the same place of the next book meanwhile.
-        if (IMAGES == 1) __builtin_prefetch(at_c + dimensions * padded, 0, 1);
-        const Floats c = *reinterpret_cast<const Unaligned*>(at_c);
-        for (int i = 0; i < IMAGES; ++i) score[b][i] -= z[i * kMaxDimensions + d] * c;
-      }
-    }
-    for (int b = 0; b < BLOCKS; ++b) {
-      const Ints here = lane + static_cast<int32_t>(k + b * kLanes);
-      for (int i = 0; i < IMAGES; ++i) {
-        const Ints closer = score[b][i] < best[i];  // strict: a tie stays with the lower index
-        best[i] = closer ? score[b][i] : best[i];
-        at[i] = closer ? here : at[i];
-      }
-    }
-  }
-  for (int i = 0; i < IMAGES; ++i) {
-    const Floats lowest = least(best[i]);
-    const Ints none = Ints{} + std::numeric_limits<int32_t>::max();
-    const Ints candidates = best[i] == lowest ? at[i] : none;
-    winners[i] = least(candidates)[0];
-  }
-}
+APART void search_rows(const Plan& plan, const Unit& u) { Small::rows(plan, u); }
 
-// Winners of IMAGES images, from the first on, go to their slots.
-template <int IMAGES, int BLOCKS>
-INLINE void run_tile(const Plan& plan, int64_t group, int64_t token, int64_t first) {
-  const Problem& p = *plan.problem;
-  alignas(64) float z[kMaxDimensions * IMAGES];
-  int64_t winners[IMAGES];
-  const int64_t book = group * p.tokens + token;
-  const float* centre = p.centre + token * p.dimensions;
-  for (int i = 0; i < IMAGES; ++i) {
-    const float* latent = p.latents + (plan.row(first + i) * p.tokens + token) * p.dimensions;
-    for (int64_t d = 0; d < p.dimensions; ++d)
-      z[i * kMaxDimensions + d] = latent[d] - centre[d];
-  }
-  search_tile<IMAGES, BLOCKS>(z, p.columns + book * p.dimensions * p.padded,
-                              p.bias + book * p.padded, p.padded, p.dimensions, winners);
-  for (int i = 0; i < IMAGES; ++i) {
-    p.indices[plan.slot(group, first + i) * p.tokens + token] = winners[i];
-    __builtin_prefetch(p.codebooks + (book * p.codewords + winners[i]) * p.dimensions);
-  }
-}
-
-CLONES void search_rows(const Plan& plan, const Unit& u) {
-  int64_t first = u.first;
-  for (; first + kTile <= u.end; first += kTile) run_tile<kTile, 1>(plan, u.group, u.token, first);
-  if (first + 4 <= u.end) {
-    run_tile<4, 1>(plan, u.group, u.token, first);
-    first += 4;
-  }
-  for (; first < u.end; ++first) {
-    // A single image waits for memory and for its own sums: several vectors in flight.
-    if (plan.problem->padded % (4 * kLanes) == 0)
-      run_tile<1, 4>(plan, u.group, u.token, first);
-    else
-      run_tile<1, 1>(plan, u.group, u.token, first);
-  }
-}
+#endif
 
 // Squared distances of IMAGES images to their winners, as the definition has them: rounded after
 // every operation, summed in order. The sums of several images at once do not wait for each other.
@@ -212,7 +92,7 @@ INLINE void measure_tile(const Plan& plan, const Unit& u, int64_t first) {
 // Costs of the winners that search_rows left.
 void measure_rows(const Plan& plan, const Unit& u) {
   int64_t first = u.first;
-  for (; first + kTile <= u.end; first += kTile) measure_tile<kTile>(plan, u, first);
+  for (; first + kMeasured <= u.end; first += kMeasured) measure_tile<kMeasured>(plan, u, first);
   for (; first < u.end; ++first) measure_tile<1>(plan, u, first);
 }
 
@@ -276,7 +156,7 @@ void search(const Plan& plan, int threads) {
 EXPORT int32_t stc_nearest_1(const Problem* problem, int32_t threads) {
   const Problem& p = *problem;
   if (p.images < 0 || p.groups < 1 || p.tokens < 1 || p.codewords < 1 || p.dimensions < 1 ||
-      p.dimensions > kMaxDimensions || p.padded < p.codewords || p.padded % kLanes != 0 ||
+      p.dimensions > kMaxDimensions || p.padded < p.codewords || p.padded % stc::kPadding != 0 ||
       p.padded > std::numeric_limits<int32_t>::max())
     return 1;
   Plan plan{problem, nullptr, nullptr};

@@ -8,8 +8,7 @@
 
 #include <stdint.h>
 
-#define INLINE inline __attribute__((always_inline))
-#define APART inline __attribute__((noinline))  // or it would stand wherever it is called
+#include "processor.h"
 
 namespace stc {
 

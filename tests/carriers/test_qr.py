@@ -177,7 +177,7 @@ def test_large_pictures_are_refused_or_reduced_before_they_are_searched(face_fil
     assert qr.is_picture(bytes(bomb))
     with pytest.raises(ImageError, match="pixels"):
         qr.read(bytes(bomb))
-    monkeypatch.setattr(qr, "MOST_SIDE", 260)
+    monkeypatch.setattr(qr, "MAX_SIDE", 260)
     code = Image.open(io.BytesIO(qr.make(face_file).draw(scale=16)))
     assert qr.read(code) == face_file
     assert code.size == (1040, 1040)  # the caller's picture stays as it is

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.metadata
+import logging
 import sys
 from importlib.metadata import EntryPoint
 from types import ModuleType
@@ -54,12 +55,14 @@ def test_verbs_are_those_behind_the_prefix(install):
 
 
 def test_one_broken_package_stops_no_other(install, caplog):
+    caplog.set_level(logging.WARNING, "stc")
     install(evaluate=False, train=True)
     assert [module.__name__ for module in plugged_in()] == ["toy_train"]
     assert "stc evaluate is left out: ModuleNotFoundError" in caplog.text
 
 
 def test_what_is_built_in_stays(install, caplog):
+    caplog.set_level(logging.WARNING, "stc")
     install(train=True, own=True)
     assert [module.__name__ for module in plugged_in("", {"own"})] == ["toy_train"]
     assert "stc own is built in" in caplog.text

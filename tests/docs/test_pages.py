@@ -36,7 +36,6 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
         picture.convert("RGB").save(tmp_path / "photo.jpg", quality=95)
     (tmp_path / "photos").mkdir()
     shutil.copy(tmp_path / "photo.jpg", tmp_path / "photos" / "first.jpg")
-    (tmp_path / "face.stc").write_bytes(face_file)
     for name in ("photo-of-the-code.jpg", "photo-of-the-card.jpg"):
         (tmp_path / name).write_bytes(qr.make(face_file).draw("png"))
     for name in ("alice", "bob", "probe", "new"):
@@ -52,24 +51,11 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
         "canvases": np.zeros((2, 128, 128, 3), np.uint8),
         "data": small_file,
         "dump": ndef.memory(small_file, "ntag213"),
-        **tensors(),
-        "price": 0.1,
         "features": template[0],
         "weights": np.full(49, 1 / 49),
         "others": template[1],
         "their_weights": np.full(49, 1 / 49),
     }
-
-
-def tensors():
-    """What the pages about torch begin with."""
-    if WITHOUT_TORCH:
-        return {}
-    import torch
-
-    generator = torch.Generator().manual_seed(0)
-    shapes = {"latents": (4, 6, 3), "codebooks": (2, 6, 8, 3), "bits": (2, 6, 8)}
-    return {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -5,9 +5,9 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter, ImageOps
 
-from stc.imaging import find_faces
+from stc.imaging import detection, find_faces
 
 EYES_AND_MOUTH = [[144.8, 100.8], [187.4, 103.4], [163.6, 129.2], [142.5, 138.1], [184.2, 140.6]]
 
@@ -57,6 +57,92 @@ def test_nothing_in_noise(size):
 def test_nothing_in_a_gradient():
     sky = np.linspace((90, 140, 220), (60, 90, 40), 300)[:, None].repeat(400, 1)
     assert find_faces(Image.fromarray(sky.astype(np.uint8))) == []
+
+
+@pytest.mark.parametrize("blur", [0, 1, 3, 8])
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_in_textures(seed, blur):
+    noise = np.random.default_rng(seed).integers(0, 256, (300, 420), np.uint8)
+    texture = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(blur))
+    assert find_faces(ImageOps.autocontrast(texture).convert("RGB")) == []
+
+
+@pytest.mark.parametrize("degrees", [-25, -10, 20])
+def test_landmarks_follow_a_rotation(degrees, portrait):
+    turned = portrait.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(120, 120, 120))
+    (face,) = find_faces(turned)
+    angle = np.radians(-degrees)  # counter-clockwise, where y grows downwards
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    expected = (np.array(EYES_AND_MOUTH) - 160) @ turn.T + 160
+    assert np.abs(face.landmarks - expected).max() < 4
+
+
+def test_landmarks_do_not_shake(portrait):
+    """The same face a few pixels further, larger or smaller is seen at the same place."""
+    (face,) = find_faces(portrait)
+    for left, top, scale in ((7, 5, 1), (20, 11, 1), (3, 40, 1), (0, 0, 1.1), (0, 0, 0.93)):
+        side = round(320 * scale)
+        moved = portrait.resize((side, side), Image.Resampling.BICUBIC).crop(
+            (left, top, side, side)
+        )
+        (other,) = find_faces(moved)
+        off = (other.landmarks + np.array([left, top])) * 320 / side - face.landmarks
+        assert np.sqrt((off**2).sum(1).mean()) < 1.6
+
+
+@pytest.mark.parametrize("box", [(140, 0, 320, 320), (0, 0, 192, 320), (0, 90, 320, 320)])
+def test_a_face_cut_by_the_border(box, portrait):
+    (face,) = find_faces(portrait.crop(box))
+    assert np.abs(face.landmarks + box[:2] - EYES_AND_MOUTH).max() < 6
+
+
+@pytest.mark.parametrize("size", [(400, 300), (800, 1100)])
+def test_a_rival_half_as_wide_is_seen(size, portrait):
+    scene = Image.new("RGB", size, (90, 110, 100))
+    scene.paste(portrait.resize((240, 240), Image.Resampling.LANCZOS), (0, 0))
+    scene.paste(portrait.resize((130, 130), Image.Resampling.LANCZOS), (size[0] - 130, 150))
+    large, small = find_faces(scene)
+    assert 0.5 < small.width / large.width < 0.6
+
+
+def test_what_a_close_look_does_not_confirm_is_no_face(portrait, monkeypatch):
+    seen = detection.detect
+    for score, faces in ((0.96, 0), (0.98, 1)):
+
+        def doubting(pixels, least, fine=True, score=score):
+            found = seen(pixels, least, fine=fine)
+            if fine:
+                return found
+            return [[one._replace(score=score) for one in each] for each in found]
+
+        monkeypatch.setattr(detection, "detect", doubting)
+        assert len(find_faces(portrait)) == faces
+
+
+def test_the_work_is_bounded(monkeypatch):
+    pixels = []
+    seen = detection.detect
+
+    def counting(batch, *rest, **named):
+        pixels.append(batch[..., 0].size)
+        return seen(batch, *rest, **named)
+
+    monkeypatch.setattr(detection, "detect", counting)
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    find_faces(Image.fromarray(noise).resize((6000, 4500), Image.Resampling.BICUBIC))
+    assert sum(pixels) < 1408**2 + 512**2 + 192**2 + 6 * 16 * 160**2
+
+
+def test_a_portrait_takes_two_looks(portrait, monkeypatch):
+    shapes = []
+    seen = detection.detect
+    monkeypatch.setattr(
+        detection,
+        "detect",
+        lambda batch, *rest, **named: shapes.append(batch.shape) or seen(batch, *rest, **named),
+    )
+    find_faces(portrait)
+    assert shapes == [(1, 192, 192, 3), (1, 160, 160, 3)]
 
 
 def test_deterministic(portrait):

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from pathlib import Path
@@ -241,6 +243,33 @@ def test_arrays_of_grey_and_clear_pixels():
 def test_arrays_of_another_type():
     with pytest.raises(ValueError, match="float64"):
         load_image(np.zeros((4, 4, 3)))
+
+
+def test_a_stream_that_cannot_go_back(portrait):
+    class Stream(io.BytesIO):
+        def seekable(self):
+            return False
+
+        def seek(self, *place):
+            raise io.UnsupportedOperation
+
+    for kind in ("PNG", "WEBP"):
+        assert load_image(Stream(saved(portrait, kind))).size == portrait.size
+
+
+READ = """
+import sys
+from stc.imaging import load_image
+load_image(sys.argv[1])
+sys.exit("PIL.PsdImagePlugin" in sys.modules)
+"""
+
+
+def test_common_formats_load_no_other_drivers(portrait, tmp_path):
+    for kind, others in (("JPEG", 0), ("PNG", 0), ("WEBP", 1)):
+        path = tmp_path / f"face.{kind}"
+        portrait.save(path, kind)
+        assert subprocess.run([sys.executable, "-c", READ, path]).returncode == others
 
 
 def test_missing_file():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stc.imaging import frame
-from stc.lab.evaluation import measure
+from stc.lab.evaluation import measure, run
 from tests.lab.evaluation.pictures import write_tar
 from tests.stand_ins import Colours
 
@@ -22,7 +22,7 @@ def colours(monkeypatch):
 
     judge = Counting()
     monkeypatch.setattr(measure, "_judge_of", lambda text: judge)
-    monkeypatch.setattr("stc.lab.evaluation.run.open_judge", lambda text: judge)
+    monkeypatch.setattr(run, "open_judge", lambda text: judge)
     return judge
 
 

@@ -1,0 +1,58 @@
+// Vectors of 4, 8 and 16 numbers: plain vector extensions, which gcc and clang have for every target.
+
+#ifndef STC_VECTORS_H
+#define STC_VECTORS_H
+
+#include <stdint.h>
+
+#include "processor.h"
+
+namespace stc {
+
+template <int... NUMBERS>
+struct Numbers {};
+
+template <int LANES>
+struct Vector;  // spelt out for each width: attributes that depend on a parameter are ill supported
+
+template <>
+struct Vector<4> {
+  typedef float Floats __attribute__((vector_size(16)));
+  typedef int32_t Ints __attribute__((vector_size(16)));
+  using Numbered = Numbers<0, 1, 2, 3>;
+};
+template <>
+struct Vector<8> {
+  typedef float Floats __attribute__((vector_size(32)));
+  typedef int32_t Ints __attribute__((vector_size(32)));
+  using Numbered = Numbers<0, 1, 2, 3, 4, 5, 6, 7>;
+};
+template <>
+struct Vector<16> {
+  typedef float Floats __attribute__((vector_size(64)));
+  typedef int32_t Ints __attribute__((vector_size(64)));
+  using Numbered = Numbers<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
+};
+
+// In every lane what is in that lane whose number differs in one bit, STEP.
+template <int STEP, typename Lanes, int... L>
+INLINE Lanes exchanged(Lanes v, Numbers<L...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(v, v, (L ^ STEP)...);
+#else
+  return __builtin_shuffle(v, typename Vector<sizeof...(L)>::Ints{(L ^ STEP)...});
+#endif
+}
+
+// The least lane, in every lane.
+template <int LANES, typename Lanes, int STEP = LANES / 2>
+INLINE Lanes least_lane(Lanes v) {
+  const Lanes other = exchanged<STEP>(v, typename Vector<LANES>::Numbered{});
+  v = other < v ? other : v;
+  if constexpr (STEP > 1) v = least_lane<LANES, Lanes, STEP / 2>(v);
+  return v;
+}
+
+}  // namespace stc
+
+#endif  // STC_VECTORS_H
