@@ -74,7 +74,7 @@ def _patch(
         (int(shape[0]), int(shape[1])),
         Image.Resampling.LANCZOS if fine else Image.Resampling.BILINEAR,
         box=(left, top, right, bottom),
-        reducing_gap=3.0 if fine else 2.0,
+        reducing_gap=1.5 if fine else 1.0,
     )
     return small, inside_low.astype(np.float64), extent / shape
 

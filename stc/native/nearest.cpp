@@ -35,8 +35,9 @@ constexpr int64_t kRows = 128;     // images in a unit of work
 constexpr int64_t kTogether = 32;  // units that a thread takes at a time, at most
 constexpr double kAtATime = 60;    // microseconds of work that it takes, roughly
 
-// Products of codewords' numbers with latents' that a fast core does in a microsecond: in registers,
-// and of a codebook that has to come from memory first, with one image.
+// Products of codewords' numbers with latents' that a fast core does in a microsecond: in registers
+// with AVX-512, and of a codebook that has to come from memory first, with one image. Too many for
+// other machines, which start a thread later for it, never too early.
 constexpr double kTiled = 60e3;
 constexpr double kStreamed = 12e3;
 

@@ -1,4 +1,4 @@
-// Vectors of 4, 8 and 16 numbers: plain vector extensions, which gcc and clang have for every target.
+// Vectors of 4, 8 and 16 numbers: plain vector extensions, which gcc and clang have everywhere.
 
 #ifndef STC_VECTORS_H
 #define STC_VECTORS_H
