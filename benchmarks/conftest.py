@@ -2,6 +2,9 @@
 
 import platform
 from importlib import metadata
+from importlib.util import find_spec
+
+collect_ignore = [] if find_spec("torch") else ["bench_search.py"]  # its rivals are torch's
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -27,7 +27,9 @@ _CB, _CR = np.float32(0.564), np.float32(0.713)
 
 
 def check_canvases(canvases: npt.NDArray[np.uint8]) -> None:
-    """Raise ValueError unless canvases are uint8 [B, 128, 128, 3]."""
+    """Raise ValueError unless canvases are an array uint8 [B, 128, 128, 3]."""
+    if not isinstance(canvases, np.ndarray):
+        raise ValueError(f"canvases must be an array, not {type(canvases).__name__}: np.stack them")
     if canvases.dtype != np.uint8 or canvases.shape[1:] != (CANVAS, CANVAS, 3):
         raise ValueError(
             f"canvases must be uint8 [B, {CANVAS}, {CANVAS}, 3], not {canvases.dtype} "

@@ -56,6 +56,11 @@ class Backend:
         run: Callable[..., Any] = import_module(self.module).run
         return run
 
+    @property
+    def gather(self) -> Callable[..., Any] | None:
+        """Its own way to gather codewords (see `stc.kernels.torch.packed`), if it has one."""
+        return getattr(import_module(self.module), "gather", None)
+
 
 def choose(name: str = AUTO, arrays: Arrays = "numpy", device: str = "cpu") -> Backend:
     """The backend for such arrays on this type of device.

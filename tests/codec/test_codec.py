@@ -200,5 +200,7 @@ def test_arrays_of_other_kinds_are_refused(codec, canvas):
     for wrong in (canvas[None] / 255, canvas[None].astype(np.int64), canvas[:64]):
         with pytest.raises(ValueError, match="must be uint8"):
             codec.encode_batch(wrong)
+    with pytest.raises(ValueError, match="must be an array, not list"):
+        codec.encode_batch([canvas])
     assert codec.decode_batch([]).shape == (0, 128, 128, 3)
     assert codec.encode_batch(np.zeros((0, 128, 128, 3), np.uint8)) == []

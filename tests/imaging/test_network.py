@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError
 
 import numpy as np
@@ -134,3 +135,13 @@ def test_the_file_is_what_the_package_holds():
         assert np.allclose(found[:, 1:5], boxes[0], atol=1e-4)
         assert np.allclose(found[:, 5:], landmarks[0], atol=1e-4)
         assert np.allclose(1 / (1 + np.exp(-found[:, 0])), scores[0, :, 1], atol=1e-5)
+
+
+def test_threads_share_one_network(unloaded, monkeypatch, pixels):
+    loads = []
+    load = network._load
+    monkeypatch.setattr(network, "_load", lambda: loads.append(1) or load())
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: detect(pixels, 0.5), range(8)))
+    assert len(loads) == 1
+    assert all(np.array_equal(faces[0][0].landmarks, found[0][0][0].landmarks) for faces in found)

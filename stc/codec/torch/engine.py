@@ -6,6 +6,10 @@ CUDA devices. device="torch" runs this code on the CPU, which is how it is teste
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -22,6 +26,29 @@ from stc.errors import BackendError
 from stc.kernels.torch import PackedCodebooks, PreparedCodebooks, gather, search
 
 Floats = npt.NDArray[np.float32]
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _exactly(method: _Method) -> _Method:
+    """Run a method in full float32, whatever the program around it allows.
+
+    torch rounds the inputs of a GPU's convolutions to 10 bits (TF32) unless it is told otherwise,
+    which would move pixels by more than the tolerance between decoders.
+    """
+
+    @wraps(method)
+    def exact(self: TorchEngine, *arguments: Any) -> Any:
+        if self.device.type != "cuda":
+            return method(self, *arguments)
+        matmul = torch.backends.cuda.matmul
+        before, matmul.allow_tf32 = matmul.allow_tf32, False
+        try:
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                return method(self, *arguments)
+        finally:
+            matmul.allow_tf32 = before
+
+    return exact  # type: ignore[return-value]
 
 
 class TorchEngine:
@@ -45,6 +72,7 @@ class TorchEngine:
         self._group_costs = torch.from_numpy(tables.group_costs).to(self.device)
 
     @torch.inference_mode()
+    @_exactly
     def tokenize(self, canvases: Canvases, limit: Limit) -> tuple[Tensor, Tokens]:
         components = self._analyse(canvases)
         groups, indices, counts = self._encode(components, limit)
@@ -52,10 +80,12 @@ class TorchEngine:
         return components, Tokens(*found)
 
     @torch.inference_mode()
+    @_exactly
     def quality(self, components: Tensor, tokens: Tokens) -> Floats:
         return self._identity_kept(components, self._dequantise(*self._uploaded(tokens)))
 
     @torch.inference_mode()
+    @_exactly
     def draw(self, tokens: Tokens) -> Canvases:
         groups, indices, counts = self._uploaded(tokens)
         planes = self._tokenizer.planes(self._dequantise(groups, indices, counts))
@@ -64,6 +94,7 @@ class TorchEngine:
         return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
 
     @torch.inference_mode()
+    @_exactly
     def identity_kept(self, source: Canvases, other: Canvases) -> Floats:
         return self._identity_kept(self._analyse(source), self._analyse(other))
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stc.kernels import triton
 from stc.kernels.registry import choose
 
 
@@ -67,8 +66,9 @@ def gather(
     if check and ((groups < 0) | (groups >= codebooks.groups)).any():
         raise ValueError(f"groups must be 0 to {codebooks.groups - 1}")
     indices, groups = indices.long(), groups.long()
-    if choose(arrays="torch", device=indices.device.type).name == "triton":
-        numbers = triton.gather(indices, codebooks.flat, codebooks.columns, groups)
+    kernel = choose(arrays="torch", device=indices.device.type).gather
+    if kernel is not None:
+        numbers = kernel(indices, codebooks.flat, codebooks.columns, groups)
     else:
         token, base, a_codeword, a_group = codebooks.columns
         at = base + groups[:, None] * a_group + indices[:, token] * a_codeword

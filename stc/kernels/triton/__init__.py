@@ -6,6 +6,9 @@ Proven without hardware: compiled for every chip and run by an emulator of the c
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,10 +16,22 @@ from stc.kernels.registry import INTERPRETED
 from stc.kernels.torch.prepared import CHUNK, PreparedCodebooks
 
 
+def _on(device: torch.device) -> AbstractContextManager[Any]:
+    """Launch there: Triton asks for torch's current device, not for that of the tensors."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
 def run(
     latents: Tensor, prepared: PreparedCodebooks, groups: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """latents float32 [B, T, D] -> indices and costs [B, G, T], or [B, T] in groups int64 [B]."""
+    with _on(latents.device):
+        return _run(latents, prepared, groups)
+
+
+def _run(
+    latents: Tensor, prepared: PreparedCodebooks, groups: Tensor | None
+) -> tuple[Tensor, Tensor]:
     from stc.kernels.triton.configs import config_for
     from stc.kernels.triton.search_kernel import nearest_kernel
 
@@ -102,8 +117,9 @@ def gather(indices: Tensor, flat: Tensor, columns: Tensor, groups: Tensor) -> Te
     batch, width = len(indices), columns.shape[1]
     output = torch.empty(batch, width, device=flat.device)
     if batch:
-        gather_kernel[(batch, -(-width // block))](
-            indices.contiguous(), groups.contiguous(), flat, columns, output,
-            indices.shape[1], width, BLOCK=block, enable_fp_fusion=False,
-        )  # fmt: skip
+        with _on(flat.device):
+            gather_kernel[(batch, -(-width // block))](
+                indices.contiguous(), groups.contiguous(), flat, columns, output,
+                indices.shape[1], width, BLOCK=block, enable_fp_fusion=False,
+            )  # fmt: skip
     return output
