@@ -16,7 +16,7 @@ from PIL import Image
 
 from stc.canvas import CANVAS
 from stc.codec.cache import codec_of, load_codec
-from stc.settings import Encoded, Settings
+from stc.settings import MAX_SIZE, Encoded, Settings, integer_in_range
 
 if TYPE_CHECKING:
     from stc.imaging import Source
@@ -59,7 +59,7 @@ def encode_pictures(
 
     Raises SettingsError for a level that the model does not have, ModelError.
     """
-    from stc.imaging import frame_batch  # which decoding needs nothing of
+    from stc.imaging import frame_batch  # not at the top: decoding does without
 
     codec = load_codec(model, device=device)
     framed = frame_batch(pictures, settings.align, settings.face)
@@ -77,16 +77,15 @@ def decode(
     model: str | Path | None = None,
     device: str = "cpu",
 ) -> Image.Image:
-    """The bytes of a .stc file -> an RGB picture of size x size pixels.
+    """The bytes of a .stc file -> an RGB picture of size x size pixels, 1 to 4096.
 
     The model is the one that the file names, among those shipped, unless `model` is given; a bare
     file names none, and gets the default one.
 
-    Raises FormatError for anything that is no sound .stc file, ModelError if the model is missing,
-    ValueError for a size below 1.
+    Raises FormatError for anything that is not a sound .stc file, ModelError if the model is
+    missing, SettingsError for a size out of range.
     """
-    if size < 1:
-        raise ValueError(f"size must be at least 1 pixel, not {size}")
+    size = integer_in_range("size", size, MAX_SIZE)
     data = bytes(data)  # a bytearray or memoryview will do
     codec = codec_of(data, model, bare=bare, device=device)
     picture = Image.fromarray(codec.decode_batch([data], bare=bare)[0])

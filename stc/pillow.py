@@ -7,12 +7,19 @@
 Opening reads the header and checks the checksum; the model is loaded with the pixels. `info` holds
 `version`, `fingerprint`, `tokens`, `bytes`, and a `comment` that JPEG and GIF take over. `save`
 takes the fields of `stc.Settings`, `model` and `device`, like `stc.encode`, and `quality` for
-programs that know no other dial: 32 bytes at 0 to 384 bytes at 100. Other options are ignored, as
+programs that have no other option: 32 bytes at 0 to 384 bytes at 100. Other options are ignored, as
 Pillow's own formats do.
 
-What is no .stc file is left to other plug-ins (UnidentifiedImageError); one that is damaged, of
-another version or of a missing model, and a picture that cannot be coded, is an OSError whose
-`__cause__` is the StcError.
+A file of another format is left to other plug-ins (UnidentifiedImageError). A damaged .stc file,
+one of another version or of a missing model, and a picture that cannot be coded raise OSError,
+whose `__cause__` is the StcError.
+
+Saving over a file loses it if the picture cannot be coded: `Image.save` opens and empties the file
+before it calls any plug-in, and a plug-in cannot change that. The file is then left with 0 bytes; a
+file that did not exist is removed again. Where an existing file matters, encode first, then write:
+
+>>> data = stc.encode(image)
+>>> Path("face.stc").write_bytes(data)
 """
 
 from __future__ import annotations
@@ -79,7 +86,7 @@ class StcImageFile(ImageFile.ImageFile):
 
 
 def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    """Pillow's hook: encode `image` into `file`."""
+    """Encode `image` into `file`, which Pillow has opened and emptied (Image.register_save)."""
     given = getattr(image, "encoderinfo", {})
     options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
     quality = given.get("quality")

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, fields, replace
+from numbers import Real
 from typing import Any, Literal, get_args
 
+from stc.bitstream import MAX_BYTES
 from stc.errors import QualityError, SettingsError
 
 Align = Literal["auto", "always", "never"]
 Choice = Literal["only", "largest"]
 
 DEFAULT_BYTES = 192
+MAX_SIZE = 4096  # pixels along a side of a decoded picture
 
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of an encoder, checked once; every default of STC stands here.
 
-    max_bytes: the file is never larger; 192 if neither this nor `level` is given.
+    max_bytes: the file is never larger; 192 if neither this nor `level` is given, 65536 at most.
     level: stop after so many residual levels instead (1 is the smallest), whatever that costs.
     align: "auto" finds and aligns the face unless it already sits on the canvas, "always" does so
         in any case, "never" takes the picture for the canvas.
@@ -25,7 +29,8 @@ class Settings:
     bare: leave out the magic, the model and the checksum, for a carrier that protects its data.
     min_quality: 0 to 1; make no file that keeps less of the face's identity than this share.
 
-    Raises SettingsError, which is a ValueError too, for values that nothing fits.
+    Integers may be numpy's; they are kept as Python's. Raises SettingsError, which is a ValueError
+    too, for values of another type or out of range.
     """
 
     max_bytes: int | None = None
@@ -40,13 +45,17 @@ class Settings:
             raise SettingsError("give max_bytes or level, not both")
         if self.max_bytes is None and self.level is None:
             object.__setattr__(self, "max_bytes", DEFAULT_BYTES)
-        _check_count("max_bytes", self.max_bytes)
-        _check_count("level", self.level)
+        if self.max_bytes is not None:
+            size = integer_in_range("max_bytes", self.max_bytes, MAX_BYTES, "no file is longer")
+            object.__setattr__(self, "max_bytes", size)
+        if self.level is not None:
+            object.__setattr__(self, "level", integer_in_range("level", self.level))
         _check_choice("align", self.align, get_args(Align))
         _check_choice("face", self.face, get_args(Choice))
         if not isinstance(self.bare, bool):
             raise SettingsError(f"bare must be True or False, not {self.bare!r}")
-        if not isinstance(self.min_quality, (int, float)) or not 0 <= self.min_quality <= 1:
+        given = self.min_quality
+        if not isinstance(given, Real) or isinstance(given, bool) or not 0 <= given <= 1:
             raise SettingsError(f"min_quality must be from 0 to 1, not {self.min_quality!r}")
 
     @classmethod
@@ -89,11 +98,21 @@ class Encoded:
         return self
 
 
-def _check_count(name: str, value: object) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+def integer_in_range(name: str, value: Any, most: int | None = None, why: str = "") -> int:
+    """`value` as a Python int from 1 to `most`, if that is given.
+
+    Takes every type of integer, numpy's too, but bool. Raises SettingsError, in which `name` is the
+    setting and `why` the reason for the upper limit.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < 1:
         raise SettingsError(f"{name} must be a whole number of at least 1, not {value!r}")
+    if most is not None and number > most:
+        raise SettingsError(f"{name} must be at most {most}, not {number}{why and f': {why}'}")
+    return number
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

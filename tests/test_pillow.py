@@ -121,6 +121,19 @@ def test_what_cannot_be_coded_is_an_oserror_and_leaves_no_file(tmp_path):
     assert not target.exists()
 
 
+def test_pillow_empties_an_existing_file_before_the_plug_in_is_called(tmp_path):
+    # Stated in stc.pillow, SECURITY.md and docs/qr.md: correct them if Pillow no longer does this.
+    target = tmp_path / "d.stc"
+    target.write_bytes(b"precious")
+    with pytest.raises(OSError, match="no face found"):
+        Image.new("RGB", (200, 200), "green").save(target)
+    assert target.read_bytes() == b""
+    buffer = io.BytesIO(b"precious")
+    with pytest.raises(OSError, match="no face found"):
+        Image.new("RGB", (200, 200), "green").save(buffer, "STC")
+    assert buffer.getvalue() == b"precious"
+
+
 def test_what_is_not_ours_is_left_to_others(path):
     with Image.open(ASTRONAUT) as im:
         assert im.format == "PNG"

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from stc import Encoded, QualityError, Settings, SettingsError
@@ -26,12 +27,19 @@ def test_a_new_size_replaces_the_old_one():
         ({"max_bytes": 9, "level": 1}, "not both"),
         ({"max_bytes": 0}, "at least 1, not 0"),
         ({"max_bytes": 9.5}, "whole number"),
+        ({"max_bytes": True}, "whole number"),
+        ({"max_bytes": np.float64(96)}, "whole number"),
+        ({"max_bytes": np.int64(-1)}, "whole number"),
+        ({"max_bytes": 65537}, "at most 65536, not 65537: no file is longer"),
+        ({"max_bytes": 2**45}, "at most 65536"),
+        ({"max_bytes": np.int64(2**45)}, "at most 65536"),
         ({"level": True}, "whole number"),
         ({"align": "maybe"}, "auto, always, never"),
         ({"face": "first"}, "only, largest"),
         ({"bare": 1}, "bare must be"),
         ({"min_quality": float("nan")}, "from 0 to 1"),
         ({"min_quality": "high"}, "from 0 to 1"),
+        ({"min_quality": True}, "from 0 to 1"),
         ({"size": 3}, "no setting 'size'"),
     ],
 )
@@ -40,6 +48,15 @@ def test_what_nothing_fits_is_refused(values, message):
         Settings.of(None, **values)
     with pytest.raises(ValueError, match=message):  # what callers of other libraries catch
         Settings.of(None, **values)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.array])
+def test_integers_of_numpy_become_pythons(kind):
+    assert Settings(max_bytes=kind(96)) == Settings(max_bytes=96)
+    assert type(Settings(max_bytes=kind(96)).max_bytes) is int
+    assert type(Settings(level=kind(2)).level) is int
+    assert Settings(min_quality=np.float32(0.5)).min_quality == 0.5
+    assert Settings(max_bytes=65536).max_bytes == 65536
 
 
 def test_settings_do_not_change():

@@ -9,13 +9,13 @@ segno writes symbols, zxing-cpp reads them, base45 translates: `pip install 'stc
 from __future__ import annotations
 
 import io
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from PIL import Image, UnidentifiedImageError
 
 from stc.bitstream import has_header
+from stc.carriers.symbols import DEFAULT_LEVEL, KINDS, LEVELS, VERSIONS
 from stc.errors import (
     BadMagicError,
     BudgetError,
@@ -23,16 +23,12 @@ from stc.errors import (
     NoCodeError,
     SeveralCodesError,
 )
-from stc.imaging.reading import FORMATS, Source, load_image
+from stc.imaging.reading import Source, load_image, open_picture
 
 if TYPE_CHECKING:
     import segno
 
-VERSIONS = range(1, 41)
-LEVELS = ("L", "M", "Q", "H")  # of error correction: about 7, 15, 25 and 30 % may be unreadable
-KINDS = ("png", "svg", "pdf", "eps")
-
-QUIET = 4  # modules of white around a symbol, as the standard wants it
+QUIET = 4  # modules of white around a symbol, as the standard requires
 
 # Longer pictures are reduced to this before they are searched: a code that fills a tenth of the
 # side still has two pixels a module at version 40, and no picture takes more than a second or two.
@@ -73,7 +69,7 @@ class Symbol:
         return buffer.getvalue()
 
 
-def capacity(version: int, ecc: str = "M", *, text: bool = False) -> int:
+def capacity(version: int, ecc: str = DEFAULT_LEVEL, *, text: bool = False) -> int:
     """Bytes of the largest file that a symbol holds.
 
     The data bits of ISO/IEC 18004 less mode indicator (4 bits) and count; Base45 needs three
@@ -94,7 +90,7 @@ def capacity(version: int, ecc: str = "M", *, text: bool = False) -> int:
     return 2 * threes + (over == 2)
 
 
-def smallest_version(size: int, ecc: str = "M", *, text: bool = False) -> int:
+def smallest_version(size: int, ecc: str = DEFAULT_LEVEL, *, text: bool = False) -> int:
     """The version of the smallest symbol for so many bytes. Raises BudgetError if there is none."""
     for version in VERSIONS:
         if size <= capacity(version, ecc, text=text):
@@ -103,7 +99,9 @@ def smallest_version(size: int, ecc: str = "M", *, text: bool = False) -> int:
     raise BudgetError(f"{size} bytes: the largest QR code of level {ecc} holds {most}")
 
 
-def make(data: bytes, *, ecc: str = "M", version: int | None = None, text: bool = False) -> Symbol:
+def make(
+    data: bytes, *, ecc: str = DEFAULT_LEVEL, version: int | None = None, text: bool = False
+) -> Symbol:
     """The symbol of a .stc file.
 
     ecc: the least level of error correction; a higher one is taken if the symbol does not grow.
@@ -142,17 +140,13 @@ def to_text(data: bytes) -> str:
 
 def is_picture(data: bytes) -> bool:
     """Whether data begins like a picture of a common format; not a pixel of it is decoded."""
-    Image.init()
-    known = [form for form in FORMATS if form in Image.OPEN]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # size and metadata are a matter for reading it
-        try:
-            with Image.open(io.BytesIO(data), formats=known):
-                return True
-        except UnidentifiedImageError:
-            return data[4:8] == _BOXES
-        except Exception:  # known by its first bytes, and broken or too large: reading will tell
+    try:
+        with open_picture(io.BytesIO(data)):
             return True
+    except UnidentifiedImageError:
+        return data[4:8] == _BOXES
+    except Exception:  # a known format, but broken or too large: load_image raises the error
+        return True
 
 
 def contents(image: Source) -> list[bytes]:
@@ -163,22 +157,22 @@ def contents(image: Source) -> list[bytes]:
         raise _missing(error) from error
     grey = load_image(image).convert("L")
     grey.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)
-    wanted = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-    found = zxingcpp.read_barcodes(grey, formats=wanted)
+    formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    found = zxingcpp.read_barcodes(grey, formats=formats)
     if not found and max(grey.size) <= MAX_SIDE // 2:
         # The reader finds a third of the blurred, slanted codes that it misses in twice the size.
         larger = grey.resize((2 * grey.width, 2 * grey.height), Image.Resampling.BICUBIC)
-        found = zxingcpp.read_barcodes(larger, formats=wanted)
+        found = zxingcpp.read_barcodes(larger, formats=formats)
     return list(dict.fromkeys(code.bytes for code in found))
 
 
 def read(image: Source, *, bare: bool = False) -> bytes:
     """The .stc file in a picture, or a photograph, of its QR code.
 
-    Codes that hold something else do not matter, unless a bare file is looked for, which nothing
-    tells from other bytes. Whether the file is sound is for its reader to say.
+    Codes that hold something else are skipped. Of a bare file they cannot be: it has no magic, so
+    the picture must show one code alone. The file is not checked beyond its magic.
 
-    Raises NoCodeError, SeveralCodesError, BadMagicError for a code that holds no .stc file,
+    Raises NoCodeError, SeveralCodesError, BadMagicError for a code that does not hold a .stc file,
     ImageError, MissingExtraError.
     """
     codes = contents(image)
@@ -193,7 +187,9 @@ def read(image: Source, *, bare: bool = False) -> bytes:
     if len(files) > 1:
         raise SeveralCodesError(f"{len(files)} QR codes in the picture: crop it to one of them")
     if not files:
-        raise BadMagicError(f"the QR code holds no .stc file: it begins with {codes[0][:24]!r}")
+        raise BadMagicError(
+            f"the QR code does not hold a .stc file: it begins with {codes[0][:24]!r}"
+        )
     return files[0]
 
 

@@ -1,4 +1,4 @@
-"""`stc compare`: two pictures or .stc files, side by side and in figures."""
+"""`stc compare`: two faces, from pictures or .stc files, side by side and in figures."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from stc.cli.decode import picture_format, size
 from stc.cli.files import (
     MAX_PICTURE,
     add_force,
+    check_length,
     check_target,
+    is_picture,
     read_all,
     same_file,
-    write_whole,
 )
-from stc.cli.settings import add_framing, add_model
-from stc.errors import NoFaceError, StcError
+from stc.cli.settings import add_device, add_framing, add_model
+from stc.cli.writing import write_atomically
+from stc.errors import MissingExtraError, NoFaceError, StcError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,11 +44,11 @@ GAP = 8  # pixels between the faces and around the captions
 
 @dataclass(frozen=True)
 class Face:
-    """One of the two."""
+    """An input of `stc compare` as a face on the canvas."""
 
-    name: str
-    size: int  # bytes of the file
-    decoded: bool  # from a .stc file
+    name: str  # as on the command line
+    size: int  # bytes of the picture, or of the .stc file even if its QR code was given
+    decoded: bool  # whether it comes from a .stc file
     canvas: npt.NDArray[np.uint8]  # [128, 128, 3]
 
 
@@ -66,15 +68,19 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--size", type=size, default=256, metavar="PX", help="of each face in OUT; 256 if not given"
     )
+    parser.add_argument(
+        "--bare", action="store_true", help="a .stc file that is given was made with --bare"
+    )
     add_framing(parser)
     add_model(parser)
+    add_device(parser)
     add_force(parser)
     parser.set_defaults(run=run, usage_error=parser.error)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare, print, draw."""
+    """Print how alike the two faces are, and draw both if --output is given."""
     if options.output == "-" and options.json:
         options.usage_error("--json and -o - cannot both write to stdout")
     if options.first == options.second == "-":
@@ -86,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         check_target(options.output, force=options.force)
     first, second = pair = [load(name, options) for name in (options.first, options.second)]
-    figures = measure(first, second, options.model)
+    figures = measure(first, second, options)
     if form is not None:
         from stc.imaging import marking
 
@@ -97,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
             buffer.write(marking.save(picture, form, marking.note(sizes)))
         else:
             picture.save(buffer, form)
-        write_whole(options.output, buffer.getvalue(), force=options.force)
+        write_atomically(options.output, buffer.getvalue(), force=options.force)
     if options.json:
         files = {
             key: {"file": face.name, "bytes": face.size}
@@ -113,45 +119,55 @@ def run(options: argparse.Namespace) -> int:
 
 
 def load(name: str, options: argparse.Namespace) -> Face:
-    """A picture, a .stc file or a picture of its QR code, as a face on the canvas."""
-    from stc.bitstream import has_header
+    """A picture, a .stc file or a picture of its QR code, as a face on the canvas.
+
+    Raises FormatError, ImageError, FaceError, ModelError, OSError. Where a face is not found, and
+    the library that reads QR codes is not installed, NoFaceError names it.
+    """
+    from stc.bitstream import MAX_BYTES, has_header
 
     data = read_all(name, MAX_PICTURE + 1)
     if has_header(data):
-        return decoded(name, data, options.model)
+        return decoded(name, data[:MAX_BYTES], options, bare=False)
+    if options.bare and not is_picture(data, bare=True):
+        return decoded(name, data[:MAX_BYTES], options, bare=True)
+    check_length(data)
     from stc.imaging import frame
 
     try:
         canvas = frame(io.BytesIO(data), align=options.align, face=options.face)
-    except NoFaceError:
+    except NoFaceError as no_face:
         from stc.carriers import qr
 
         try:
-            file = qr.read(data)
-        except StcError:
-            file = b""
-        if not file:  # neither a face nor a code: the face is what was to be expected
-            raise
-        return decoded(name, file, options.model)
+            file = qr.read(data, bare=options.bare)
+        except MissingExtraError as missing:
+            raise NoFaceError(
+                f"{no_face}; whether it is a picture of a QR code is unknown: {missing}"
+            ) from missing
+        except StcError:  # neither a face nor a code: more likely a face was meant
+            raise no_face from None
+        return decoded(name, file, options, bare=options.bare)
     return Face(name, len(data), False, canvas)
 
 
-def decoded(name: str, data: bytes, model: str | None) -> Face:
-    """The face of a .stc file."""
+def decoded(name: str, data: bytes, options: argparse.Namespace, *, bare: bool) -> Face:
+    """The face of a .stc file. Raises FormatError, ModelError."""
     import numpy as np
 
     from stc.api import decode
 
-    return Face(name, len(data), True, np.array(decode(data, model=model)))
+    picture = decode(data, bare=bare, model=options.model, device=options.device)
+    return Face(name, len(data), True, np.array(picture))
 
 
-def measure(first: Face, second: Face, model: str | None) -> dict[str, float]:
+def measure(first: Face, second: Face, options: argparse.Namespace) -> dict[str, float]:
     """PSNR in dB, SSIM, and the share of the first one's identity that the second one has."""
     from stc.codec.cache import load_codec
     from stc.imaging.similarity import psnr, ssim
 
     pair = first.canvas[None], second.canvas[None]
-    identity = load_codec(model).identity_kept(*pair)
+    identity = load_codec(options.model, device=options.device).identity_kept(*pair)
     return {
         "psnr": float(psnr(*pair)[0]),
         "ssim": float(ssim(*pair)[0]),

@@ -6,10 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stc.cli.files import add_paths, for_each, pair_up, read_face, write_whole
-from stc.cli.numbers import whole
-from stc.cli.settings import add_model
+from stc.cli.files import add_paths, for_each, pair_up, read_face
+from stc.cli.numbers import int_in_range
+from stc.cli.settings import add_device, add_model
+from stc.cli.writing import write_atomically
 from stc.errors import ImageError
+from stc.settings import MAX_SIZE
 
 EPILOG = """\
 The format of the picture follows from the name of OUT; - and folders get PNG. IN may also be a
@@ -39,20 +41,21 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         type=size,
         default=128,
         metavar="PX",
-        help="width and height of the picture, 1 to 4096; 128 if not given",
+        help=f"width and height of the picture, 1 to {MAX_SIZE}; 128 if not given",
     )
     parser.add_argument(
         "--mark", action="store_true", help='write "reconstructed" along the lower edge'
     )
     parser.add_argument("--bare", action="store_true", help="the input was made with --bare")
     add_model(parser)
+    add_device(parser)
     parser.set_defaults(run=run)
     return parser
 
 
 def size(text: str) -> int:
-    """A number of pixels from 1 to 4096."""
-    return whole(text, 1, 4096)
+    """A number of pixels from 1 to MAX_SIZE."""
+    return int_in_range(text, 1, MAX_SIZE)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,30 +69,43 @@ def run(options: argparse.Namespace) -> int:
         from stc.api import decode
         from stc.imaging import marking
 
-        picture = decode(data, size=options.size, bare=options.bare, model=options.model)
+        picture = decode(
+            data,
+            size=options.size,
+            bare=options.bare,
+            model=options.model,
+            device=options.device,
+        )
         if options.mark:
             picture = marking.stamp(picture)
         drawn = marking.save(picture, form, marking.note(len(data)))
-        write_whole(target, drawn, force=options.force)
+        write_atomically(target, drawn, force=options.force)
         return f"{target}: {options.size}x{options.size} pixels from {len(data)} bytes"
 
     return for_each(pairs, work, options)
 
 
 def picture_format(target: str) -> str:
-    """Pillow's name of the format that a file name asks for, one that holds a text. Raises
-    ImageError."""
-    from PIL import Image
+    """Pillow's name of the format that a file name stands for.
 
+    Raises ImageError if that is not one of those that can hold a note of text.
+    """
     from stc.imaging.marking import FORMATS
 
-    if target == "-":
-        return "PNG"
-    suffix = Path(target).suffix.lower()
-    form = Image.registered_extensions().get(suffix)
-    if form not in FORMATS or form not in Image.SAVE:
+    form = "PNG" if target == "-" else FORMATS.get(Path(target).suffix.lower())
+    if form is None or not _is_written(form):
         raise ImageError(
             f"cannot write a picture named {target!r}, with a note that it is reconstructed: "
             "end it with .png, .jpg, .webp, .avif, .tif or .gif"
         )
     return form
+
+
+def _is_written(form: str) -> bool:
+    """Whether this Pillow writes a format; it knows the usual ones without loading all others."""
+    from PIL import Image
+
+    Image.preinit()
+    if form not in Image.SAVE:
+        Image.init()
+    return form in Image.SAVE

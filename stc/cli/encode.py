@@ -7,9 +7,11 @@ import io
 from typing import Any
 
 from stc.carriers import ndef
-from stc.cli.files import add_paths, for_each, pair_up, read_all, same_file, write_whole
-from stc.cli.qr import DEFAULT_ECC, add_symbol, picture_kind
+from stc.carriers.symbols import DEFAULT_LEVEL
+from stc.cli.files import add_paths, check_target, for_each, pair_up, read_picture, same_file
+from stc.cli.qr import add_symbol, picture_kind
 from stc.cli.settings import add_settings, settings_of
+from stc.cli.writing import write_atomically
 from stc.errors import BudgetError, StcError
 from stc.settings import Encoded, Settings
 
@@ -20,8 +22,8 @@ refused unless --face largest picks one.
 
 The quality, 0 to 1, is the share of what a face recogniser attends to that survives, by the
 codec's own measure, which needs no recogniser. At 192 bytes half of all faces have .975 or more,
-one in twenty less than .960. A low one is a hint, no proof, that the file may not be recognised:
-docs/evaluation.md says how good a hint.
+one in twenty less than .960. A low one is a hint, not a proof, that the file may not be recognised:
+docs/evaluation.md has figures.
 
 examples:
   stc encode photo.jpg -o face.stc
@@ -61,7 +63,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Encode every input."""
     check(options)
-    options.ecc = options.ecc or DEFAULT_ECC
+    options.ecc = options.ecc or DEFAULT_LEVEL
     settings = settings_of(options, byte_limit(options))
     codes = pair_up(options.inputs, options.qr, ".png") if options.qr else []
     pairs = pair_up(options.inputs, options.output, ".stc") if options.output else codes
@@ -74,7 +76,9 @@ def run(options: argparse.Namespace) -> int:
             raise StcError(f"{name} is both input and output")
         if code is not None and options.output and same_file(code, target):
             raise StcError(f"{target} would be both the file and its QR code")
-        encoded = encode(read_all(name), settings, options)
+        if code is not None:
+            check_target(code, force=options.force)
+        encoded = encode(read_picture(name), settings, options)
         data = encoded.data
         lines = [f"{target}: {describe(encoded)}"]
         drawn = None
@@ -85,9 +89,9 @@ def run(options: argparse.Namespace) -> int:
             drawn = symbol.draw(kind)
             lines.append(f"{code}: {symbol}")
         if options.output:
-            write_whole(target, data, force=options.force)
+            write_atomically(target, data, force=options.force)
         if code is not None and drawn is not None:
-            write_whole(code, drawn, force=options.force)
+            write_atomically(code, drawn, force=options.force)
         return "\n".join(lines)
 
     return for_each(pairs, work, options)
@@ -106,7 +110,7 @@ def check(options: argparse.Namespace) -> None:
             ("--text", options.text),
         ):
             if given:
-                options.usage_error(f"argument {name}: it is of a QR code, give --qr CODE too")
+                options.usage_error(f"argument {name}: it is for a QR code, give --qr CODE too")
     for other in ("max_bytes", "tag", "qr_version"):
         if options.level is not None and getattr(options, other) is not None:
             name = other.replace("_", "-")
@@ -126,7 +130,11 @@ def byte_limit(options: argparse.Namespace) -> int | None:
 
 
 def encode(picture: bytes, settings: Settings, options: argparse.Namespace) -> Encoded:
-    """The bytes of a picture -> its file. A QR code that is too small is named in the error."""
+    """The bytes of a picture -> its file.
+
+    Raises as `stc.encode` does; a BudgetError because of --qr-version names a version that is large
+    enough.
+    """
     from stc.api import encode_pictures
 
     source = io.BytesIO(picture)

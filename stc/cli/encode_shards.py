@@ -17,9 +17,10 @@ Every IN becomes DIR/NAME.parquet with a row for each picture: key and ending (i
 first dot), stc, bytes, quality, error, message. A picture that cannot be coded is a row with its
 error and no file, and no reason to fail. DIR/manifest.csv has a line for every shard.
 
-A shard appears whole or not at all. Kill the command at any time and give it again: it goes on with
-the shards that are not there. Braces are expanded here too, for names that no shell has seen.
-Needs pip install 'stc[gallery]'.
+A shard appears complete or not at all. Kill the command at any time and give it again: it goes on
+with the shards that are not there. A shard of other settings, of another model or of a tar file
+that holds something else by now is an error. Braces are expanded here too, for names that no shell
+has seen. Needs pip install 'stc[gallery]'.
 
 examples:
   stc encode-shards 'in-{000..099}.tar' -o out/
@@ -41,7 +42,9 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         "-o", "--output", type=Path, required=True, metavar="DIR", help="folder; resumes"
     )
     add_settings(parser)
-    parser.add_argument("--workers", type=positive, metavar="N", help="processes; one a core")
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help="processes; one a core, on a GPU one in all"
+    )
     parser.set_defaults(run=run)
     return parser
 

@@ -1,9 +1,8 @@
-"""Reading and writing for the command line: `-`, many inputs, and files that appear whole."""
+"""Inputs and outputs on the command line: `-`, many files, limits, and one job for each pair."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,13 +11,15 @@ from pathlib import Path
 from stc.bitstream import MAX_BYTES, has_header
 from stc.errors import ImageError, StcError
 
-# No photograph of a QR code needs to be so long.
-MAX_PICTURE = 1 << 26
+MAX_PICTURE = 1 << 26  # bytes; longer pictures are refused
 _MAX_BARE = 1024  # bytes; no bare file is longer
 
 
 def add_paths(parser: argparse.ArgumentParser, what: str, *, required: bool = True) -> None:
-    """The arguments every verb that writes files has."""
+    """Add the inputs, the output and --force, for a verb that turns files into files.
+
+    `what` describes an input in the help.
+    """
     parser.add_argument("inputs", nargs="+", metavar="IN", help=f"{what}, or - for stdin")
     parser.add_argument(
         "-o",
@@ -31,7 +32,7 @@ def add_paths(parser: argparse.ArgumentParser, what: str, *, required: bool = Tr
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:
-    """The option of every verb that writes files."""
+    """Add --force, without which `check_target` and `write_atomically` keep files that exist."""
     parser.add_argument("-f", "--force", action="store_true", help="overwrite files that exist")
 
 
@@ -45,54 +46,64 @@ def read_all(name: str, limit: int | None = None) -> bytes:
 
 
 def read_face(name: str, *, bare: bool = False) -> bytes:
-    """The bytes of a .stc file, or of the one whose QR code a picture shows."""
+    """The bytes of a .stc file, or of the one whose QR code a picture shows.
+
+    Input that is neither is returned as it is, for the parser of .stc files to refuse. Raises
+    FormatError, ImageError, MissingExtraError, OSError.
+    """
     data = read_all(name, MAX_PICTURE + 1)
-    # No first byte below 128 begins a PNG or JPEG, and no picture of another kind is so short.
-    short = len(data) <= _MAX_BARE and data[:1] < b"\x80"
-    if has_header(data) or (bare and short):
+    if not is_picture(data, bare=bare):
         return data[:MAX_BYTES]
+    check_length(data)
     from stc.carriers import qr
 
-    if not qr.is_picture(data):
-        return data[:MAX_BYTES]
-    if len(data) > MAX_PICTURE:
-        raise ImageError(f"the picture has more than {MAX_PICTURE} bytes: make it smaller")
     return qr.read(data, bare=bare)
 
 
+def is_picture(data: bytes, *, bare: bool) -> bool:
+    """Whether an input is a picture rather than a .stc file, which may be a bare one if `bare`."""
+    # No first byte below 128 begins a PNG or JPEG, and no picture of another kind is so short.
+    short = len(data) <= _MAX_BARE and data[:1] < b"\x80"
+    if has_header(data) or (bare and short):
+        return False
+    from stc.carriers import qr
+
+    return qr.is_picture(data)
+
+
+def read_picture(name: str) -> bytes:
+    """The bytes of a picture. Raises ImageError if there are more than MAX_PICTURE, OSError."""
+    data = read_all(name, MAX_PICTURE + 1)
+    check_length(data)
+    return data
+
+
+def check_length(data: bytes) -> None:
+    """Raise ImageError for a picture of more than MAX_PICTURE bytes."""
+    if len(data) > MAX_PICTURE:
+        raise ImageError(f"the picture has more than {MAX_PICTURE} bytes: make it smaller")
+
+
 def check_target(name: str, *, force: bool) -> None:
-    """Raise StcError for a file that is there already, unless it may be overwritten."""
-    if not force and name != "-" and os.path.isfile(name):
-        raise StcError(f"{name} exists: give --force to overwrite it, or another name")
-
-
-def write_whole(name: str, data: bytes, *, force: bool = False) -> None:
-    """Write a file so that it is there complete or not at all; `-` is stdout.
-
-    Raises StcError for a file that is there already, unless `force`; OSError.
-    """
-    if name == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+    """Raise StcError if `name` cannot be written: it exists and `force` is not given, or its folder
+    does not exist."""
+    if name == "-" or is_device(name):
         return
-    path = Path(os.path.realpath(name))  # replace what a link points to, not the link
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)  # a device or a pipe cannot be renamed over
-        return
+    if not force and os.path.isfile(name):
+        raise already_exists(name)
+    path = Path(os.path.realpath(name))
     if not path.parent.is_dir():
         raise StcError(f"there is no folder {path.parent} to write {path.name} into")
-    check_target(name, force=force)
-    partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    try:
-        with open(partial, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
-        raise
+
+
+def is_device(name: str) -> bool:
+    """Whether a name leads to a device, a pipe or anything else that is not a regular file."""
+    return os.path.exists(name) and not os.path.isfile(name)
+
+
+def already_exists(name: str) -> StcError:
+    """The error for an output that exists and must be kept."""
+    return StcError(f"{name} exists: give --force to overwrite it, or another name")
 
 
 def pair_up(inputs: list[str], output: str, suffix: str) -> list[tuple[str, str]]:

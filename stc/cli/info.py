@@ -1,4 +1,4 @@
-"""`stc info`: what is inside a .stc file."""
+"""`stc info`: version, model and sizes of a .stc file, and the backends of this machine."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "inputs", nargs="*", metavar="FILE", help=".stc file, picture of a QR code, or - for stdin"
     )
+    parser.add_argument("--bare", action="store_true", help="the input was made with --bare")
     parser.add_argument(
         "--backends", action="store_true", help="what computes here, and what cannot and why"
     )
@@ -38,7 +39,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what each file says of itself."""
+    """Print a description of every file."""
     if options.backends:
         return show_backends()
     if not options.inputs:
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     code = 0
     for name in options.inputs:
         try:
-            found = info(read_face(name), model=options.model)
+            found = info(read_face(name, bare=options.bare), model=options.model, bare=options.bare)
         except (StcError, OSError) as error:
             if len(options.inputs) == 1:
                 raise
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps({"file": name, **dataclasses.asdict(found)}))
         elif not options.quiet:
-            print(describe(name, found))
+            print(describe(name, found, bare=options.bare))
     return code
 
 
@@ -76,17 +77,18 @@ def show_backends() -> int:
     return 0
 
 
-def describe(name: str, found: FileInfo) -> str:
-    """A few lines for people."""
+def describe(name: str, found: FileInfo, *, bare: bool = False) -> str:
+    """A description of several lines."""
     if found.model is None:
         model = f"{found.fingerprint}, which is not installed"
     else:
         model = f"{found.model} ({found.fingerprint})"
     lines = [
         f"{name}",
-        f"  format      version {found.version}",
-        f"  model       {model}",
-        f"  size        {found.size} bytes, {found.overhead} of them header and checksum",
+        f"  format      version {found.version}{', bare' if bare else ''}",
+        f"  model       {model}{', which a bare file does not name' if bare else ''}",
+        f"  size        {found.size} bytes, {found.overhead} of them "
+        + ("the token count" if bare else "header and checksum"),
         f"  tokens      {found.tokens}",
         f"  bpp         {found.bpp128:.4f} at 128 px, {found.bpp256:.4f} at 256 px",
     ]

@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 
 from stc import __version__
-from stc.cli.plugins import VerbParser
+from stc.cli.plugins import VerbParser, add_loudness
 from stc.errors import StcError
 
 DESCRIPTION = "Put a human face into 50 to 400 bytes, and get it back."
@@ -29,12 +29,12 @@ examples:
 exit codes:
   0  all went well                     5  the byte limit is too small
   1  any other failure                 6  the model is missing or another one
-  2  the command was typed wrongly     7  the input is no picture that can be read
+  2  the command was typed wrongly     7  the input is not a readable picture
   3  no usable face in the picture     8  a template cannot be protected or matched
   4  not a sound .stc file             9  less is kept than --min-quality
 """
 
-# The runtime's verbs and the modules that have them; others plug in (stc.cli.plugins).
+# The runtime's verbs and their modules; others plug in (stc.cli.plugins).
 VERBS = {
     "encode": "stc.cli.encode",
     "decode": "stc.cli.decode",
@@ -61,27 +61,15 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
         dest="verb", metavar="VERB", required=True, parser_class=VerbParser
     )
     for module in [import_module(VERBS[verb])] if verb in VERBS else every_verb():
-        # A flag before the verb must not be undone by the verb's own default.
-        add_loudness(module.add_parser(verbs), argparse.SUPPRESS)
+        module.add_parser(verbs)
     return parser
 
 
 def every_verb() -> list[ModuleType]:
-    """The modules of all verbs, those that plug in last."""
+    """The modules of all verbs, plugged-in ones last."""
     from stc.cli.plugins import plugged_in
 
     return [*map(import_module, VERBS.values()), *plugged_in("", VERBS)]
-
-
-def add_loudness(parser: argparse.ArgumentParser, default: object) -> None:
-    """The flags -v and -q, which stand before or after the verb."""
-    flags = parser.add_mutually_exclusive_group()
-    flags.add_argument(
-        "-v", "--verbose", action="store_true", default=default, help="say what is being done"
-    )
-    flags.add_argument(
-        "-q", "--quiet", action="store_true", default=default, help="print errors only"
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StcError as error:
         return fail(str(error), error.exit_code)
     except BrokenPipeError:
-        # The reader of our output has gone: nothing is left to say, not even at exit.
+        # Whoever read the output has gone: write nothing more, not even when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:

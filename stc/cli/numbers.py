@@ -1,11 +1,11 @@
-"""Numbers on the command line, as argparse's types: what is out of range is said in one line."""
+"""Numbers on the command line, as types for argparse, which reports what they refuse."""
 
 from __future__ import annotations
 
 import argparse
 
 
-def whole(text: str, least: int, most: int) -> int:
+def int_in_range(text: str, least: int, most: int) -> int:
     """A whole number from `least` to `most`, neither of which is negative."""
     if not text.isdecimal() or not least <= int(text) <= most:
         raise argparse.ArgumentTypeError(f"{text} is not a number from {least} to {most}")

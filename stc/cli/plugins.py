@@ -19,6 +19,11 @@ from typing import Any
 
 GROUP = "stc.verbs"
 
+_LOUDNESS = {
+    ("-v", "--verbose"): "print what is being done",
+    ("-q", "--quiet"): "print errors only",
+}
+
 _log = logging.getLogger(__name__)
 
 
@@ -40,17 +45,30 @@ def plugged_in(prefix: str = "", built_in: Container[str] = ()) -> list[ModuleTy
             continue
         try:
             found[verb] = import_module(point.value)
-        except Exception as error:  # a stranger's module may fail in any way
+        except Exception as error:  # another package's module may fail in any way
             _log.warning("stc %s is left out: %s: %s", point.name, type(error).__name__, error)
     return list(found.values())
 
 
-class VerbParser(argparse.ArgumentParser):
-    """A parser whose built-in verbs are joined by plugged-in ones once those are needed.
+def add_loudness(parser: argparse.ArgumentParser, default: object) -> None:
+    """Add the flags -v and -q, but for those whose names the parser has taken already."""
+    taken = parser._option_string_actions
+    free = {names: what for names, what in _LOUDNESS.items() if not taken.keys() & set(names)}
+    if free:  # help cannot show an empty group
+        flags = parser.add_mutually_exclusive_group()
+        for names, what in free.items():
+            flags.add_argument(*names, action="store_true", default=default, help=what)
 
-    Subparsers of such a parser are of this class, too, unless they are told otherwise.
+
+class VerbParser(argparse.ArgumentParser):
+    """A verb's parser: takes -v and -q, and plugged-in verbs beside its own.
+
+    Both are added when something is parsed or help is shown: flags stand last in help, those that
+    the verb has defined itself are left to it, and verbs are looked up only if needed. Subparsers
+    of such a parser are of this class too, unless `add_subparsers` gets another one.
     """
 
+    _has_loudness = False
     _join: Callable[[], None] | None = None
     _built_in: Container[str] = ()
 
@@ -70,6 +88,7 @@ class VerbParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override] # argparse's own has overloads
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
+        self._add_loudness()
         words = sys.argv[1:] if args is None else args
         verb = next((word for word in words if not word.startswith("-")), None)
         if verb is not None and verb not in self._built_in:
@@ -77,8 +96,15 @@ class VerbParser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def format_help(self) -> str:
+        self._add_loudness()
         self._join_now()
         return super().format_help()
+
+    def _add_loudness(self) -> None:
+        if not self._has_loudness:
+            self._has_loudness = True
+            # A flag before the verb must not be undone by the verb's own default.
+            add_loudness(self, argparse.SUPPRESS)
 
     def _join_now(self) -> None:
         join, self._join = self._join, None

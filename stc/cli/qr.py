@@ -1,4 +1,4 @@
-"""`stc qr`: a .stc file -> its QR code; and the options of symbols that `stc encode` shares."""
+"""`stc qr`: a .stc file -> its QR code; and the options for QR codes that `stc encode` shares."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from stc.bitstream import MAX_BYTES, parse_header
-from stc.cli.files import add_paths, for_each, pair_up, read_all, write_whole
-from stc.cli.numbers import whole
+from stc.carriers.symbols import DEFAULT_LEVEL, KINDS, LEVELS, VERSIONS
+from stc.cli.files import add_paths, for_each, pair_up, read_all
+from stc.cli.numbers import int_in_range
+from stc.cli.writing import write_atomically
 from stc.errors import StcError
 
 EPILOG = """\
@@ -19,11 +21,9 @@ back, from the picture or from a photograph. Needs pip install 'stc[qr]'.
 examples:
   stc qr face.stc -o code.png
   stc qr face.stc -o code.svg --ecc Q
-  stc qr face.stc -o code.png --text              for scanners that hand on text alone
+  stc qr face.stc -o code.png --text              for scanners that pass on text only
   stc qr faces/*.stc -o codes/
 """
-
-KINDS = (".png", ".svg", ".pdf", ".eps")
 
 
 def add_parser(verbs: Any) -> argparse.ArgumentParser:
@@ -49,15 +49,13 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     return parser
 
 
-DEFAULT_ECC = "M"
-
-
 def add_symbol(parser: argparse._ActionsContainer, version_help: str) -> None:
-    """The options that describe a symbol."""
+    """Add the options for the error correction, version and mode of a QR code."""
     parser.add_argument(
         "--ecc",
-        choices=("L", "M", "Q", "H"),
-        help="least error correction: about 7, 15, 25 or 30 %% may be unreadable; M if not given",
+        choices=LEVELS,
+        help="least error correction: about 7, 15, 25 or 30 %% may be unreadable; "
+        f"{DEFAULT_LEVEL} if not given",
     )
     parser.add_argument("--qr-version", type=version, metavar="V", help=version_help)
     parser.add_argument(
@@ -67,12 +65,12 @@ def add_symbol(parser: argparse._ActionsContainer, version_help: str) -> None:
 
 def version(text: str) -> int:
     """The version of a QR code, 1 to 40."""
-    return whole(text, 1, 40)
+    return int_in_range(text, VERSIONS[0], VERSIONS[-1])
 
 
 def scale(text: str) -> int:
     """Pixels a module, 1 to 64."""
-    return whole(text, 1, 64)
+    return int_in_range(text, 1, 64)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -88,17 +86,18 @@ def run(options: argparse.Namespace) -> int:
         from stc.carriers import qr
 
         symbol = qr.make(
-            data, ecc=options.ecc or DEFAULT_ECC, version=options.qr_version, text=options.text
+            data, ecc=options.ecc or DEFAULT_LEVEL, version=options.qr_version, text=options.text
         )
-        write_whole(target, symbol.draw(kind, options.scale), force=options.force)
+        write_atomically(target, symbol.draw(kind, options.scale), force=options.force)
         return f"{target}: {symbol}, {len(data)} bytes"
 
     return for_each(pairs, work, options)
 
 
 def picture_kind(target: str) -> str:
-    """The kind of picture that a file name asks for. Raises StcError."""
-    suffix = ".png" if target == "-" else Path(target).suffix.lower()
-    if suffix not in KINDS:
-        raise StcError(f"cannot write a QR code named {target!r}: end it with {', '.join(KINDS)}")
-    return suffix[1:]
+    """The kind of picture, one of KINDS, that a file name stands for. Raises StcError."""
+    kind = "png" if target == "-" else Path(target).suffix.lower()[1:]
+    if kind not in KINDS:
+        endings = ", ".join(f".{known}" for known in KINDS)
+        raise StcError(f"cannot write a QR code named {target!r}: end it with {endings}")
+    return kind

@@ -6,9 +6,10 @@ import argparse
 import logging
 from typing import Any
 
-from stc.cli.numbers import positive, whole
+from stc.cli.numbers import int_in_range, positive
 from stc.cli.settings import add_model
 from stc.errors import MissingExtraError
+from stc.service.limits import Limits
 
 EPILOG = """\
 POST /encode a picture, get a .stc file (or form=base45); POST /decode a .stc file, get a PNG.
@@ -37,15 +38,14 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address; 127.0.0.1 if not given")
     parser.add_argument("--port", type=port, default=8000, help="8000 if not given; 0 for any")
     parser.add_argument("--threads", type=positive, metavar="N", help="faces at once; one a core")
-    parser.add_argument(
-        "--max-body", type=positive, default=16, metavar="MB", help="of a picture; 16 if not given"
-    )
-    parser.add_argument(
-        "--max-seconds", type=positive, default=10, metavar="S", help="a request; 10 if not given"
-    )
-    parser.add_argument(
-        "--max-waiting", type=positive, default=64, metavar="N", help="requests; 64 if not given"
-    )
+    limits = Limits()
+    for name, unit, default, about in (
+        ("--max-body", "MB", limits.body >> 20, "of a picture"),
+        ("--max-seconds", "S", round(limits.seconds), "a request"),
+        ("--max-waiting", "N", limits.waiting, "requests"),
+    ):
+        words = f"{about}; {default} if not given"
+        parser.add_argument(name, type=positive, default=default, metavar=unit, help=words)
     add_model(parser)
     parser.set_defaults(run=run)
     return parser
@@ -53,7 +53,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 def port(text: str) -> int:
     """A port's number, 0 to 65535."""
-    return whole(text, 0, 0xFFFF)
+    return int_in_range(text, 0, 0xFFFF)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         import uvicorn
 
         from stc.codec.model_file import open_model
-        from stc.service import Limits, create_app
+        from stc.service import create_app
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is missing: pip install 'stc[serve]'") from error
     open_model(options.model)  # one line and a code if there is none

@@ -1,4 +1,4 @@
-"""The options that are settings of an encoder, once for every verb that encodes."""
+"""Options that several verbs have: the settings of an encoder, the model, the device."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from stc.cli.numbers import share
 from stc.settings import DEFAULT_BYTES, Settings
 
 
-def add_settings(parser: argparse.ArgumentParser, device: bool = True) -> None:
-    """All of them: how large, how good, what of a picture, which model, which device."""
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each of the `Settings`, and those for model and device."""
     parser.add_argument(
         "--max-bytes",
         type=int,
@@ -33,14 +33,11 @@ def add_settings(parser: argparse.ArgumentParser, device: bool = True) -> None:
         help="no magic, model or checksum, for a carrier that protects its data; saves 6 bytes",
     )
     add_model(parser)
-    if device:
-        parser.add_argument(
-            "--device", default="cpu", metavar="D", help="cpu, or cuda (pip install 'stc[cuda]')"
-        )
+    add_device(parser)
 
 
 def add_framing(parser: argparse.ArgumentParser) -> None:
-    """The options that say what of a picture is the face."""
+    """Add the options for where in a picture the face is."""
     parser.add_argument(
         "--align",
         choices=("auto", "always", "never"),
@@ -56,13 +53,21 @@ def add_framing(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """The option that names the model."""
+    """Add the option that names the model."""
     parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a model file")
 
 
-def settings_of(options: argparse.Namespace, max_bytes: int | None = None) -> Settings:
-    """The settings that were given. max_bytes: a limit that replaces the option's, if not None.
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the device that computes."""
+    parser.add_argument(
+        "--device", default="cpu", metavar="D", help="cpu, or cuda (pip install 'stc[cuda]')"
+    )
 
+
+def settings_of(options: argparse.Namespace, max_bytes: int | None = None) -> Settings:
+    """The settings that the options give.
+
+    max_bytes: a limit that replaces the option's, if not None.
     Raises SettingsError.
     """
     return Settings(

@@ -6,6 +6,7 @@ one thread is. Batches are spread over processes or calling threads instead.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -40,6 +41,16 @@ def one_thread() -> Iterator[None]:
                 _limit.restore_original_limits()
                 _claim()
                 _limit = None
+
+
+def _renew() -> None:
+    """A forked child has the calling thread alone: nobody else is inside, or will unlock."""
+    global _lock, _users
+    _lock, _users = Lock(), 0
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_renew)
 
 
 def _claim() -> None:

@@ -1,7 +1,11 @@
-"""Codecs that are kept for the next call: one bounded cache, by model and device."""
+"""Codecs that are kept for the next call: one bounded cache, by model and device.
+
+Safe to use from several threads, and in the child of a fork.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -11,16 +15,27 @@ from stc.codec.model_file import ModelFile, find_model, open_model
 
 MAX_KEPT = 4  # codecs, of some 50 MB each
 
-_kept: dict[tuple[str, str], Codec] = {}  # the last used last
-_lock = threading.Lock()
+
+class _Slot:
+    """Place for one codec, and the lock that whoever builds it holds."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.codec: Codec | None = None
+
+
+_slots: dict[tuple[str, str], _Slot] = {}  # by the model's identity and the device; last used last
+_lock = threading.Lock()  # of the dictionary; never held while a codec is built
 
 
 def load_codec(model: str | Path | None = None, *, device: str = "cpu") -> Codec:
-    """The codec of a model by name or path, or of the default one. Raises as `Codec` does.
+    """The codec of a model by name or path, or of the default one.
 
-    The file is looked at each time: one that was written anew is loaded anew.
+    The file's header is read each time: a file that was written anew is loaded anew.
+
+    Raises ModelMissingError, WrongModelError, BackendError, MissingExtraError.
     """
-    return _keep(open_model(model), device)
+    return _cached(open_model(model), device)
 
 
 def codec_of(
@@ -28,18 +43,46 @@ def codec_of(
 ) -> Codec:
     """The codec that decodes a .stc file: of the shipped model that it names, unless one is given.
 
-    A bare file names none, and gets the default one. Raises FormatError, ModelError.
+    A bare file names none, and gets the default one. Raises FormatError, ModelError, BackendError,
+    MissingExtraError.
     """
     if bare or model is not None:
         return load_codec(model, device=device)
-    return _keep(find_model(parse_header(data).fingerprint), device)
+    return _cached(find_model(parse_header(data).fingerprint), device)
 
 
-def _keep(model: ModelFile, device: str) -> Codec:
+def _cached(model: ModelFile, device: str) -> Codec:
+    """The codec that is kept, or a new one; callers that want the same one wait for it."""
     key = (model.identity, device)
     with _lock:
-        codec = _kept.pop(key, None) or Codec(model, device=device)
-        _kept[key] = codec
-        while len(_kept) > MAX_KEPT:
-            del _kept[next(iter(_kept))]
-        return codec
+        slot = _slots.pop(key, None) or _Slot()
+        _slots[key] = slot
+    with slot.lock:
+        if slot.codec is None:
+            try:
+                slot.codec = Codec(model, device=device)
+            except BaseException:
+                with _lock:
+                    if _slots.get(key) is slot:
+                        del _slots[key]
+                raise
+        codec = slot.codec
+    with _lock:
+        while len(_slots) > MAX_KEPT:
+            del _slots[next(iter(_slots))]
+    return codec
+
+
+def _renew_locks() -> None:
+    """In the child of a fork, replace locks that threads of the parent may hold for ever here.
+
+    Codecs that are built stay: they hold no lock, thread or open file of their own.
+    """
+    global _lock
+    _lock = threading.Lock()
+    for slot in _slots.values():
+        slot.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_renew_locks)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stc.bitstream import Header, decode_symbols, parse_header
+from stc.bitstream.header import VERSION, split_count
 from stc.codec.model_file import ModelFile, find_model, open_model
 from stc.errors import CorruptError, WrongModelError
 
@@ -20,9 +21,9 @@ class FileInfo:
     """
 
     version: int
-    fingerprint: str  # the two bytes that the file carries, in hex
+    fingerprint: str  # two bytes in hex, as the file carries them unless it is bare
     size: int
-    overhead: int  # header and checksum
+    overhead: int  # header and checksum; of a bare file the token count
     tokens: int
     bpp128: float
     bpp256: float
@@ -31,21 +32,27 @@ class FileInfo:
     bits_per_level: tuple[float, ...] | None  # ideal code length of the tokens of each level
 
 
-def info(data: bytes, *, model: str | Path | None = None) -> FileInfo:
+def info(data: bytes, *, model: str | Path | None = None, bare: bool = False) -> FileInfo:
     """Read the header of a .stc file, and its tokens if the model is installed.
 
-    Raises FormatError for anything that is no .stc file, WrongModelError if it needs another model
-    than the one that is given. Whether the payload is the one way to say its tokens only `decode`
-    checks.
+    bare: the file was made so; its model is the default one unless `model` is given.
+
+    Raises FormatError for anything that is not a .stc file, WrongModelError if it needs another
+    model than the one that is given. Only `decode` checks that the payload is the one encoding of
+    its tokens.
     """
-    header = parse_header(data)
     known, group, per_level = None, None, None
-    if model is not None:
+    if bare:
         known = open_model(model)
-        known.check_named(header.fingerprint)
+        header = _bare_header(data, known)
     else:
-        with contextlib.suppress(WrongModelError):
-            known = find_model(header.fingerprint)
+        header = parse_header(data)
+        if model is not None:
+            known = open_model(model)
+            known.check_named(header.fingerprint)
+        else:
+            with contextlib.suppress(WrongModelError):
+                known = find_model(header.fingerprint)
     if known is not None:
         group, per_level = _spent(header, known)
     return FileInfo(
@@ -60,6 +67,13 @@ def info(data: bytes, *, model: str | Path | None = None) -> FileInfo:
         group=group,
         bits_per_level=per_level,
     )
+
+
+def _bare_header(data: bytes, model: ModelFile) -> Header:
+    """What the header of a bare file would say if it had one. Raises FormatError."""
+    tokens, payload = split_count(data)
+    short = bytes.fromhex(model.fingerprint[:4])
+    return Header(VERSION, short, tokens, payload, len(data) - len(payload))
 
 
 def _spent(header: Header, model: ModelFile) -> tuple[int, tuple[float, ...]]:

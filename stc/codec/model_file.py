@@ -11,7 +11,7 @@ import json
 import mmap
 import re
 import sys
-from array import array
+from array import array as typed_array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stc.bitstream.identity import ArrayIdentity, fingerprint
+from stc.codec.shapes import check_config, check_shapes, level_number
 from stc.codec.tensor_file import (
     ALIGNMENT,
     ITEM_SIZES,
@@ -41,6 +42,7 @@ ENCODER = "encoder."  # arrays of this prefix no decoder needs
 
 _NUMPY = {"I8": "<i1", "U8": "<u1", "F16": "<f2", "U16": "<u2", "F32": "<f4", "U32": "<u4"}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_WIDTHS = re.compile(r"levels\.(\d{1,5})\.widths")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +76,27 @@ class ModelFile:
         return np.frombuffer(data, _NUMPY[entry.dtype]).reshape(entry.shape)
 
     def matrix(self, name: str) -> Matrix:
-        """A matrix in 8 bits with its scales. Raises WrongModelError if it is damaged."""
+        """A matrix in 8 bits with its scales, however it is stored.
+
+        What an encoder reads is unpacked at every call: keep it. Raises WrongModelError for arrays
+        that are damaged or do not fit together.
+        """
         import numpy as np
 
         from stc.codec.matrix import Matrix
+        from stc.codec.packing import unpack_curved, unpack_mirrored
 
-        return Matrix(self.array(name), self.array(f"{name}.scale").astype(np.float32))
+        def array(word: str) -> npt.NDArray[Any]:
+            return self.array(f"{name}.{word}")
+
+        try:
+            if f"{name}.codes" in self.entries:
+                return unpack_curved(array)
+            if f"{name}.left" in self.entries:
+                return unpack_mirrored(array, self.matrix("basis"))
+            return Matrix(self.array(name), array("scale").astype(np.float32))
+        except ValueError as error:
+            raise WrongModelError(f"{self.path}: {name}: {error}") from error
 
     def read(self) -> dict[str, npt.NDArray[Any]]:
         """Every array by its name. Raises WrongModelError if one is damaged."""
@@ -88,9 +105,11 @@ class ModelFile:
     @cached_property
     def config(self) -> dict[str, Any]:
         """groups: G; levels: [Z, T, K, D] of each; widths: channels of the decoder's layers."""
-        config = json.loads(bytes(self._bytes("config")))
-        if not isinstance(config, dict):
-            raise WrongModelError(f"{self.path} has a configuration that is not an object")
+        try:
+            config: dict[str, Any] = json.loads(bytes(self._bytes("config")))
+            check_config(config, self.entries)
+        except (ValueError, RecursionError) as error:
+            raise WrongModelError(f"{self.path}: {error}") from error
         return config
 
     @cached_property
@@ -116,7 +135,7 @@ class ModelFile:
         """Frequencies of the groups."""
         return next(self._rows("groups.counts", 0, 1)).tolist()
 
-    def rows(self, group: int, count: int) -> Iterator[array[int]]:
+    def rows(self, group: int, count: int) -> Iterator[typed_array[int]]:
         """The frequencies of each of the first `count` tokens, as in `tables`."""
         for name, size in zip(self._counts(), self.level_sizes, strict=True):
             here = min(size, count)
@@ -135,14 +154,13 @@ class ModelFile:
             )
 
     def _counts(self) -> list[str]:
-        levels = sum(name.endswith(".counts") for name in self.entries) - 1
-        return [f"levels.{number}.counts" for number in range(levels)]
+        return [f"levels.{number}.counts" for number in range(level_number(self.entries))]
 
-    def _rows(self, name: str, first: int, number: int) -> Iterator[array[int]]:
+    def _rows(self, name: str, first: int, number: int) -> Iterator[typed_array[int]]:
         """`number` rows of an array of counts, from row `first` on."""
         data, length = self._bytes(name), self.entries[name].shape[-1]
         for start in range(4 * first * length, 4 * (first + number) * length, 4 * length):
-            row = array("I", bytes(data[start : start + 4 * length]))
+            row = typed_array("I", bytes(data[start : start + 4 * length]))
             if sys.byteorder == "big":
                 row.byteswap()
             yield row
@@ -162,8 +180,20 @@ class ModelFile:
                 f"{self.path}: {name} gives digest {found[:12]}, the file states "
                 f"{self.digests[name][:12]}; it is damaged or was edited, install it again"
             )
+        if match := _WIDTHS.fullmatch(name):
+            self._check_widths(int(match[1]), data)
         # Two threads may check an array at the same time; both find the same.
         return self._checked.setdefault(name, data)
+
+    def _check_widths(self, level: int, widths: memoryview) -> None:
+        """Raise WrongModelError unless a level's tokens share out the columns of its codebooks."""
+        columns = self.entries[f"levels.{level}.codebooks"].shape[2]
+        largest = self.config["levels"][level][3]
+        if sum(widths) != columns or max(widths) > largest:
+            raise WrongModelError(
+                f"{self.path}: the widths of level {level} are up to {max(widths)} and sum to "
+                f"{sum(widths)}, not up to {largest} and {columns}"
+            )
 
     @cached_property
     def _map(self) -> memoryview:
@@ -218,12 +248,13 @@ def save_model(path: Path, name: str, arrays: Mapping[str, npt.NDArray[Any]]) ->
         tensors.append(Tensor(key, codes[kind], value.shape, value.astype(kind).tobytes()))
     digests = {t.name: hashlib.sha256(t.data).hexdigest() for t in tensors}
     identities = _identities({t.name: t for t in tensors}, digests)
-    metadata = {"name": name, "fingerprint": fingerprint(identities), "digests": json.dumps(digests)}
+    found = fingerprint(identities)
+    metadata = {"name": name, "fingerprint": found, "digests": json.dumps(digests, sort_keys=True)}
     write_file(path, sorted(tensors, key=_place), metadata)
     return _inspect(path)
 
 
-def _place(tensor: Tensor) -> tuple[int, ...]:
+def _place(tensor: Tensor) -> tuple[bool, bool, bool, int, str]:
     """Where an array comes in a file: what begins at a multiple of 64 bytes last.
 
     Of these, what the smallest face needs comes first, then one level after the other, and what
@@ -231,10 +262,10 @@ def _place(tensor: Tensor) -> tuple[int, ...]:
     """
     name = tensor.name
     if len(tensor.data) % ALIGNMENT:
-        return 0, ITEM_SIZES[tensor.dtype]
+        return False, False, False, ITEM_SIZES[tensor.dtype], name
     level = re.search(r"levels\.(\d+)\.", name)
     late = level is not None and not name.endswith(".counts")
-    return 1, name.startswith(ENCODER), late, int(level[1]) if level else -1
+    return True, name.startswith(ENCODER), late, int(level[1]) if level else -1, name
 
 
 def _identities(
@@ -256,6 +287,10 @@ def _inspect(path: Path) -> ModelFile:
         raise WrongModelError(f"{path} is not a safetensors file: {error}") from error
     if "fingerprint" not in metadata:
         raise WrongModelError(f"{path} is not an STC model: it states no fingerprint")
+    try:
+        check_shapes(entries)
+    except ValueError as error:
+        raise WrongModelError(f"{path} is not an STC model: {error}") from error
     digests = _parse_digests(path, metadata.get("digests", ""))
     if digests.keys() != entries.keys():
         odd = min(digests.keys() ^ entries.keys())

@@ -26,10 +26,11 @@ class Encoder:
     for the next call. Use it as `map_batches(Encoder(max_bytes=96))`, or give Ray the class and
     `fn_constructor_kwargs`.
 
-    settings, changes: as for `stc.encode`: `stc.Settings`, or its fields by name.
+    settings, changes: how a face is encoded: `stc.Settings`, and its fields by name.
     column: the column of pictures: encoded (bytes), arrays uint8 [H, W, 3], [H, W, 4] or [H, W],
         paths or PIL images. It is left out of the result.
-    model, device: as for `stc.encode`.
+    model: a shipped model's name or the path of a model file; the default model if None.
+    device: "cpu", which needs no torch, or "cuda".
 
     Raises SettingsError.
     """
@@ -57,11 +58,12 @@ class Encoder:
 
         `stc` bytes, empty after an error; `bytes` int32; `quality` float32, NaN after an error;
         `error` the class of what went wrong, or ""; `message` what it said.
-        Raises KeyError if the column is missing, ModelError, SettingsError.
+        Raises KeyError if the column of pictures is missing, ModelError; SettingsError for a level
+        that the model does not have.
         """
         rows = self.encode(batch[self.column])
         kept = {name: values for name, values in batch.items() if name != self.column}
-        errors = [named(row) for row in rows]
+        errors = [error_of(row) for row in rows]
         return {
             **kept,
             "stc": _objects([row.data for row in rows]),
@@ -72,13 +74,16 @@ class Encoder:
         }
 
     def encode(self, pictures: Iterable[Source]) -> list[Encoded]:
-        """What became of each picture, in order. Raises ModelError, SettingsError."""
+        """What became of each picture, a .stc file or an error, in order.
+
+        Raises ModelError; SettingsError for a level that the model does not have.
+        """
         from stc.api import encode_pictures
 
         return encode_pictures(pictures, self.settings, model=self.model, device=self.device)
 
 
-def named(row: Encoded) -> tuple[str, str]:
+def error_of(row: Encoded) -> tuple[str, str]:
     """The class of a row's error and what it says; two empty strings if there is none."""
     return ("", "") if row.error is None else (type(row.error).__name__, str(row.error))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from tqdm import tqdm
 
 from stc.gallery.progress import hidden
-from stc.gallery.workers import SPAWN
+from stc.gallery.workers import CONTEXT
 
 
 class Counts:
     """Bytes and pictures that are done, summed over all processes that it is handed to."""
 
     def __init__(self) -> None:
-        self._sums = SPAWN.Array("q", 2)
+        self._sums = CONTEXT.Array("q", 2)
 
     def add(self, size: int, pictures: int) -> None:
         """Add bytes and pictures that are done."""
@@ -27,7 +27,10 @@ class Counts:
 
 
 class Meter:
-    """The bar, shown by the process that made it. total, done: bytes in all, and from before."""
+    """A progress bar of bytes, drawn by the process that made it.
+
+    total: bytes in all; done: those that were done before.
+    """
 
     def __init__(self, total: int, done: int) -> None:
         self.counts = Counts()

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from stc.errors import DataError, MissingExtraError
-from stc.gallery.batch import named
+from stc.gallery.batch import error_of
 from stc.settings import Encoded
 
 try:
@@ -29,6 +30,8 @@ except ImportError as missing:
 MANIFEST = "manifest.csv"
 
 _SETTINGS = b"stc"  # key of a file's own metadata, under which its settings are kept
+# What is being written, before it gets its name: of a table or of the manifest.
+_PARTIAL = re.compile(rf"\.(.+\.parquet\.\d+|{re.escape(MANIFEST)})\.partial")
 
 
 @dataclass
@@ -38,7 +41,7 @@ class Tally:
     pictures: int = 0
     bytes: int = 0
     quality: float = 0.0
-    judged: int = 0  # files whose quality is known
+    rated: int = 0  # files whose quality is known
     errors: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -51,7 +54,7 @@ class Tally:
         """Bytes a file and quality, where there are any."""
         return (
             self.bytes / self.faces if self.faces else None,
-            self.quality / self.judged if self.judged else None,
+            self.quality / self.rated if self.rated else None,
         )
 
     def add(self, other: Tally) -> None:
@@ -59,7 +62,7 @@ class Tally:
         self.pictures += other.pictures
         self.bytes += other.bytes
         self.quality += other.quality
-        self.judged += other.judged
+        self.rated += other.rated
         self.errors += other.errors
 
 
@@ -69,11 +72,11 @@ def write_table(
     keys: Sequence[tuple[str, str]],
     rows: Sequence[Encoded],
 ) -> Tally:
-    """Write the Parquet file of some rows so that it is there complete or not at all; sum them up.
+    """Write the Parquet file of some rows, complete or not at all, and return their sums.
 
-    keys: key and ending of each row's picture. settings: kept in the file, see `read_settings`.
+    keys: key and ending of each row's picture. settings: kept in the file for `read_settings`.
     """
-    errors = [named(row) for row in rows]
+    errors = [error_of(row) for row in rows]
     columns = {
         "key": pa.array([key for key, _ in keys], pa.string()),
         "ending": pa.array([ending for _, ending in keys], pa.string()),
@@ -87,7 +90,7 @@ def write_table(
     buffer = io.BytesIO()
     # Faces do not compress and have no duplicates that a dictionary could name.
     pq.write_table(table, buffer, compression="zstd", use_dictionary=["ending", "error"])
-    # A name of its own: the worker of a killed run may be at the same shard for a moment longer.
+    # The process's number: the worker of a killed run may be at the same shard for a moment longer.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with partial.open("wb") as file:
         file.write(buffer.getbuffer())
@@ -98,23 +101,29 @@ def write_table(
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """What a table was made with; {} if it is none of ours. Raises DataError for a damaged file."""
+    """The settings that `write_table` kept in a Parquet file; {} in one that it did not write.
+
+    Raises DataError for a file that is damaged.
+    """
     try:
         kept = pq.read_schema(path).metadata or {}
         return dict(json.loads(kept.get(_SETTINGS, b"{}")))
     except (pa.ArrowException, ValueError) as error:
-        raise DataError(f"{path} is no whole Parquet file: {error}; remove it") from error
+        raise DataError(f"{path} is not a complete Parquet file: {error}; remove it") from error
 
 
 def write_manifest(folder: Path) -> Tally:
-    """Write manifest.csv, a line for every table of ours in the folder; returns their sum."""
+    """Write manifest.csv, a line for every table in the folder that `write_table` wrote.
+
+    Returns their sum. Raises DataError for a Parquet file that is damaged.
+    """
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(["shard", "pictures", "faces", "bytes_mean", "quality_mean", "errors"])
     total = Tally()
     for path in sorted(folder.glob("*.parquet")):
         if not read_settings(path):
-            continue  # somebody else's
+            continue  # another program's
         own = _tally(pq.read_table(path, columns=["bytes", "quality", "error"]))
         errors = " ".join(f"{name}:{count}" for name, count in sorted(own.errors.items()))
         means = ["" if mean is None else f"{mean:.4f}" for mean in own.means]
@@ -126,6 +135,13 @@ def write_manifest(folder: Path) -> Tally:
     return total
 
 
+def remove_partials(folder: Path) -> None:
+    """Remove what killed runs of `write_table` and `write_manifest` left unfinished in a folder."""
+    for path in folder.iterdir():
+        if _PARTIAL.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
 def _tally(table: Any) -> Tally:
     columns = table.select(["bytes", "quality", "error"]).to_pydict()
     known = [quality for quality in columns["quality"] if quality is not None]
@@ -133,6 +149,6 @@ def _tally(table: Any) -> Tally:
         pictures=len(columns["error"]),
         bytes=sum(size or 0 for size in columns["bytes"]),
         quality=sum(known),
-        judged=len(known),
+        rated=len(known),
         errors=Counter(error for error in columns["error"] if error),
     )

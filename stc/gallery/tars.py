@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from stc.errors import DataError
+from stc.gallery.sources import HashedFile
 from stc.imaging import ENDINGS
 
+BUFFER = 1 << 18  # bytes read at once
 MAX_PICTURE = 1 << 26  # bytes; of a longer member the rest is not read, which makes it broken
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -46,14 +49,16 @@ def expand(pattern: str) -> list[str]:
     return [name for word in words for name in expand(head + word + tail)]
 
 
-def read_batches(path: Path, size: int) -> Iterator[Batch]:
-    """The pictures of a tar file, `size` at a time, or fewer if they are large.
+def read_batches(source: HashedFile, size: int) -> Iterator[Batch]:
+    """The pictures of a tar file, compressed or not, `size` at a time, or fewer if they are large.
 
     Raises tarfile.TarError, EOFError, OSError, zlib.error or lzma.LZMAError for a damaged file.
     """
     names: list[tuple[str, str]] = []
     pictures: list[bytes] = []
-    with tarfile.open(path) as tar:
+    # tarfile asks for 512 bytes at a time.
+    buffered = io.BufferedReader(source, BUFFER)
+    with tarfile.open(fileobj=buffered) as tar:
         for member in tar:
             there = member.isfile() or member.islnk()  # a link is what tar writes of a second name
             if not there or PurePosixPath(member.name).suffix.lower() not in ENDINGS:
@@ -67,8 +72,9 @@ def read_batches(path: Path, size: int) -> Iterator[Batch]:
                 yield Batch(names, pictures, tar.offset)
                 names, pictures = [], []
         _check_end(tar)
+    buffered.detach()  # or it would close the source with itself
     if names:
-        yield Batch(names, pictures, path.stat().st_size)
+        yield Batch(names, pictures, source.tell())
 
 
 def _check_end(tar: tarfile.TarFile) -> None:

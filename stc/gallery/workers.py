@@ -1,49 +1,94 @@
-"""Processes that share work on one machine: how many, and how each of them is set up."""
+"""Processes of one thread each that share work on one machine."""
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import parent_process
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
-# A fork would inherit the locks of whatever threads this process has.
-SPAWN = multiprocessing.get_context("spawn")
-
 # What the libraries that a worker may load read their number of threads from.
-_THREADS = ("STC_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD = dict.fromkeys(
+    (
+        "STC_THREADS",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    ),
+    "1",
+)
+
+_environment = threading.Lock()  # held while this process's variables are not its own
 
 
-def available_cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+class OneThreadProcess(SpawnProcess):
+    """A process that finds `ONE_THREAD` in its environment when it begins.
+
+    The libraries read these variables when they are loaded, and unpickling the first thing that a
+    process is handed may load numpy: a variable that the process itself sets comes too late.
+    """
+
+    def start(self) -> None:
+        """Start the process; this process's own variables are back when it returns."""
+        with _environment, _replaced(ONE_THREAD):
+            super().start()
 
 
-def pool(workers: int, then: Callable[..., None] | None = None, *given: Any) -> ProcessPoolExecutor:
+class OneThreadContext(SpawnContext):
+    """How multiprocessing starts such processes: anew, since a fork would inherit locks.
+
+    They would be those of whatever threads this process has, and nobody would release them.
+    """
+
+    Process = OneThreadProcess
+
+
+CONTEXT = OneThreadContext()
+
+
+def pool(
+    workers: int, initializer: Callable[..., None] | None = None, *arguments: Any
+) -> ProcessPoolExecutor:
     """So many processes of one thread each, which end with this one, however it ends.
 
-    Each of them calls `then(*given)` first; what is given may hold `SPAWN.Value`s, which all share.
+    Each of them calls `initializer(*arguments)` first; arguments may hold what `CONTEXT.Array` and
+    `CONTEXT.Value` return, which all processes share.
     """
-    return ProcessPoolExecutor(workers, SPAWN, start_worker, (then, *given))
+    return ProcessPoolExecutor(workers, CONTEXT, start_worker, (initializer, *arguments))
 
 
-def start_worker(then: Callable[..., None] | None = None, *given: Any) -> None:
-    """Set up the process that this is called in; before it loads any library with threads."""
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+def start_worker(initializer: Callable[..., None] | None = None, *arguments: Any) -> None:
+    """Set up the worker that this is called in, then call `initializer(*arguments)`."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent alone reports an interruption
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    if then is not None:
-        then(*given)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer(*arguments)
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     """End this process when its parent has ended: it would wait for work for ever."""
-    parent = multiprocessing.parent_process()
+    parent = parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+@contextlib.contextmanager
+def _replaced(variables: dict[str, str]) -> Iterator[None]:
+    """Set some environment variables, and restore what they were."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

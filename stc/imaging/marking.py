@@ -5,15 +5,24 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from PIL import ExifTags, Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from stc import __version__
 
 SOFTWARE = f"STC {__version__}"
 
-# Formats of which Pillow writes EXIF, and those that hold a text.
+# Formats of which Pillow writes EXIF, and all that hold a text, by the endings of their names.
 _WITH_EXIF = ("AVIF", "JPEG", "PNG", "TIFF", "WEBP")
-FORMATS = (*_WITH_EXIF, "GIF")
+FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".avif": "AVIF",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".gif": "GIF",
+}
 
 _USER_COMMENT = 0x9286
 _ASCII = b"ASCII\0\0\0"  # how EXIF says in what a user comment is written
@@ -55,6 +64,8 @@ def save(picture: Image.Image, form: str, text: str) -> bytes:
 
 def stamp(picture: Image.Image) -> Image.Image:
     """A copy with the word "reconstructed" along its lower edge, or a bar where it has no room."""
+    from PIL import ImageDraw, ImageFont  # which few decoded pictures need
+
     marked = picture.copy()
     width, height = marked.size
     draw = ImageDraw.Draw(marked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import threading
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +40,16 @@ _MUCH = 1 << 20
 
 _lock = threading.Lock()
 _loaded: list[Any] = []
+
+
+def _renew() -> None:
+    """A forked child has the calling thread alone: nobody else will unlock."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_renew)
 
 
 class Detection(NamedTuple):

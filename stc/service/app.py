@@ -1,4 +1,6 @@
-"""The routes. Every answer that is no success is JSON: `error`, the error's class, and `message`.
+"""The routes of the service, as a FastAPI application.
+
+Every answer that is no success is JSON: `error`, the error's class, and `message`.
 
 Nothing of a request outlives its answer: no picture, file, name or address is stored or logged.
 """
@@ -17,11 +19,11 @@ from starlette.exceptions import HTTPException
 from stc import __version__
 from stc.bitstream import MAX_BYTES, MEDIA_TYPE
 from stc.carriers.qr import to_text
-from stc.codec.cache import load_codec
 from stc.errors import SettingsError
-from stc.gallery.workers import available_cores
+from stc.kernels import threads as usable_threads
 from stc.service.dispatch import Dispatcher, RequestError, failure
-from stc.service.work import Limits, decode, encode
+from stc.service.limits import Limits
+from stc.service.work import decode, encode
 from stc.settings import Settings
 
 
@@ -30,10 +32,14 @@ def create_app(
 ) -> FastAPI:
     """The service, for any ASGI server.
 
-    model: the one to encode with; files name the one that decodes them. threads: faces coded at
-    the same time, one a core if None.
+    limits: what a request may cost; the defaults of `Limits` if None. model: the one to encode
+    with, by name or path; files name the one that decodes them. threads: faces coded at the same
+    time, `stc.kernels.threads()` if None.
+
+    The model is loaded when the server starts the application, which fails with ModelError if that
+    cannot be done.
     """
-    dispatcher = Dispatcher(limits or Limits(), threads or available_cores())
+    dispatcher = Dispatcher(limits or Limits(), threads or usable_threads())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -46,14 +52,14 @@ def create_app(
         title="STC", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
 
-    coded = {MEDIA_TYPE: _BYTES, "application/json": _CODED}
-    drawn = {"image/png": _BYTES}
+    encoded_types = {MEDIA_TYPE: _BYTES, "application/json": _ENCODED_JSON}
+    decoded_types = {"image/png": _BYTES}
 
     @app.post(
         "/encode",
         openapi_extra=_body("image/*"),
         response_class=Response,
-        responses=_answers(coded),
+        responses=_responses(encoded_types),
     )
     async def post_encode(
         request: Request,
@@ -65,7 +71,7 @@ def create_app(
         async def handle() -> Response:
             body = await dispatcher.read(request, dispatcher.limits.body)
             encoded = await dispatcher.run(encode, body, settings, model, dispatcher.limits)
-            dispatcher.metrics.judge(encoded.quality)
+            dispatcher.metrics.observe_quality(encoded.quality)
             data, quality = encoded.data, round(encoded.quality, 4)
             if form == "base45":
                 text = to_text(data)
@@ -79,7 +85,7 @@ def create_app(
         "/decode",
         openapi_extra=_body(MEDIA_TYPE),
         response_class=Response,
-        responses=_answers(drawn),
+        responses=_responses(decoded_types),
     )
     async def post_decode(
         request: Request,
@@ -102,7 +108,9 @@ def create_app(
     @app.get("/health")
     async def health() -> dict[str, str]:
         """Whether the model is loaded and requests are served."""
-        return {"status": "ok", "version": __version__, "model": load_codec(model).model.name}
+        if dispatcher.model is None:  # some servers do not tell an application that they start
+            await dispatcher.start(model)
+        return {"status": "ok", "version": __version__, "model": str(dispatcher.model)}
 
     @app.get("/metrics")
     async def metrics() -> Response:
@@ -130,7 +138,7 @@ def create_app(
 
 
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
-_CODED = {
+_ENCODED_JSON = {
     "schema": {
         "type": "object",
         "properties": {
@@ -156,7 +164,7 @@ _FAILURES = {
 }
 
 
-def _answers(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+def _responses(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     """How openapi.json describes a route's answers."""
     failures: dict[int | str, dict[str, Any]] = {
         status: {"description": what, "content": {"application/json": _FAILURE}}

@@ -15,13 +15,37 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from stc.codec.cache import load_codec
-from stc.errors import MissingExtraError, ModelMissingError, StcError
+from stc.errors import (
+    BackendError,
+    BudgetError,
+    FaceError,
+    FormatError,
+    ImageError,
+    MissingExtraError,
+    ModelError,
+    QualityError,
+    SettingsError,
+)
+from stc.service.limits import Limits
 from stc.service.metrics import Metrics
-from stc.service.work import Limits
+from stc.service.work import UnknownModelError
 
 _log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
+
+# What was sent cannot be used, and the message says why.
+_INPUT_ERRORS = (
+    FormatError,
+    FaceError,
+    ImageError,
+    SettingsError,
+    BudgetError,
+    QualityError,
+    UnknownModelError,
+)
+# Something is missing or damaged here, and the message says what.
+_SERVER_ERRORS = (ModelError, BackendError, MissingExtraError)
 
 
 class RequestError(Exception):
@@ -37,6 +61,7 @@ class Dispatcher:
 
     def __init__(self, limits: Limits, threads: int) -> None:
         self.limits, self.metrics = limits, Metrics()
+        self.model: str | None = None  # name of the model, once it is loaded
         self._threads = ThreadPoolExecutor(threads, "stc")
         self._places = threading.Semaphore(limits.waiting)
         self._bodies = threading.Semaphore(limits.waiting)
@@ -62,8 +87,12 @@ class Dispatcher:
         self._places.release()
 
     async def start(self, model: str | None) -> None:
-        """Load the model, so that no request waits for it."""
-        await asyncio.wrap_future(self._threads.submit(load_codec, model))
+        """Load the model in a thread, so that no request waits for it, and keep its name.
+
+        Raises ModelError, BackendError.
+        """
+        codec = await asyncio.wrap_future(self._threads.submit(load_codec, model))
+        self.model = codec.model.name
 
     async def read(self, request: Request, max_bytes: int) -> bytes:
         """A request's body of at most so many bytes. Raises RequestError."""
@@ -73,7 +102,7 @@ class Dispatcher:
             raise RequestError(408, "TimeLimitError", "the body came too slowly") from None
 
     async def respond(self, verb: str, handle: Callable[[], Awaitable[Response]]) -> Response:
-        """What handle() returns, or the error that it raised, as a response; and count it."""
+        """The response that handle() returns, or one for the error that it raised; and count it."""
         start, outcome = time.perf_counter(), "ok"
         # Before anything is read: so many bodies are in memory at most.
         admitted = self._bodies.acquire(blocking=False)
@@ -84,7 +113,7 @@ class Dispatcher:
                 )
             response = await handle()
         except Exception as error:
-            outcome, response = _answer_to(verb, error)
+            outcome, response = _error_response(verb, error)
         finally:
             if admitted:
                 self._bodies.release()
@@ -92,17 +121,17 @@ class Dispatcher:
         return response
 
     def close(self) -> None:
-        """End the threads."""
+        """Wait for the threads to finish what they are doing, and drop what waits for them."""
         self._threads.shutdown(cancel_futures=True)
 
 
 def failure(status: int, name: str, message: str) -> JSONResponse:
-    """An answer that is an error."""
+    """The response that tells of an error: JSON with `error`, its class, and `message`."""
     return JSONResponse({"error": name, "message": message}, status)
 
 
-def _answer_to(verb: str, error: Exception) -> tuple[str, Response]:
-    """An error's name in the counters, and the answer that tells of it."""
+def _error_response(verb: str, error: Exception) -> tuple[str, Response]:
+    """An error's name in the counters, and the response that tells of it."""
     name = type(error).__name__
     if isinstance(error, RequestError):
         response = failure(error.status, error.name, str(error))
@@ -111,13 +140,12 @@ def _answer_to(verb: str, error: Exception) -> tuple[str, Response]:
         return error.name, response
     if isinstance(error, ClientDisconnect):
         return name, failure(400, name, "the body ended early")
-    if isinstance(error, StcError):
-        ours = isinstance(error, (MissingExtraError, ModelMissingError))
-        return name, failure(500 if ours else 422, name, str(error))
-    if isinstance(error, ValueError):
-        return "ArgumentError", failure(422, "ArgumentError", str(error))
+    if isinstance(error, _INPUT_ERRORS):
+        return name, failure(422, name, str(error))
     # The class alone: what an error says may hold what was sent.
     _log.error("%s failed: %s", verb, name)
+    if isinstance(error, _SERVER_ERRORS):
+        return name, failure(500, name, str(error))
     return "InternalError", failure(500, "InternalError", "something went wrong here")
 
 

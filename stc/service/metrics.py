@@ -9,7 +9,7 @@ _QUALITY = (0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 1)
 
 
 class Metrics:
-    """The counters of one server."""
+    """The counters of one server, in a registry of their own."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -37,14 +37,17 @@ class Metrics:
         )
 
     def count(self, verb: str, outcome: str, seconds: float) -> None:
-        """One request has been answered."""
+        """Count a request that was answered.
+
+        outcome: `ok`, or the error's class. seconds: from its first byte to its answer.
+        """
         self._requests.labels(verb, outcome).inc()
         self._seconds.labels(verb).observe(seconds)
 
-    def judge(self, quality: float) -> None:
-        """One face has been encoded."""
+    def observe_quality(self, quality: float) -> None:
+        """Count a face that was encoded, by its quality, 0 to 1."""
         self._quality.observe(quality)
 
     def text(self) -> bytes:
-        """All of them, in Prometheus's text format."""
+        """The counters in Prometheus's text format."""
         return bytes(generate_latest(self._registry))

@@ -1,33 +1,31 @@
-"""What a request asks for, done in a thread; knows nothing of HTTP."""
+"""Encoding and decoding for one request, called in a thread; knows nothing of HTTP."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
 from stc import api
 from stc.bitstream import parse_header
 from stc.codec.cache import load_codec
-from stc.errors import ImageError
+from stc.codec.model_file import find_model
+from stc.errors import ImageError, WrongModelError
 from stc.imaging import marking, reading
+from stc.service.limits import Limits
 from stc.settings import Encoded, Settings
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a request may cost."""
-
-    body: int = 16 << 20  # bytes of a picture
-    pixels: int = 50_000_000  # of a picture, once unpacked
-    size: int = 1024  # pixels along a side of a decoded face
-    seconds: float = 10.0  # to send a body; and to be answered, waiting included
-    waiting: int = 64  # requests in work or waiting for it; more are asked to come back
+class UnknownModelError(WrongModelError):
+    """A file names a model that this server does not have: the file's fault, not the server's."""
 
 
 def encode(body: bytes, settings: Settings, model: str | None, limits: Limits) -> Encoded:
-    """The bytes of a picture -> its file and quality. Raises StcError, ValueError."""
+    """The bytes of a picture -> its .stc file and quality.
+
+    Raises ImageError, FaceError, BudgetError, QualityError; SettingsError for a level that the
+    model does not have; ModelError if the server's model or detector is missing or damaged.
+    """
     picture = read_picture(body, limits.pixels)
     (encoded,) = api.encode_pictures([picture], settings, model=model)
     return encoded.unwrap()
@@ -37,13 +35,30 @@ def decode(body: bytes, size: int, mark: bool, bare: bool, model: str | None) ->
     """The bytes of a .stc file -> a PNG that says in its metadata that it is reconstructed.
 
     model: the service's own, for bare files and for those that name it; other files are decoded by
-    the shipped model that they name. Raises StcError, ValueError.
+    the shipped model that they name. size: pixels along a side, at least 1. mark: stamp the
+    picture itself as well.
+
+    Raises FormatError, UnknownModelError; another ModelError if a model here is damaged.
     """
-    own = bare or load_codec(model).model.is_named(parse_header(body).fingerprint)
+    own = bare or _is_own(parse_header(body).fingerprint, model)
     picture = api.decode(body, size=size, bare=bare, model=model if own else None)
     if mark:
         picture = marking.stamp(picture)
     return marking.save(picture, "PNG", marking.note(len(body)))
+
+
+def _is_own(short: bytes, model: str | None) -> bool:
+    """Whether the two bytes name the service's own model. Raises UnknownModelError if they name
+    none that ships either."""
+    if load_codec(model).model.is_named(short):
+        return True
+    try:
+        find_model(short)
+    except WrongModelError:
+        raise UnknownModelError(
+            f"the file needs model {short.hex()}, which this server does not have"
+        ) from None
+    return False
 
 
 def read_picture(body: bytes, max_pixels: int) -> Image.Image:

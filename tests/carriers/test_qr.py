@@ -2,6 +2,7 @@
 
 import io
 import sys
+import warnings
 import zlib
 
 import numpy as np
@@ -194,6 +195,25 @@ def test_what_is_a_picture(face_file):
         qr.read(heic)
     for data in (b"", b"hello", face_file, face_file[4:-2]):
         assert not qr.is_picture(data)
+
+
+def test_a_picture_is_recognised_without_changing_the_warnings_of_other_threads(monkeypatch):
+    buffer = io.BytesIO()
+    Image.new("1", (9, 9)).save(buffer, "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 80)
+    with pytest.warns(Image.DecompressionBombWarning):
+        Image.open(buffer)
+    with monkeypatch.context() as patch:  # pytest itself needs it
+        patch.delattr(warnings, "catch_warnings")
+        found = [_is_picture(b"hello"), _is_picture(buffer.getvalue())]
+    assert found == [False, True]
+
+
+def _is_picture(data):
+    try:
+        return qr.is_picture(data)
+    except AttributeError as error:
+        return error
 
 
 def test_a_missing_library_names_the_extra(face_file, monkeypatch):

@@ -29,36 +29,36 @@ def run(*arguments, stdin=b"", code=0):
 
 @pytest.fixture(scope="module")
 def encoded(tmp_path_factory):
-    """The astronaut in 192 bytes, and what `stc encode` said."""
+    """The astronaut in 192 bytes, and what `stc encode` printed."""
     path = tmp_path_factory.mktemp("cli") / "face.stc"
-    said, _ = run("encode", ASTRONAUT, "-o", path)
-    return path, said.decode()
+    printed, _ = run("encode", ASTRONAUT, "-o", path)
+    return path, printed.decode()
 
 
-def test_encode_says_how_large_and_how_like(encoded):
-    path, said = encoded
+def test_encode_prints_size_and_quality(encoded):
+    path, printed = encoded
     data = path.read_bytes()
     assert len(data) <= 192
-    assert said.startswith(f"{path}: {len(data)} bytes, ")
+    assert printed.startswith(f"{path}: {len(data)} bytes, ")
     for word in ("tokens", "bits per pixel", "quality", "identity"):
-        assert word in said
+        assert word in printed
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_decode_of_a_file_made_by_another_process(encoded, tmp_path):
     path, _ = encoded
     out = tmp_path / "out.jpg"
-    said, _ = run("decode", path, "-o", out, "--size", 200)
-    assert b"200x200" in said
+    printed, _ = run("decode", path, "-o", out, "--size", 200)
+    assert b"200x200" in printed
     with Image.open(out) as picture:
         assert (picture.format, picture.size) == ("JPEG", (200, 200))
     assert stc.decode(path.read_bytes()).size == (128, 128)
 
 
 def test_pipes():
-    data, said = run("encode", "-", "-o", "-", "--max-bytes", 64, stdin=ASTRONAUT.read_bytes())
+    data, printed = run("encode", "-", "-o", "-", "--max-bytes", 64, stdin=ASTRONAUT.read_bytes())
     assert len(data) <= 64
-    assert "bytes" in said
+    assert "bytes" in printed
     picture, _ = run("decode", "-", "-o", "-", stdin=data)
     assert Image.open(io.BytesIO(picture)).format == "PNG"
 
@@ -80,12 +80,12 @@ def test_many_inputs_into_a_folder(tmp_path):
     (tmp_path / "b.png").write_bytes(ASTRONAUT.read_bytes())
     Image.new("RGB", (200, 200), "green").save(tmp_path / "empty.png")
     out = tmp_path / "out"
-    said, errors = run(
+    printed, errors = run(
         "encode", ASTRONAUT, tmp_path / "empty.png", tmp_path / "b.png", "-o", f"{out}/", code=3
     )
     assert sorted(p.name for p in out.iterdir()) == ["astronaut.stc", "b.stc"]
     assert (out / "b.stc").read_bytes() == (out / "astronaut.stc").read_bytes()
-    assert said.count(b"bytes") == 2
+    assert printed.count(b"bytes") == 2
     assert "empty.png: no face found" in errors
 
 
@@ -105,8 +105,8 @@ def test_nothing_is_overwritten_unless_forced(encoded, tmp_path):
     out, other = tmp_path / "face.png", tmp_path / "face.stc"
     for words in (["decode", path, "-o", out], ["encode", ASTRONAUT, "-o", other]):
         words[-1].write_bytes(b"precious")
-        _, said = run(*words, code=1)
-        assert "exists: give --force" in said
+        _, printed = run(*words, code=1)
+        assert "exists: give --force" in printed
         assert words[-1].read_bytes() == b"precious"
         run(*words, "-f")
         assert words[-1].read_bytes() != b"precious"
@@ -126,9 +126,9 @@ def test_two_faces_need_a_choice(tmp_path):
         both.paste(one, (320, 0))
     both.save(tmp_path / "both.png")
     out = tmp_path / "face.stc"
-    _, said = run("encode", tmp_path / "both.png", "-o", out, code=3)
-    assert "2 faces found" in said
-    assert "--face largest" in said
+    _, printed = run("encode", tmp_path / "both.png", "-o", out, code=3)
+    assert "2 faces found" in printed
+    assert "--face largest" in printed
     assert not out.exists()
     run("encode", tmp_path / "both.png", "-o", out, "--face", "largest", "-q")
     assert out.exists()
@@ -153,11 +153,11 @@ def test_two_faces_need_a_choice(tmp_path):
     ],
 )
 def test_errors_are_one_line_and_a_code(arguments, code, message):
-    _, said = run(*arguments, code=code)
-    assert message in said
-    assert "Traceback" not in said
+    _, printed = run(*arguments, code=code)
+    assert message in printed
+    assert "Traceback" not in printed
     if code != 2:
-        assert said.count("\n") == 1
+        assert printed.count("\n") == 1
 
 
 def test_a_reader_that_leaves_is_no_error(encoded):
@@ -199,8 +199,8 @@ def _umask():
 
 
 def test_info_names_the_search_backend():
-    said, _ = run("info", "--backends")
-    lines = said.decode().splitlines()
+    printed, _ = run("info", "--backends")
+    lines = printed.decode().splitlines()
     assert len([line for line in lines if line.startswith("* ")]) == 2
     for word in ("native", "portable", "numpy", "torch", "triton"):
         assert any(word in line for line in lines)
@@ -222,8 +222,8 @@ def test_info_goes_on_after_a_bad_file(encoded, tmp_path):
     path, _ = encoded
     bad = tmp_path / "bad.stc"
     bad.write_bytes(b"junk")
-    said, error = run("info", path, bad, path, code=4)
-    assert said.count(b"bits/level") == 2
+    printed, error = run("info", path, bad, path, code=4)
+    assert printed.count(b"bits/level") == 2
     assert f"{bad}: not a .stc file" in error
     body = path.read_bytes()[:2] + b"\xff\xff" + path.read_bytes()[4:-2]
     bad.write_bytes(body + crc_hqx(body, 0xFFFF).to_bytes(2, "big"))

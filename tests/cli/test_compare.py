@@ -1,6 +1,7 @@
 """Two faces side by side."""
 
 import json
+import sys
 
 import pytest
 from PIL import Image
@@ -8,6 +9,7 @@ from PIL import Image
 import stc
 from stc.carriers import qr
 from stc.cli.main import main
+from stc.codec.cache import load_codec
 
 ASTRONAUT = "tests/assets/astronaut.png"
 
@@ -28,11 +30,12 @@ def test_figures_and_picture(path, tmp_path, capsys):
 
 def test_figures_are_those_of_encode(path, capsys):
     assert main(["encode", ASTRONAUT, "-f", "-o", str(path)]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert main(["compare", "--json", ASTRONAUT, str(path)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["b"] == {"file": str(path), "bytes": path.stat().st_size}
-    quality = float(said.split("quality ")[1].split()[0])  # of tokens; compare sees what is decoded
+    # The quality is that of the tokens, compare measures the decoded picture.
+    quality = float(printed.split("quality ")[1].split()[0])
     assert found["identity"] == pytest.approx(quality, abs=0.02)
     assert 0.4 < found["ssim"] < 1
 
@@ -99,3 +102,37 @@ def test_an_existing_picture_is_kept(path, tmp_path, capsys):
     assert out.read_bytes() == b"precious"
     assert main(["compare", str(path), str(path), "-o", str(out), "-f", "-q"]) == 0
     assert out.read_bytes() != b"precious"
+
+
+def test_a_picture_that_is_longer_than_what_is_read_is_too_long_not_broken(
+    tmp_path, capsys, monkeypatch
+):
+    for module in ("files", "compare"):
+        monkeypatch.setattr(f"stc.cli.{module}.MAX_PICTURE", 5000)
+    assert main(["compare", ASTRONAUT, ASTRONAUT]) == 7
+    assert "more than 5000 bytes" in capsys.readouterr().err
+
+
+def test_without_the_reader_of_codes_the_error_names_it(face_file, tmp_path, capsys, monkeypatch):
+    code = tmp_path / "code.png"
+    code.write_bytes(qr.make(face_file).draw())
+    monkeypatch.setitem(sys.modules, "zxingcpp", None)
+    assert main(["compare", ASTRONAUT, str(code)]) == 3
+    error = capsys.readouterr().err
+    assert "no face found" in error
+    assert "zxingcpp is missing: pip install 'stc[qr]'" in error
+
+
+def test_the_device_reaches_every_step(path, tmp_path, monkeypatch):
+    seen = []
+
+    def load(model=None, *, device="cpu"):
+        seen.append(device)
+        return load_codec(model)
+
+    monkeypatch.setattr("stc.codec.cache.load_codec", load)
+    monkeypatch.setattr("stc.api.codec_of", lambda data, model, bare, device: load(device=device))
+    assert main(["compare", "-q", str(path), str(path), "--device", "some"]) == 0
+    words = ["decode", "-q", str(path), "-o", str(tmp_path / "x.png"), "--device", "some"]
+    assert main(words) == 0
+    assert seen == ["some"] * 4

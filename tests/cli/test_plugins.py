@@ -123,3 +123,24 @@ def test_a_parser_without_plugins_is_argparses_own():
     parser.add_argument("word")
     assert parser.parse_args(["x"]) == argparse.Namespace(word="x")
     assert "word" in parser.format_help()
+
+
+def test_loudness_is_taken_at_every_level(install):
+    install(train=True, protect_fit=True)
+    for words in (["-q", "own"], ["own", "-q"], ["train", "-q"], ["own", "x", "--quiet"]):
+        assert build().parse_args(words).quiet
+    assert "quiet" not in build().parse_args(["own"])
+    with pytest.raises(SystemExit, match="2"):
+        build().parse_args(["own", "-q", "-v"])
+
+
+def test_flags_of_a_verb_that_has_its_own_stay(capsys):
+    parser = VerbParser(prog="stc")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    fit = verbs.add_parser("fit")
+    fit.add_argument("-q", type=int)
+    fit.add_argument("--verbose", type=int)
+    assert parser.parse_args(["fit", "-q", "3", "--verbose", "4"]).q == 3
+    with pytest.raises(SystemExit, match="0"):
+        parser.parse_args(["fit", "--help"])
+    assert "print errors only" not in capsys.readouterr().out

@@ -169,3 +169,12 @@ def test_the_laboratory_is_not_loaded():
     code += "sys.exit(any(n.startswith(('stc.lab', 'importlib.metadata')) for n in sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (result.returncode, "none: No such file" in result.stderr) == (0, True), result.stderr
+
+
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_flags_stand_before_and_after_every_verb(place, record, capsys):
+    words = ["protect", "info", record]
+    assert main(words) == 0
+    assert "eileen" in capsys.readouterr().out
+    assert main([*words[:place], "-q", *words[place:]]) == 0
+    assert capsys.readouterr().out == ""

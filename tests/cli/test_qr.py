@@ -1,6 +1,7 @@
 """QR codes, tags, marks and a least quality, on the command line."""
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -21,8 +22,8 @@ def run(*words, code=0):
 
 def test_there_and_back(path, tmp_path, capsys):
     run("qr", path, "-o", tmp_path / "code.png", "--ecc", "M")
-    said = capsys.readouterr().out
-    assert said.startswith(f"{tmp_path / 'code.png'}: QR code 10-M, 57x57 modules, raw, ")
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{tmp_path / 'code.png'}: QR code 10-M, 57x57 modules, raw, ")
     run("decode", tmp_path / "code.png", "-o", tmp_path / "face.png", "--size", 64)
     with Image.open(tmp_path / "face.png") as picture:
         assert picture.tobytes() == stc.decode(path.read_bytes(), size=64).tobytes()
@@ -65,8 +66,8 @@ def test_many_codes(tmp_path):
 
 def test_a_version_too_small_names_one_that_would_do(tmp_path, capsys):
     run("encode", ASTRONAUT, "--qr", tmp_path / "x.png", "--qr-version", 1, "--ecc", "H", code=5)
-    said = capsys.readouterr().err
-    assert "1-H holds 7 bytes, the smallest file of this face has 8: version 2 would do" in said
+    printed = capsys.readouterr().err
+    assert "1-H holds 7 bytes, the smallest file of this face has 8: version 2 would do" in printed
     words = ["--qr-version", 3, "--max-bytes", 3]
     run("encode", ASTRONAUT, "--qr", tmp_path / "x.png", *words, code=5)
     assert "3 bytes are too few" in capsys.readouterr().err
@@ -93,8 +94,8 @@ def test_bare_codes(path, tmp_path):
 def test_quality(tmp_path, capsys):
     out = tmp_path / "face.stc"
     run("encode", ASTRONAUT, "-o", out)
-    said = capsys.readouterr().out
-    quality = float(said.split("quality ")[1].split()[0])
+    printed = capsys.readouterr().out
+    quality = float(printed.split("quality ")[1].split()[0])
     assert 0.9 < quality < 1
     out.unlink()
     words = ["-o", out, "--qr", tmp_path / "code.png", "--min-quality"]
@@ -168,11 +169,51 @@ def test_wrong_commands(words, message, capsys):
 
 def test_a_picture_that_is_too_long_is_not_decoded(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("stc.cli.files.MAX_PICTURE", 5000)
-    run("decode", ASTRONAUT, "-o", tmp_path / "x.png", code=7)
-    assert "more than 5000 bytes" in capsys.readouterr().err
+    for words in (
+        ["decode", ASTRONAUT, "-o", tmp_path / "x.png"],
+        ["encode", ASTRONAUT, "-o", tmp_path / "x.stc"],
+        ["compare", ASTRONAUT, ASTRONAUT],
+    ):
+        run(*words, code=7)
+        assert "more than 5000 bytes" in capsys.readouterr().err
 
 
 def test_a_missing_library_names_the_extra(path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "segno", None)
     run("qr", path, "-o", "x.png", code=1)
     assert "segno is missing: pip install 'stc[qr]'" in capsys.readouterr().err
+
+
+def test_an_existing_code_is_noticed_before_anything_is_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("stc.api.encode_pictures", None)  # nor is anything encoded
+    face, code = tmp_path / "face.stc", tmp_path / "code.png"
+    code.write_bytes(b"precious")
+    run("encode", ASTRONAUT, "-o", face, "--qr", code, code=1)
+    assert f"{code} exists: give --force" in capsys.readouterr().err
+    run("encode", ASTRONAUT, "-o", face, "--qr", tmp_path / "none" / "code.png", code=1)
+    assert "there is no folder" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [code]
+    assert code.read_bytes() == b"precious"
+
+
+def test_bare_files_and_codes_of_them_in_info_and_compare(path, tmp_path, capsys):
+    bare, code = tmp_path / "b.stc", tmp_path / "b.png"
+    words = ["--bare", "--max-bytes", path.stat().st_size]
+    run("encode", ASTRONAUT, "-o", bare, "--qr", code, *words, "-q")
+    run("info", "--json", "--bare", bare, code)
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    size = bare.stat().st_size
+    assert (first["size"], first["model"], first["overhead"]) == (size, "stc-face-4", 2)
+    assert {**first, "file": str(code)} == second
+    assert first["tokens"] > 128  # two bytes of count, of which the first is no ASCII
+    run("info", "--bare", bare)
+    assert "2 of them the token count" in capsys.readouterr().out
+    run("info", bare, code=4)
+    for name in (bare, code):
+        run("compare", "--json", "--bare", ASTRONAUT, name)
+        found = json.loads(capsys.readouterr().out)
+        assert found["b"]["bytes"] == size
+        assert found["identity"] > 0.9
+    run("compare", "--json", "--bare", path, bare)  # a file with a header says so
+    assert json.loads(capsys.readouterr().out)["identity"] > 0.9
+    run("compare", ASTRONAUT, bare, code=7)

@@ -33,11 +33,14 @@ def save_odd_model(path, widths, condition, groups=3, seed=0):
     arrays["mean"] = generator.uniform(0, 1, 6144).astype(np.float16)
     arrays["basis"] = generator.integers(-127, 128, (6144, components), np.int8)
     arrays["basis.scale"] = generator.uniform(1e-5, 1e-3, components).astype(np.float16)
+    shapes: list[list[int]] = []
     for number, (own, tokens, codewords, columns) in enumerate(LEVELS):
         cuts = np.sort(generator.integers(0, columns + 1, tokens - 1))
         level = f"levels.{number}."
         arrays[level + "counts"] = _rows(generator, groups, tokens, codewords)
-        arrays[level + "widths"] = np.diff(cuts, prepend=0, append=columns).astype(np.uint8)
+        shares = np.diff(cuts, prepend=0, append=columns)
+        arrays[level + "widths"] = shares.astype(np.uint8)
+        shapes.append([own, tokens, codewords, int(shares.max())])
         books = (groups, codewords, columns)
         arrays[level + "codebooks"] = generator.integers(-127, 128, books, np.int8)
         arrays[level + "codebooks.scale"] = generator.uniform(1e-4, 1e-2, columns).astype(
@@ -47,7 +50,7 @@ def save_odd_model(path, widths, condition, groups=3, seed=0):
         arrays[level + "synthesis.scale"] = generator.uniform(1e-4, 1e-2, columns).astype(
             np.float16
         )
-    config = {"groups": groups, "levels": [[*LEVELS[0]]], "widths": list(widths)}
+    config = {"groups": groups, "levels": shapes, "widths": list(widths)}
     arrays["config"] = np.frombuffer(json.dumps(config).encode(), np.uint8)
     return save_model(path, "odd", arrays)
 

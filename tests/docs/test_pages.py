@@ -45,7 +45,7 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
             tar.add(tmp_path / "photo.jpg", f"{shard}.jpg")
     monkeypatch.chdir(tmp_path)
     template = np.random.default_rng(0).normal(size=(2, 49, 16))
-    monkeypatch.setattr(shards, "available_cores", lambda: 1)  # processes take seconds to start
+    monkeypatch.setattr(shards, "threads", lambda: 1)  # processes take seconds to start
     return {
         "stc": stc,
         "canvases": np.zeros((2, 128, 128, 3), np.uint8),

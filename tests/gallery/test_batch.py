@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import stc
-from stc.gallery.batch import Encoder, named
+from stc.gallery.batch import Encoder, error_of
 
 ASTRONAUT = "tests/assets/astronaut.png"
 
@@ -57,7 +57,7 @@ def test_arrays_as_ray_hands_them_on(canvas):
     assert whole["error"].tolist() == ["", ""]
     pictures = [canvas, grey, grey[..., None], clear, canvas.astype(float), canvas[None]]
     rows = encoder.encode(pictures)
-    assert [named(row)[0] for row in rows] == ["", "", "", "", "ValueError", "ValueError"]
+    assert [error_of(row)[0] for row in rows] == ["", "", "", "", "ValueError", "ValueError"]
     assert rows[1] == rows[2]
     assert [np.isnan(row.quality) for row in rows] == [False] * 4 + [True] * 2
 
@@ -81,14 +81,14 @@ def test_a_face_that_does_not_fit_is_one_row():
     assert max(smallest) > limit
     rows = Encoder(align="never", max_bytes=limit).encode(pictures)
     expected = ["" if size == limit else "BudgetError" for size in smallest]
-    assert [named(row)[0] for row in rows] == expected
+    assert [error_of(row)[0] for row in rows] == expected
 
 
 def test_a_low_quality_is_one_row(canvas):
     pictures = [canvas, canvas[::-1]]
     qualities = [row.quality for row in Encoder(align="never").encode(pictures)]
     rows = Encoder(align="never", min_quality=sum(qualities) / 2).encode(pictures)
-    assert sorted(named(row)[0] for row in rows) == ["", "QualityError"]
+    assert sorted(error_of(row)[0] for row in rows) == ["", "QualityError"]
     assert np.isnan(Encoder(align="never", min_quality=1.0)({"image": pictures})["quality"]).all()
 
 

@@ -1,7 +1,9 @@
 """Shards: whole or not there, each picture once."""
 
 import gzip
+import hashlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -19,8 +21,10 @@ from PIL import Image
 import stc
 from stc.cli.encode_shards import describe
 from stc.cli.main import main
+from stc.codec.model_file import DEFAULT, open_model, save_model
 from stc.errors import DataError
 from stc.gallery import shards
+from stc.gallery import sources as sources_module
 from stc.gallery.batch import Encoder
 from stc.gallery.tars import expand
 
@@ -92,7 +96,9 @@ def test_what_is_there_is_kept(sources, tmp_path, monkeypatch):
     out = tmp_path / "out"
     shards.encode_shards(sources[:1], out, ENCODER, workers=1)
     before = (out / "in-0.parquet").stat()
-    (out / ".in-1.parquet.partial").write_bytes(b"what a killed run left")
+    (out / ".in-1.parquet.12.partial").write_bytes(b"what a killed run left")
+    (out / ".manifest.csv.partial").write_bytes(b"what a killed run left")
+    (out / ".movie.mp4.partial").write_bytes(b"what another program is loading")
     done = []
     real = shards.encode_shard
     monkeypatch.setattr(shards, "encode_shard", lambda job: done.append(job) or real(job))
@@ -102,6 +108,7 @@ def test_what_is_there_is_kept(sources, tmp_path, monkeypatch):
     assert total.pictures == 5
     assert {path.name for path in out.iterdir()} == {
         ".lock",
+        ".movie.mp4.partial",
         "in-0.parquet",
         "in-1.parquet",
         "manifest.csv",
@@ -109,8 +116,60 @@ def test_what_is_there_is_kept(sources, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="max_bytes = 64, not 96"):
         shards.encode_shards(sources, out, Encoder(align="never", max_bytes=96), workers=1)
     write_tar(sources[0], {f"{n}.webp": picture(n) for n in range(40)})
-    with pytest.raises(DataError, match="source_bytes"):
+    with pytest.raises(DataError, match=r"a in-0\.tar of other content"):
         shards.encode_shards(sources, out, ENCODER, workers=1)
+
+
+def hashed_again(monkeypatch):
+    """The sources that are hashed to see whether a shard is still theirs."""
+    found = []
+    real = sources_module.HashedFile
+    monkeypatch.setattr(sources_module, "HashedFile", lambda path: found.append(path) or real(path))
+    return found
+
+
+def test_a_source_is_known_by_its_content(sources, tmp_path, monkeypatch):
+    """Name and size are the same; only a changed time has it read again."""
+    out = tmp_path / "out"
+    shards.encode_shards(sources, out, ENCODER, workers=1)
+    kept = json.loads(pq.read_schema(out / "in-0.parquet").metadata[b"stc"])
+    data = sources[0].read_bytes()
+    assert kept["source_sha256"] == hashlib.sha256(data).hexdigest()
+    assert kept["source_bytes"] == len(data)
+    assert kept["source_mtime_ns"] == sources[0].stat().st_mtime_ns
+    assert kept["model"] == open_model().identity
+
+    read = hashed_again(monkeypatch)
+    shards.encode_shards(sources, out, ENCODER, workers=1)
+    assert read == []
+    os.utime(sources[0], ns=(0, 0))
+    shards.encode_shards(sources, out, ENCODER, workers=1)
+    assert read == sources[:1]
+    sources[0].write_bytes(data.replace(b"not a picture", b"nor a picture"))
+    with pytest.raises(DataError, match=r"a in-0\.tar of other content"):
+        shards.encode_shards(sources, out, ENCODER, workers=1)
+
+
+def test_a_model_of_another_encoder_is_another_model(sources, tmp_path):
+    """The decoder, and so the fingerprint, is the same."""
+    shards.encode_shards(sources[:1], tmp_path / "out", ENCODER, workers=1)
+    arrays = dict(open_model().read())
+    arrays["encoder.levels.0.price"] = arrays["encoder.levels.0.price"] * np.float32(2)
+    other = save_model(tmp_path / "other.safetensors", DEFAULT, arrays)
+    assert other.fingerprint == open_model().fingerprint
+    encoder = Encoder(align="never", max_bytes=64, model=str(other.path))
+    with pytest.raises(DataError, match="was made with model"):
+        shards.encode_shards(sources[:1], tmp_path / "out", encoder, workers=1)
+
+
+@pytest.mark.parametrize(("device", "workers"), [("cpu", 7), ("cuda", 1)])
+def test_processes_by_the_device(device, workers, sources, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(shards, "threads", lambda: 7)
+    monkeypatch.setattr(shards, "_outcomes", lambda jobs, count, meter: asked.append(count) or [])
+    shards.encode_shards(sources, tmp_path / "out", Encoder(device=device))
+    shards.encode_shards(sources, tmp_path / "out", Encoder(device=device), workers=3)
+    assert asked == [workers, 3]
 
 
 @pytest.mark.parametrize("damage", ["cut", "header", "empty"])
@@ -127,7 +186,7 @@ def test_a_broken_tar_file_is_no_shard_and_stops_no_other(damage, sources, tmp_p
     out = tmp_path / "out"
     with pytest.raises(DataError, match="1 of 2 shards failed"):
         shards.encode_shards(sources, out, ENCODER, workers=1)
-    assert "in-0.tar is no whole tar file" in capsys.readouterr().err
+    assert "in-0.tar is not a complete tar file" in capsys.readouterr().err
     assert not (out / "in-0.parquet").exists()
     assert len(rows(out / "in-1.parquet")) == 2
 
@@ -239,7 +298,7 @@ def test_damaged_compression_stops_no_other_shard(place, sources, tmp_path, caps
     sources[0].write_bytes(data)
     with pytest.raises(DataError, match="1 of 2 shards failed"):
         shards.encode_shards(sources, tmp_path / "out", ENCODER, workers=1)
-    assert "is no whole tar file" in capsys.readouterr().err
+    assert "is not a complete tar file" in capsys.readouterr().err
     assert (tmp_path / "out/in-1.parquet").exists()
 
 
@@ -261,7 +320,7 @@ def test_other_tables_in_the_folder_are_left_alone(sources, tmp_path):
     assert shards.encode_shards(sources, out, ENCODER, workers=1).pictures == 5
     assert "people" not in (out / "manifest.csv").read_text()
     (out / "in-0.parquet").write_bytes(b"cut")
-    with pytest.raises(DataError, match=r"in-0\.parquet is no whole Parquet file"):
+    with pytest.raises(DataError, match=r"in-0\.parquet is not a complete Parquet file"):
         shards.encode_shards(sources, out, ENCODER, workers=1)
 
 

@@ -4,6 +4,8 @@ import asyncio
 import io
 import json
 import logging
+import subprocess
+import sys
 import threading
 import time
 
@@ -16,7 +18,16 @@ from PIL import Image
 import stc
 from stc.cli.main import main
 from stc.codec.model_file import DEFAULT, open_model, save_model
-from stc.service import Limits, create_app
+from stc.errors import (
+    BackendError,
+    DataError,
+    MissingExtraError,
+    ModelMissingError,
+    NoFaceError,
+    SettingsError,
+    WrongModelError,
+)
+from stc.service import Limits, create_app, dispatch
 from stc.service import app as service
 
 ASTRONAUT = "tests/assets/astronaut.png"
@@ -152,6 +163,44 @@ def test_what_goes_wrong_inside_stays_inside(app, monkeypatch, caplog):
     assert "RuntimeError" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("raised", "status", "name", "told"),
+    [
+        (NoFaceError("none"), 422, "NoFaceError", "none"),
+        (SettingsError("level"), 422, "SettingsError", "level"),
+        (ValueError("secret"), 500, "InternalError", "something went wrong here"),
+        (DataError("secret"), 500, "InternalError", "something went wrong here"),
+        (ModelMissingError("no weights"), 500, "ModelMissingError", "no weights"),
+        (WrongModelError("damaged"), 500, "WrongModelError", "damaged"),
+        (BackendError("no backend"), 500, "BackendError", "no backend"),
+        (MissingExtraError("no library"), 500, "MissingExtraError", "no library"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_only_what_was_sent_is_the_sender_s_fault(
+    app, raised, status, name, told, monkeypatch, caplog
+):
+    def fail(*_):
+        raise raised
+
+    monkeypatch.setattr(service, "encode", fail)
+    answer = ask(app, "POST", "/encode", content=b"x")
+    assert answer.status_code == status
+    assert answer.json() == {"error": name, "message": told}
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("stc")]
+    assert logged == ([] if status == 422 else [f"encode failed: {type(raised).__name__}"])
+
+
+def test_a_file_of_an_unknown_model_is_the_sender_s_fault(app, face_file, tmp_path):
+    arrays = dict(open_model().read())
+    arrays["mean"] = arrays["mean"] + 1e-3
+    own = save_model(tmp_path / "own.safetensors", "own", arrays)
+    data = stc.encode(ASTRONAUT, model=own.path)
+    answer = ask(app, "POST", "/decode", content=data)
+    assert (answer.status_code, answer.json()["error"]) == (422, "UnknownModelError")
+    assert own.fingerprint[:4] in answer.json()["message"]
+
+
 def test_nothing_is_logged_of_a_face(app, astronaut, caplog, monkeypatch):
     """Not even with --verbose, which tells of a picture where its face is."""
     monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
@@ -176,6 +225,30 @@ def test_health_and_description(app):
         answers = paths[path]["post"]["responses"]
         assert set(answers) == {"200", "408", "413", "422", "500", "503", "504"}
         assert set(answers["200"]["content"]) == kinds
+
+
+def test_health_tells_of_the_model_that_was_loaded_at_the_start(monkeypatch):
+    """And asks the cache of codecs, whose locks would hold up all requests, for nothing."""
+    app = create_app(PATIENT, threads=1)
+    loop_thread = threading.get_ident()
+    callers = []
+    real = dispatch.load_codec
+    monkeypatch.setattr(
+        dispatch, "load_codec", lambda *how: callers.append(threading.get_ident()) or real(*how)
+    )
+    assert not hasattr(service, "load_codec")
+
+    async def go():
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://stc") as client,
+        ):
+            return [(await client.get("/health")).json()["model"] for _ in range(3)]
+
+    assert asyncio.run(go()) == [DEFAULT] * 3
+    assert len(callers) == 1
+    assert loop_thread not in callers
 
 
 def test_a_service_decodes_what_it_encodes(astronaut, tmp_path):
@@ -284,3 +357,28 @@ def test_a_server_that_cannot_start_says_why(words, code, message, capsys):
         found = left.code
     assert found == code
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [([], {}), (["--max-body", "3", "--max-seconds", "7"], {"body": 3 << 20, "seconds": 7})],
+)
+def test_the_limits_of_the_command_are_those_of_the_service(words, changes, monkeypatch):
+    made = []
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
+    monkeypatch.setattr("stc.service.create_app", lambda limits, **_: made.append(limits))
+    level = logging.getLogger("stc").level
+    try:
+        assert main(["serve", *words]) == 0
+    finally:
+        logging.getLogger("stc").setLevel(level)
+    assert made == [Limits(**changes)]
+
+
+def test_the_command_tells_of_the_limits_without_a_web_server():
+    code = (
+        "import sys; from stc.cli.serve import add_parser; import argparse;"
+        "text = add_parser(argparse.ArgumentParser().add_subparsers()).format_help();"
+        "assert '64 if not given' in text; assert 'fastapi' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

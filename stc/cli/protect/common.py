@@ -1,4 +1,4 @@
-"""What several subcommands share: which recogniser, which key, faces, records."""
+"""What the verbs of `stc protect` share: options for recogniser and key, faces, records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stc.cli.files import read_all
+from stc.cli.files import read_all, read_picture
 from stc.errors import CorruptError, FormatError, TemplateError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 30  # of a file of records
 
 
 def add_extractor(parser: argparse.ArgumentParser) -> None:
-    """The options that say how a face becomes a template."""
+    """Add the options for recogniser and head, which turn a face into a template."""
     parser.add_argument(
         "--recogniser",
         default="dlib",
@@ -37,10 +37,12 @@ def add_extractor(parser: argparse.ArgumentParser) -> None:
 
 
 def add_key(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the file of the secret key."""
     parser.add_argument("--key", type=Path, required=True, metavar="KEY", help="from keygen")
 
 
 def open_extractor(options: argparse.Namespace) -> Extractor:
+    """The extractor that the options of `add_extractor` name. Raises as stc.protection's does."""
     from stc.protection.extractors import open_extractor
 
     return open_extractor(options.recogniser, options.head)
@@ -50,7 +52,7 @@ def template_of(name: str, extractor: Extractor) -> GroupedTemplate:
     """The template of the one face in a picture. Raises ImageError, FaceError."""
     from stc.imaging import frame
 
-    return extractor.template(frame(io.BytesIO(read_all(name))))
+    return extractor.template(frame(io.BytesIO(read_picture(name))))
 
 
 def read_records(

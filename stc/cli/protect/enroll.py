@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from stc.cli.files import add_paths, for_each, pair_up, write_whole
+from stc.cli.files import add_paths, for_each, pair_up
 from stc.cli.numbers import share
 from stc.cli.protect.common import (
     SUFFIX,
@@ -17,10 +17,12 @@ from stc.cli.protect.common import (
     open_extractor,
     template_of,
 )
+from stc.cli.writing import write_atomically
 from stc.errors import StcError
 
 
 def add_parser(verbs: Any) -> None:
+    """Add `stc protect enroll` to argparse's subparsers."""
     parser = new_parser(
         verbs,
         "enroll",
@@ -56,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         template = template_of(name, extractor)
         record = protect(template, key, record_id, options.alpha, options.drop)
         data = record.to_bytes(options.bits)
-        write_whole(target, data, force=options.force)
+        write_atomically(target, data, force=options.force)
         return f"{target}: {len(data)} bytes, record {record.label}"
 
     return for_each(pairs, work, options)

@@ -10,6 +10,7 @@ from stc.cli.protect.common import new_parser
 
 
 def add_parser(verbs: Any) -> None:
+    """Add `stc protect keygen` to argparse's subparsers."""
     parser = new_parser(verbs, "keygen", "make a secret key, in a file for its owner alone")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="KEY")
     parser.set_defaults(run=run)

@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def add_parser(verbs: Any) -> None:
+    """Add `stc protect match` to argparse's subparsers."""
     parser = new_parser(
         verbs,
         "match",

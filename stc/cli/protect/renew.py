@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from stc.cli.files import same_file, write_whole
+from stc.cli.files import check_target, same_file
 from stc.cli.protect.common import (
     add_extractor,
     add_key,
@@ -18,10 +18,12 @@ from stc.cli.protect.common import (
     read_revoked,
     template_of,
 )
+from stc.cli.writing import write_atomically
 from stc.errors import StcError
 
 
 def add_parser(verbs: Any) -> None:
+    """Add `stc protect renew` to argparse's subparsers."""
     parser = new_parser(
         verbs,
         "renew",
@@ -63,13 +65,14 @@ def run(options: argparse.Namespace) -> int:
     there = options.output != "-" and Path(options.output).exists()
     if there and not same_file(options.output, options.record):
         raise StcError(f"{options.output} exists, and is not the old record")
+    check_target(options.output, force=there)
     template = template_of(options.probe, open_extractor(options))
     made = renew(template, record, key, new_key)
     score = match(template, record, key)
     if options.threshold is not None and not score > options.threshold:
         raise StcError(f"the picture scores {score:.4f} against {record.label}: nothing is changed")
     add_revoked(options.revoked, record)
-    write_whole(options.output, made.to_bytes(), force=True)  # the old record, if anything
+    write_atomically(options.output, made.to_bytes(), force=there)
     if not options.quiet and options.output != "-":
         about = f"record {made.label}, generation {made.generation}"
         print(f"{options.output}: {about}; the picture scored {score:.4f} against the old one")

@@ -17,8 +17,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from stc.gallery.progress import hidden
-from stc.gallery.workers import available_cores, pool
+from stc.gallery.workers import pool
 from stc.imaging.similarity import psnr, ssim
+from stc.kernels import threads
 from stc.lab.evaluation.base import Coded, FaceCodec, Faces
 from stc.lab.evaluation.cache import Arrays, Cache, digest
 from stc.lab.evaluation.codecs import open_codec
@@ -71,7 +72,7 @@ def measure(setup: Setup, faces: Faces, codecs: Sequence[str], workers: int | No
     ]
     total = sum(len(chunk) for _, chunk in jobs)
     with tqdm(total=total, desc="faces, by all codecs", unit="face", disable=hidden()) as bar:
-        for count in _work_through(setup, jobs, workers or available_cores()):
+        for count in _work_through(setup, jobs, workers or threads()):
             bar.update(count)
 
 

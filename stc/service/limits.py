@@ -1,0 +1,16 @@
+"""The limits of a service, which `stc serve` and docs/service.md take from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a request may cost."""
+
+    body: int = 16 << 20  # bytes of a picture
+    pixels: int = 50_000_000  # of a picture, once unpacked
+    size: int = 1024  # pixels along a side of a decoded face
+    seconds: float = 10.0  # to send a body; and to be answered, waiting included
+    waiting: int = 64  # requests in work or waiting for it; more are asked to come back

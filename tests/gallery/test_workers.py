@@ -1,0 +1,24 @@
+"""Workers have one thread each, whatever their parent has."""
+
+import os
+
+import threadpoolctl
+
+from stc.gallery import shards
+from stc.gallery.meter import Counts
+from stc.gallery.workers import ONE_THREAD, pool
+from stc.kernels import threads
+
+
+def test_a_worker_has_one_thread(monkeypatch):
+    """The initialiser is handed over as galleries do it: unpickling it loads numpy."""
+    for name in ONE_THREAD:
+        monkeypatch.setenv(name, "2")
+    monkeypatch.delenv("MKL_NUM_THREADS")
+    before = dict(os.environ)
+    with pool(1, shards._report_to, Counts().add) as processes:
+        found = processes.submit(threadpoolctl.threadpool_info).result()
+        own = processes.submit(threads).result()
+    assert {library["num_threads"] for library in found if library["user_api"] == "blas"} == {1}
+    assert own == 1
+    assert dict(os.environ) == before
