@@ -1,5 +1,8 @@
 """Packed matrices, against the definition of docs/model-file.md taken number by number."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -171,3 +174,14 @@ def test_the_shipped_analysis_is_an_inverse_of_the_basis():
     one = analysis.values[:, columns].astype(np.float32) * analysis.scale[columns]
     two = basis.values[:, columns].astype(np.float32) * basis.scale[columns]
     np.testing.assert_allclose(one.T @ two, np.eye(len(columns)), atol=0.05)
+
+
+def test_the_examples_of_the_page():
+    model = open_model()
+    line = re.compile(r"(encoder\.\S*analysis)\[(\d+),0:4\] (.*)")
+    found = line.findall(Path("docs/model-file.md").read_text())
+    assert len(found) == 3
+    for name, row, words in found:
+        matrix = model.matrix(name)
+        own = matrix.values[int(row), :4] * matrix.scale[:4]
+        np.testing.assert_allclose([float(word) for word in words.split()], own, rtol=1e-5)
