@@ -40,9 +40,15 @@ class Level:
         """T."""
         return len(self._widths)
 
-    def encode(self, components: Floats, groups: Longs) -> Longs:
-        """Components [B, all] -> the index of the cheapest codeword of every token, [B, T]."""
+    def encode(self, components: Floats, groups: Longs, there: Floats | None = None) -> Longs:
+        """Components [B, all] -> the index of the cheapest codeword of every token, [B, T].
+
+        there: codewords [B, n] of the first tokens that have been taken off the components. They
+        are put back here, where the rounding of the transforms does not touch them.
+        """
         latents = self.latents(components)
+        if there is not None:
+            latents[:, : there.shape[1]] += there
         padded = np.zeros((len(latents), self.tokens, self._dimensions), np.float32)
         padded.reshape(len(latents), -1)[:, self._places] = latents
         return search(padded, self._prepared, groups)[0]
@@ -55,11 +61,15 @@ class Level:
 
     def decode(self, indices: Longs, groups: Longs, counts: Longs) -> Floats:
         """Components [B, Z] of the codewords of the first counts [B] tokens of indices [B, n]."""
+        return self.core.expand(self.codewords(indices, groups, counts), self._synthesis)
+
+    def codewords(self, indices: Longs, groups: Longs, counts: Longs) -> Floats:
+        """Codewords of the first counts [B] tokens of indices [B, n], 0 for the others, [B, n']."""
         used = int(self._ends[min(counts.max(initial=0), indices.shape[1])])
         token = self._token_of[:used]
         latents = self._codewords[groups[:, None], indices[:, token], np.arange(used)]
         latents *= token < counts[:, None]
-        return self.core.expand(latents, self._synthesis)
+        return latents
 
     def _array(self, name: str) -> npt.NDArray[Any]:
         return self.model.array(f"levels.{self.number}.{name}")

@@ -80,7 +80,7 @@ class Tokenizer:
         """Better indices for the same groups and counts.
 
         Every level is searched again with all others held still, `ROUNDS` times over (iterated
-        conditional modes, as additive quantisers are encoded: Babenko and Lempitsky 2014, CVPR).
+        conditional modes, as additive quantizers are encoded: Babenko and Lempitsky 2014, CVPR).
         """
         groups, indices = tokens.groups, tokens.indices.copy()
         rest, parts = components.copy(), {}
@@ -95,9 +95,10 @@ class Tokenizer:
             parts[number] = level.decode(indices[:, own], groups, tokens.counts - own.start)
             rest[:, : level.components] -= parts[number]
         for number, level, own in reached * ROUNDS:
-            rest[:, : level.components] += parts[number]
+            there = level.codewords(indices[:, own], groups, tokens.counts - own.start)
             kept = np.arange(own.start, own.stop) < tokens.counts[:, None]
-            indices[:, own] = np.where(kept, level.encode(rest, groups), indices[:, own])
+            indices[:, own] = np.where(kept, level.encode(rest, groups, there), indices[:, own])
+            rest[:, : level.components] += parts[number]
             parts[number] = level.decode(indices[:, own], groups, tokens.counts - own.start)
             rest[:, : level.components] -= parts[number]
         return Tokens(groups, indices, tokens.counts)

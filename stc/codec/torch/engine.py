@@ -162,8 +162,9 @@ class TorchEngine:
             rest[:, : stage.components] -= part
         for number in [*range(len(found))] * ROUNDS:
             stage, keep = self._stages[number], keeps[number]
+            there = stage.codewords(found[number], groups, keep)
+            found[number] = torch.where(keep, stage.encode(rest, groups, there), found[number])
             rest[:, : stage.components] += parts[number]
-            found[number] = torch.where(keep, stage.encode(rest, groups), found[number])
             parts[number] = stage.decode(found[number], groups, keep)
             rest[:, : stage.components] -= parts[number]
         return torch.cat(found, 1)
@@ -195,18 +196,22 @@ class _Stage:
         self._prepared = PreparedCodebooks(level.codebooks.weight, level.price * level.bits)
         self._packed = PackedCodebooks([level.codebooks.weight])
 
-    def encode(self, components: Tensor, groups: Tensor) -> Tensor:
-        """Components [B, all] and groups [B] -> indices [B, T]."""
+    def encode(self, components: Tensor, groups: Tensor, there: Tensor | None = None) -> Tensor:
+        """Components [B, all] and groups [B] -> indices [B, T]; there: see `stc.codec.level`."""
         latents = components[:, : self.components] @ self._level.analysis
         latents = latents.unflatten(1, (self.tokens, self._level.dimensions))
+        if there is not None:
+            latents = latents + there
         return search(latents, self._prepared, groups=groups, check=False).indices
 
     def decode(self, indices: Tensor, groups: Tensor, keep: Tensor | None = None) -> Tensor:
         """Indices [B, T], of which only those to keep [B, T] count -> components [B, Z_l]."""
+        return self.codewords(indices, groups, keep).flatten(1) @ self._level.synthesis
+
+    def codewords(self, indices: Tensor, groups: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Codewords [B, T, D], 0 for tokens that do not count."""
         (codewords,) = gather(indices, self._packed, groups, check=False)
-        if keep is not None:
-            codewords = codewords * keep[..., None]
-        return codewords.flatten(1) @ self._level.synthesis
+        return codewords if keep is None else codewords * keep[..., None]
 
 
 def _device(name: str) -> torch.device:

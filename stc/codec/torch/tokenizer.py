@@ -42,9 +42,15 @@ class Level(nn.Module):
         flat = components[:, : self.components] @ self.analysis
         return flat.unflatten(1, (self.tokens, self.dimensions))  # type: ignore[no-any-return]
 
-    def encode(self, components: Tensor, groups: Tensor) -> Tensor:
-        """Components [B, all] and groups [B] -> indices int64 [B, T]."""
-        return self.codebooks.nearest(self.latents(components), groups, self.price * self.bits)
+    def encode(self, components: Tensor, groups: Tensor, there: Tensor | None = None) -> Tensor:
+        """Components [B, all] and groups [B] -> indices int64 [B, T].
+
+        there: codewords [B, T, D] that have been taken off the components; they are put back here.
+        """
+        latents = self.latents(components)
+        if there is not None:
+            latents = latents + there
+        return self.codebooks.nearest(latents, groups, self.price * self.bits)
 
     def decode(self, indices: Tensor, groups: Tensor, keep: Tensor | None = None) -> Tensor:
         """Indices [B, n] of the first n tokens -> the level's components [B, Z].
@@ -148,8 +154,9 @@ class LevelTokenizer(nn.Module):
             rest[:, : level.components] -= parts[number]
         for number in reached * rounds:
             level, kept = self.levels[number], keeps[number]
+            there = level.codebooks.gather(found[number], groups) * kept[..., None]
+            found[number] = torch.where(kept, level.encode(rest, groups, there), found[number])
             rest[:, : level.components] += parts[number]
-            found[number] = torch.where(kept, level.encode(rest, groups), found[number])
             parts[number] = level.decode(found[number], groups, kept)
             rest[:, : level.components] -= parts[number]
         return torch.cat(found, 1)
