@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from stc.bitstream.identity import ArrayIdentity, fingerprint
 from stc.codec.shapes import check_config, check_shapes, level_number
-from stc.codec.tensor_file import (
+from stc.errors import ModelMissingError, WrongModelError
+from stc.tensor_file import (
     ALIGNMENT,
     ITEM_SIZES,
     Entry,
@@ -28,7 +29,6 @@ from stc.codec.tensor_file import (
     read_header,
     write_file,
 )
-from stc.errors import ModelMissingError, WrongModelError
 
 if TYPE_CHECKING:
     import numpy.typing as npt

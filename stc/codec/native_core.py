@@ -12,14 +12,14 @@ from stc.codec.layers import decoder_arrays, decoder_widths
 from stc.codec.matrix import Floats, Matrix, check_prefix, check_rows, check_spent
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import PLANES, Canvases
-from stc.kernels import threads
 from stc.native.library import Arrays, function, ints, scratch
+from stc.threads import threads
 
 FACES = 16  # for which another thread is worth its own reading of a matrix
 
 
 class NativeCore:
-    """See `stc.codec.core.Core`. Batches use as many threads as `stc.kernels.threads` says.
+    """See `stc.codec.core.Core`. Batches use as many threads as `stc.threads.threads` says.
 
     Raises BackendError if the library is missing.
     """

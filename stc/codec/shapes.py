@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stc.codec.tensor_file import Entry
+from stc.tensor_file import Entry
 
 PLANES = 64 * 64 + 2 * 32 * 32  # as in stc/codec/planes.py, which brings numpy
 MAX_TOKENS = 32767  # the count of a .stc file has 15 bits

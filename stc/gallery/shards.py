@@ -36,8 +36,8 @@ from stc.gallery.tables import (
 )
 from stc.gallery.tars import read_batches
 from stc.gallery.workers import pool
-from stc.kernels import threads
 from stc.settings import Encoded
+from stc.threads import threads
 
 # Pictures coded together; more are no faster.
 BATCH = 64
@@ -68,7 +68,7 @@ def encode_shards(
 ) -> Tally:
     """Code all pictures of all tar files into `folder`, NAME.parquet for NAME.tar.
 
-    workers: processes of one thread each; 1 works in this process. If None, `stc.kernels.threads()`
+    workers: processes of one thread each; 1 works in this process. If None, `stc.threads.threads()`
         on the CPU, and 1 on another device, which processes would only contend for.
 
     Shards that are there already, of the same settings and sources, are kept. Writes manifest.csv

@@ -5,9 +5,8 @@ of who can. `stc.kernels.torch` is the same for torch's tensors, on any device; 
 and `stc.kernels.triton` imports torch.
 """
 
-from stc.kernels.cores import threads
 from stc.kernels.dispatch import search
 from stc.kernels.prepared import PreparedCodebooks
 from stc.kernels.registry import backends
 
-__all__ = ["PreparedCodebooks", "backends", "search", "threads"]
+__all__ = ["PreparedCodebooks", "backends", "search"]

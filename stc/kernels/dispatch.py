@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from stc.kernels.cores import threads
 from stc.kernels.prepared import PreparedCodebooks
 from stc.kernels.registry import AUTO, choose
+from stc.threads import threads
 
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]

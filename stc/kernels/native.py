@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.errors import BackendError
-from stc.kernels.cores import threads as threads_here
 from stc.kernels.prepared import PreparedCodebooks
 from stc.native import loading
+from stc.threads import threads as threads_here
 
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 from stc.errors import BackendError
-from stc.kernels.cores import threads
+from stc.threads import threads
 
 VARIABLE = "STC_BACKEND"
 AUTO = "auto"

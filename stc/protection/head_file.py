@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stc.codec.tensor_file import Entry, Tensor, read_header, write_file
 from stc.errors import ModelMissingError, WrongModelError
 from stc.protection.heads import Head, shapes
 from stc.protection.template import Floats
+from stc.tensor_file import Entry, Tensor, read_header, write_file
 
 SHIPPED = {"dlib-resnet-v1": "dlib.safetensors"}  # by the recogniser's key
 _KIND = "stc protection head 1"

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.errors import DataError, StcError
-from stc.kernels import threads
 from stc.recognition import onnx_graph
 from stc.recognition.base import BATCH, CROP, Embeddings, Faces, Maps
 from stc.recognition.resizing import resize
+from stc.threads import threads
 
 if sys.version_info >= (3, 11):
     import tomllib

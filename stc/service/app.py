@@ -20,11 +20,11 @@ from stc import __version__
 from stc.bitstream import MAX_BYTES, MEDIA_TYPE
 from stc.carriers.qr import to_text
 from stc.errors import SettingsError
-from stc.kernels import threads as usable_threads
 from stc.service.dispatch import Dispatcher, RequestError, failure
 from stc.service.limits import Limits
 from stc.service.work import decode, encode
 from stc.settings import Settings
+from stc.threads import threads as usable_threads
 
 
 def create_app(
@@ -34,7 +34,7 @@ def create_app(
 
     limits: what a request may cost; the defaults of `Limits` if None. model: the one to encode
     with, by name or path; files name the one that decodes them. threads: faces coded at the same
-    time, `stc.kernels.threads()` if None.
+    time, `stc.threads.threads()` if None.
 
     The model is loaded when the server starts the application, which fails with ModelError if that
     cannot be done.

@@ -7,7 +7,7 @@ import threadpoolctl
 from stc.gallery import shards
 from stc.gallery.meter import Counts
 from stc.gallery.workers import ONE_THREAD, pool
-from stc.kernels import threads
+from stc.threads import threads
 
 
 def test_a_worker_has_one_thread(monkeypatch):

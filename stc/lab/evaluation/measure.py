@@ -19,12 +19,12 @@ from tqdm import tqdm
 from stc.gallery.progress import hidden
 from stc.gallery.workers import pool
 from stc.imaging.similarity import psnr, ssim
-from stc.kernels import threads
 from stc.lab.evaluation.base import Coded, FaceCodec, Faces
 from stc.lab.evaluation.cache import Arrays, Cache, digest
 from stc.lab.evaluation.codecs import open_codec
 from stc.lab.evaluation.judges import Judge, open_judge
 from stc.lab.evaluation.perceptual import lpips
+from stc.threads import threads
 
 CHUNK = 64  # faces; what a run that is broken off may lose, by each worker
 ORIGINALS = "originals"

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from stc import threads as cores
 from stc.errors import BackendError
-from stc.kernels import cores, threads
-from stc.kernels.cores import quota
+from stc.threads import quota, threads
 
 
 def test_the_variable_says_how_many(monkeypatch):
