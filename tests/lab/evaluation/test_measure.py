@@ -6,6 +6,7 @@ import pytest
 from stc.imaging.similarity import psnr
 from stc.lab.evaluation import measure as module
 from stc.lab.evaluation.measure import ORIGINALS, Setup, collect, decoded, files, measure
+from stc.lab.evaluation.rivals.webp48 import Webp48
 from tests.stand_ins import Colours
 
 
@@ -50,9 +51,7 @@ def test_another_judge_needs_no_new_coding(tmp_path, faces, colours, monkeypatch
     setup = Setup(("x",), (48,), tmp_path)
     measure(setup, faces, ["webp48"], workers=1)
     colours.key = "colours, second edition"
-    monkeypatch.setattr(
-        "stc.lab.evaluation.rivals.webp48.Webp48.encode", lambda *_: pytest.fail("coded again")
-    )
+    monkeypatch.setattr(Webp48, "encode", lambda *_: pytest.fail("coded again"))
     before = colours.seen
     measure(setup, faces, ["webp48"], workers=1)
     assert colours.seen == before + 8
