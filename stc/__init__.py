@@ -24,14 +24,13 @@ from stc.errors import (
     SettingsError,
     StcError,
 )
+from stc.version import __version__
 
 if TYPE_CHECKING:
     from stc.api import decode, encode
     from stc.codec.codec import Codec
     from stc.codec.info import FileInfo, info
     from stc.settings import Encoded, Settings
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BudgetError",

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, PngImagePlugin
 
-from stc import __version__
+from stc.version import __version__
 
 SOFTWARE = f"STC {__version__}"
 
