@@ -1,6 +1,8 @@
 """Settings that every test shares; without torch, the tests of what needs it are left out."""
 
+import os
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,6 +12,13 @@ import stc
 # Time limits are tested where they are promised; a busy machine must not fail a property.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
+
+# Processes that tests start have the stc of this one, which may be installed, and not the sources
+# in the current folder, whose native libraries may not have been built (Python 3.11 and newer).
+os.environ["PYTHONSAFEPATH"] = "1"
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(stc.__file__).parents[1]), str(Path(__file__).parents[1])]
+)
 
 ASTRONAUT = "tests/assets/astronaut.png"
 
