@@ -1,10 +1,10 @@
 """The first level of the level-ordered tokeniser, as a base tokeniser."""
 
 import torch
-from stc.codec.torch.load import load_modules
 
 from stc.codec.model_file import open_model
 from stc.codec.torch.canvas import to_rgb
+from stc.codec.torch.load import load_modules
 from stc.imaging import frame
 from stc.lab.tokenizers.levels import FirstLevel
 

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from stc.codec.torch.load import load_modules
 
 from stc.codec.codec import Codec
 from stc.codec.model_file import open_model
 from stc.codec.torch.canvas import to_planes
+from stc.codec.torch.load import load_modules
 from stc.errors import StcError
 from stc.lab.training import levels
 from stc.lab.training.config import parse

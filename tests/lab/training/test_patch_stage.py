@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from stc.codec.torch.load import load_modules
 
 from stc.codec.model_file import open_model
 from stc.codec.torch.canvas import to_planes
+from stc.codec.torch.load import load_modules
 from stc.errors import StcError
 from stc.lab.training.data import to_tensors
 from stc.lab.training.launch import launcher
