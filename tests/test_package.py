@@ -1,5 +1,6 @@
 """What the package shows of itself."""
 
+import importlib
 import subprocess
 import sys
 
@@ -31,3 +32,12 @@ def test_every_error_is_in_the_tree_and_has_its_code():
         assert error.__name__ in tree
     codes = {e.exit_code for e in classes}
     assert codes == {1, 2, 3, 4, 5, 6, 7, 8, 9}
+
+
+@pytest.mark.parametrize("name", ["stc.bitstream", "stc.imaging", "stc.service"])
+def test_packages_import_their_names_when_they_are_used(name):
+    package = importlib.import_module(name)
+    for public in package.__all__:
+        assert getattr(package, public) is not None
+    with pytest.raises(AttributeError, match=f"module '{name}' has no attribute 'nothing'"):
+        _ = package.nothing

@@ -6,8 +6,7 @@ constriction.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stc.bitstream.header import (
     MAX_BYTES,
@@ -18,6 +17,7 @@ from stc.bitstream.header import (
     parse_header,
 )
 from stc.bitstream.plain import decode_symbols
+from stc.lazy import lazily
 
 if TYPE_CHECKING:
     from stc.bitstream.coder import decode_payload, encode_payload
@@ -52,10 +52,4 @@ _HOMES = {
     "unpack": "container",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # found at once from now on
-    return value
+__getattr__ = lazily(__name__, _HOMES)

@@ -12,8 +12,9 @@ What is named here is imported when it is first used: who only marks a picture n
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stc.lazy import lazily
 
 if TYPE_CHECKING:
     from stc.imaging.alignment import align
@@ -43,10 +44,4 @@ _HOMES = {
     "load_image": "reading",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # found at once from now on
-    return value
+__getattr__ = lazily(__name__, _HOMES)

@@ -5,8 +5,9 @@ What is named here is imported when it is first used: `stc serve --help` needs n
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stc.lazy import lazily
 
 if TYPE_CHECKING:
     from stc.service.app import create_app
@@ -16,10 +17,4 @@ __all__ = ["Limits", "create_app"]
 
 _HOMES = {"Limits": "limits", "create_app": "app"}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # found at once from now on
-    return value
+__getattr__ = lazily(__name__, _HOMES)
