@@ -1,6 +1,9 @@
 """What a gallery costs, batched and one face at a time, and where the time goes.
 
     pytest benchmarks/bench_gallery.py --benchmark-only
+    pytest benchmarks/bench_gallery.py --benchmark-only -k efforts
+
+All but the efforts is at effort 0, which is what every other effort costs too.
 
 On a machine that does other work as well, `--benchmark-timer=time.process_time` counts the time of
 the processor alone. One thread, the way `stc encode-shards` works on every core.
@@ -64,12 +67,14 @@ def measure(benchmark, name, faces, work):
 
 def test_a_process_a_face(benchmark):
     words = [sys.executable, "-m", "stc", "encode", ASTRONAUT, "-q", "-o", os.devnull]
+    words += ["--effort", "0"]
     measure(benchmark, "stc encode, a process a face", 1, lambda: subprocess.run(words, check=True))
 
 
 @pytest.mark.parametrize("kind", PICTURES)
 def test_one_at_a_time(benchmark, kind):
-    settings = Settings(max_bytes=LIMIT, align="never" if kind == "canvases" else "auto")
+    align = "never" if kind == "canvases" else "auto"
+    settings = Settings(max_bytes=LIMIT, align=align, effort=0)
     pictures = PICTURES[kind]()[:8]
 
     def work():
@@ -81,10 +86,18 @@ def test_one_at_a_time(benchmark, kind):
 
 @pytest.mark.parametrize("kind", PICTURES)
 def test_batches(benchmark, kind):
-    encoder = Encoder(max_bytes=LIMIT, align="never" if kind == "canvases" else "auto")
+    align = "never" if kind == "canvases" else "auto"
+    encoder = Encoder(max_bytes=LIMIT, align=align, effort=0)
     pictures = PICTURES[kind]()
     rows = measure(benchmark, f"Encoder, {kind}", FACES, lambda: encoder.encode(pictures))
     assert {row.error for row in rows} == {None}
+
+
+@pytest.mark.parametrize("effort", [0, 1, 2, 3, 5, 7, 9])
+def test_efforts(benchmark, effort):
+    encoder = Encoder(max_bytes=LIMIT, align="never", effort=effort)
+    pictures = list(canvases()[:8])
+    measure(benchmark, f"canvases at effort {effort}", 8, lambda: encoder.encode(pictures))
 
 
 def test_stages(benchmark):

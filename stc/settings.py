@@ -14,6 +14,9 @@ Align = Literal["auto", "always", "never"]
 Choice = Literal["only", "largest"]
 
 DEFAULT_BYTES = 192
+MAX_EFFORT = 9
+DEFAULT_EFFORT = 5
+GALLERY_EFFORT = 2  # of many pictures at once: the most for an hour of a core
 MAX_SIZE = 4096  # pixels along a side of a decoded picture
 
 
@@ -27,7 +30,10 @@ class Settings:
         in any case, "never" takes the picture for the canvas.
     face: "only" refuses a picture of several faces, "largest" takes the largest central one.
     bare: leave out the magic, the model and the checksum, for a carrier that protects its data.
-    min_quality: 0 to 1; make no file that keeps less of the face's identity than this share.
+    effort: 0 to 9, how long to look for tokens that the decoded face is recognised by; 0 takes the
+        nearest ones. Files get no longer, and any decoder draws them.
+    min_quality: 0 to 1; make no file that keeps less of the face's identity than this share. It is
+        foretold from the nearest tokens, whatever the effort, which makes up for some of the rest.
 
     Integers may be numpy's; they are kept as Python's. Raises SettingsError, which is a ValueError
     too, for values of another type or out of range.
@@ -39,6 +45,7 @@ class Settings:
     face: Choice = "only"
     bare: bool = False
     min_quality: float = 0.0
+    effort: int = DEFAULT_EFFORT
 
     def __post_init__(self) -> None:
         if self.max_bytes is not None and self.level is not None:
@@ -57,6 +64,8 @@ class Settings:
         given = self.min_quality
         if not isinstance(given, Real) or isinstance(given, bool) or not 0 <= given <= 1:
             raise SettingsError(f"min_quality must be from 0 to 1, not {self.min_quality!r}")
+        effort = integer_in_range("effort", self.effort, MAX_EFFORT, least=0)
+        object.__setattr__(self, "effort", effort)
 
     @classmethod
     def of(cls, settings: Settings | None = None, **changes: Any) -> Settings:
@@ -88,7 +97,8 @@ class Encoded:
 
     data: bytes = b""  # the .stc file
     tokens: int = 0  # how many it holds
-    quality: float = float("nan")  # share of the identity kept, 0 to 1; NaN if nothing was coded
+    # Share of the identity that the nearest tokens keep, 0 to 1; NaN if nothing was coded.
+    quality: float = float("nan")
     error: Exception | None = None
 
     def unwrap(self) -> Encoded:
@@ -98,8 +108,10 @@ class Encoded:
         return self
 
 
-def integer_in_range(name: str, value: Any, most: int | None = None, why: str = "") -> int:
-    """`value` as a Python int from 1 to `most`, if that is given.
+def integer_in_range(
+    name: str, value: Any, most: int | None = None, why: str = "", least: int = 1
+) -> int:
+    """`value` as a Python int from `least` to `most`, if that is given.
 
     Takes every type of integer, numpy's too, but bool. Raises SettingsError, in which `name` is the
     setting and `why` the reason for the upper limit.
@@ -108,8 +120,8 @@ def integer_in_range(name: str, value: Any, most: int | None = None, why: str = 
         number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = None
-    if number is None or number < 1:
-        raise SettingsError(f"{name} must be a whole number of at least 1, not {value!r}")
+    if number is None or number < least:
+        raise SettingsError(f"{name} must be a whole number of at least {least}, not {value!r}")
     if most is not None and number > most:
         raise SettingsError(f"{name} must be at most {most}, not {number}{why and f': {why}'}")
     return number

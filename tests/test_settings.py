@@ -40,6 +40,10 @@ def test_a_new_size_replaces_the_old_one():
         ({"min_quality": float("nan")}, "from 0 to 1"),
         ({"min_quality": "high"}, "from 0 to 1"),
         ({"min_quality": True}, "from 0 to 1"),
+        ({"effort": -1}, "at least 0, not -1"),
+        ({"effort": 10}, "at most 9, not 10"),
+        ({"effort": 4.0}, "whole number"),
+        ({"effort": True}, "whole number"),
         ({"size": 3}, "no setting 'size'"),
     ],
 )
@@ -55,6 +59,8 @@ def test_integers_of_numpy_become_pythons(kind):
     assert Settings(max_bytes=kind(96)) == Settings(max_bytes=96)
     assert type(Settings(max_bytes=kind(96)).max_bytes) is int
     assert type(Settings(level=kind(2)).level) is int
+    assert type(Settings(effort=kind(2)).effort) is int
+    assert Settings(effort=kind(0)).effort == 0
     assert Settings(min_quality=np.float32(0.5)).min_quality == 0.5
     assert Settings(max_bytes=65536).max_bytes == 65536
 

@@ -24,7 +24,7 @@ class Frequencies:
         counts = [tables.groups, *tables.levels]
         self.arrays = Arrays([np.ascontiguousarray(own, np.uint32) for own in counts])
         # Components and columns are of no interest here.
-        shape = [(0, tokens, codewords, 0) for _, tokens, codewords in map(np.shape, tables.levels)]
+        shape = [(0, t, k, 0, own) for own, t, k in map(np.shape, tables.levels)]
         self.shape = ints([len(tables.groups), 0, len(shape), *(n for own in shape for n in own)])
 
 

@@ -20,9 +20,10 @@ MOST_TOKENS = (1 << 15) - 1  # what the token count of the format can say
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """groups: frequencies [G]; levels: for each level, frequencies [G, T_l, K_l].
+    """groups: frequencies [G]; levels: for each level, frequencies [G_l, T_l, K_l].
 
-    Raises ModelError unless every frequency is at least 1 and every row sums to 2^16.
+    G_l is G, or 1 for a level whose frequencies are the same in all groups. Raises ModelError
+    unless every frequency is at least 1 and every row sums to 2^16.
     """
 
     groups: Counts
@@ -32,9 +33,9 @@ class Tables:
         _check("groups", self.groups, 1)
         for number, level in enumerate(self.levels):
             _check(f"level {number}", level, 3)
-            if len(level) != len(self.groups):
+            if len(level) not in (1, len(self.groups)):
                 raise ModelError(
-                    f"level {number} has {len(level)} groups, the model {len(self.groups)}"
+                    f"level {number} has {len(level)} groups, neither 1 nor {len(self.groups)}"
                 )
         if not 1 <= self.tokens <= MOST_TOKENS:
             raise ModelError(f"a model has 1 to {MOST_TOKENS} tokens, not {self.tokens}")
@@ -55,7 +56,7 @@ class Tables:
         for level in self.levels:
             if start >= count:
                 return
-            yield start, level[group, : count - start]
+            yield start, level[_own(level, group), : count - start]
             start += level.shape[1]
 
     @cached_property
@@ -65,7 +66,7 @@ class Tables:
 
     @cached_property
     def below(self) -> tuple[Counts, ...]:
-        """For each level, the frequencies of all symbols before each, [G, T_l, K_l]."""
+        """For each level, the frequencies of all symbols before each, [G_l, T_l, K_l]."""
         return tuple(_below(level) for level in self.levels)
 
     @cached_property
@@ -75,7 +76,7 @@ class Tables:
 
     @cached_property
     def costs(self) -> tuple[npt.NDArray[np.int64], ...]:
-        """For each level, the ideal code length of every index in 2^-16 bits, [G, T_l, K_l].
+        """For each level, the ideal code length of every index in 2^-16 bits, [G_l, T_l, K_l].
 
         Whole numbers, so that sums of them are the same in any order and on any device.
         """
@@ -85,16 +86,21 @@ class Tables:
         """Of each of the first n tokens, indices [n]: what lies below it, and its frequency."""
         for (start, row), below in zip(self.rows(group, len(indices)), self.below, strict=False):
             own = (np.arange(len(row)), indices[start : start + len(row)])
-            yield from zip(below[group][own].tolist(), row[own].tolist(), strict=True)
+            yield from zip(below[_own(below, group)][own].tolist(), row[own].tolist(), strict=True)
 
     @classmethod
     def from_counts(cls, groups: Counts, levels: Sequence[Counts]) -> Tables:
-        """Tables near raw counts, group [G] and levels [G, T_l, K_l]; no frequency is zero.
+        """Tables near raw counts, group [G] and levels [G_l, T_l, K_l]; no frequency is zero.
 
         Half a count is added everywhere; rounding is by largest remainder, ties to the lowest
         symbol.
         """
         return cls(_normalise(groups), tuple(_normalise(level) for level in levels))
+
+
+def _own(level: Counts, group: int) -> int:
+    """Where a level [G or 1, T, K] has what it says of a group."""
+    return group if len(level) > 1 else 0
 
 
 def _below(frequencies: Counts) -> Counts:

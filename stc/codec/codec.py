@@ -41,7 +41,8 @@ class Codec:
 
         settings, changes: as for `stc.Settings`; `align` and `face` have no say here.
         A face that does not fit the limit (BudgetError) or keeps too little (QualityError) is a
-        result with an error. Raises SettingsError; ValueError for arrays of another kind.
+        result with an error. Raises SettingsError; ModelError if the encoder's eye is missing or
+        damaged and `effort` above 0; ValueError for arrays of another kind.
         """
         settings = Settings.of(settings, **changes)
         check_canvases(canvases)
@@ -55,8 +56,14 @@ class Codec:
         components, tokens = self._engine.tokenize(canvases, limit)
         files = [self._packed(*tokens.face(row), limit) for row in range(len(tokens))]
         counts = [file.tokens for file in files]
-        kept = Tokens(tokens.groups, tokens.indices, np.array(counts, np.int64))
-        qualities = self._engine.quality(components, kept).tolist()
+        nearest = Tokens(tokens.groups, tokens.indices, np.array(counts, np.int64))
+        # Of the nearest tokens at any effort: better ones are further away by the codec's own
+        # measure, which knows the decoder's faces less well than the eye that chose them.
+        qualities = self._engine.quality(components, nearest).tolist()
+        if settings.effort:
+            effort = settings.effort
+            tokens = self._engine.improve(canvases, components, tokens, limit, effort)
+            files = [self._packed(*tokens.face(row), limit) for row in range(len(tokens))]
         return [
             file if file.error else _judged(file, quality, settings)
             for file, quality in zip(files, qualities, strict=True)

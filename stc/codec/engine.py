@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,14 @@ from stc.codec.planes import Canvases
 from stc.codec.tokenizer import Tokenizer
 from stc.codec.tokens import Tokens
 from stc.errors import BackendError, MissingExtraError
+from stc.native.choice import choose
+
+if TYPE_CHECKING:
+    from stc.codec.eye import Gaze
 
 Floats = npt.NDArray[np.float32]
 
+FACES = 32  # improved together: more are no faster, and what a round holds of each is large
 DEVICES = "cpu, torch, cuda or cuda:N"
 
 
@@ -27,6 +33,15 @@ class Engine(Protocol):
 
     def tokenize(self, canvases: Canvases, limit: Limit) -> tuple[Any, Tokens]:
         """The components of B faces, in the engine's own form, and the tokens chosen for them."""
+
+    def improve(
+        self, canvases: Canvases, components: Any, nearest: Tokens, limit: Limit, effort: int
+    ) -> Tokens:
+        """Tokens whose faces the encoder's eye takes for the canvases more than the nearest ones.
+
+        components, nearest: from `tokenize`, with the same limit. effort: 1 to 9.
+        Raises ModelError if the eye is missing or damaged.
+        """
 
     def quality(self, components: Any, tokens: Tokens) -> Floats:
         """The share of each face's identity that its tokens keep, 0 to 1, [B]."""
@@ -46,11 +61,33 @@ class CpuEngine:
     def __init__(self, model: ModelFile) -> None:
         self._core = open_core(model)
         self._tokenizer = Tokenizer(model, self._core)
-        self._tokens = model.tables.tokens
+        self._tokens, self._groups = model.tables.tokens, model.group_number
+        # numpy's products round otherwise in a batch, which the rounds of `improve` would amplify.
+        self._at_once = FACES if choose() == "native" else 1
 
     def tokenize(self, canvases: Canvases, limit: Limit) -> tuple[Any, Tokens]:
         components = self._tokenizer.analyse(canvases)
         return components, self._tokenizer.encode(components, limit)
+
+    def improve(
+        self, canvases: Canvases, components: Any, nearest: Tokens, limit: Limit, effort: int
+    ) -> Tokens:
+        from stc.codec.eye import open_eye  # not at the top: decoding does without
+        from stc.codec.synthesis import PLANS, improve
+
+        eye, plan = open_eye(), PLANS[effort - 1]
+        found = []
+        for start in range(0, len(canvases), self._at_once):
+            own = slice(start, start + self._at_once)
+            seen, of, tokens = canvases[own], components[own], nearest.part(own)
+            if self._at_once == 1:
+                of, tokens = self.tokenize(seen, limit)
+            starts = [tokens]
+            if plan.groups > 1 and self._groups > 1:
+                starts = self._tokenizer.encode_groups(of, limit, plan.groups)
+            studio = _Studio(self.draw, self._tokenizer, eye.toward(seen, plan.perception))
+            found.append(improve(studio, of, starts, limit, plan))
+        return Tokens.joined(found)
 
     def quality(self, components: Any, tokens: Tokens) -> Floats:
         return self._tokenizer.identity_kept(components, self._tokenizer.dequantise(tokens))
@@ -63,6 +100,25 @@ class CpuEngine:
         return self._tokenizer.identity_kept(
             self._tokenizer.analyse(source), self._tokenizer.analyse(other)
         )
+
+
+class _Studio:
+    """See `stc.codec.synthesis.Studio`."""
+
+    def __init__(
+        self, draw: Callable[[Tokens], Canvases], tokenizer: Tokenizer, gaze: Gaze
+    ) -> None:
+        self._draw, self._tokenizer, self._gaze = draw, tokenizer, gaze
+
+    def slopes(self, tokens: Tokens) -> tuple[Floats, Floats]:
+        losses, by_planes = self._gaze.slopes(self._draw(tokens))
+        return losses, np.nan_to_num(self._tokenizer.slope(by_planes), posinf=0, neginf=0)
+
+    def losses(self, tokens: Tokens) -> Floats:
+        return self._gaze.losses(self._draw(tokens))
+
+    def refine(self, components: Floats, tokens: Tokens) -> Tokens:
+        return self._tokenizer.refine(components, tokens, rounds=1)
 
 
 def open_engine(model: ModelFile, device: str = "cpu") -> Engine:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.codec.model_file import ModelFile
+from stc.codec.shapes import matrix_shape
 from stc.errors import WrongModelError
 
 PLACES = 64  # of the coarsest picture, 8 x 8
@@ -16,20 +17,28 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def token_shape(model: ModelFile) -> list[int]:
-    """Groups, components, levels; of each level components, tokens, codewords and columns."""
-    shape = [model.group_number, model.entries["basis"].shape[1], len(model.level_sizes)]
-    for number in range(len(model.level_sizes)):
-        _, codewords, columns = model.entries[f"levels.{number}.codebooks"].shape
-        components = model.entries[f"levels.{number}.synthesis"].shape[0]
-        shape += [components, model.level_sizes[number], codewords, columns]
+    """Groups, components, levels; of each level components, tokens, codewords, columns, groups."""
+    entries, levels = model.entries, len(model.level_sizes)
+    shape = [model.group_number, matrix_shape(entries, "basis")[1], levels]
+    for number in range(levels):
+        own, codewords, columns = matrix_shape(entries, f"levels.{number}.codebooks")
+        components = matrix_shape(entries, f"levels.{number}.synthesis")[0]
+        shape += [components, model.level_sizes[number], codewords, columns, own]
     return shape
 
 
 def linear_names(levels: int) -> list[str]:
-    """Of the arrays that make planes of tokens."""
+    """Of the arrays that make planes of tokens; those of packed matrices are to be unpacked."""
     kinds = ("widths", "codebooks", "codebooks.scale", "synthesis", "synthesis.scale")
     own = [f"levels.{number}.{kind}" for number in range(levels) for kind in kinds]
     return ["mean", "basis", "basis.scale", *own]
+
+
+def linear_arrays(model: ModelFile) -> list[npt.NDArray[Any]]:
+    """The arrays of `linear_names`, packed matrices in 8 bits."""
+    names = linear_names(len(model.level_sizes))
+    matrices = {name for name in names if f"{name}.scale" in model.entries}
+    return [model.matrix(name).values if name in matrices else model.array(name) for name in names]
 
 
 def decoder_widths(model: ModelFile) -> list[int]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.codec.core import Core, Matrix
+from stc.codec.metric import Metric
 from stc.codec.model_file import ModelFile
 from stc.kernels import PreparedCodebooks, search
 
@@ -21,6 +22,7 @@ Longs = npt.NDArray[np.int64]
 class Level:
     """Level `number` of a model: components [B, Z] <-> indices [B, T], in groups [B].
 
+    Its codebooks are each group's own, or one set that all groups share.
     Latents are the transform's outputs, token after token, each with as many dimensions as its
     `widths` say. Arrays are read from the model when they are first needed, so a decoder never
     touches those of an encoder, and a small file never touches the late levels.
@@ -40,6 +42,11 @@ class Level:
         """T."""
         return len(self._widths)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether all groups have the same codebooks."""
+        return len(self._codewords) == 1
+
     def encode(self, components: Floats, groups: Longs, there: Floats | None = None) -> Longs:
         """Components [B, all] -> the index of the cheapest codeword of every token, [B, T].
 
@@ -51,7 +58,7 @@ class Level:
             latents[:, : there.shape[1]] += there
         padded = np.zeros((len(latents), self.tokens, self._dimensions), np.float32)
         padded.reshape(len(latents), -1)[:, self._places] = latents
-        return search(padded, self._prepared, groups)[0]
+        return search(padded, self._prepared, self._own(groups))[0]
 
     def latents(self, components: Floats) -> Floats:
         """Components [B, all] -> latents [B, sum of widths]."""
@@ -64,12 +71,20 @@ class Level:
         return self.core.expand(self.codewords(indices, groups, counts), self._synthesis)
 
     def codewords(self, indices: Longs, groups: Longs, counts: Longs) -> Floats:
-        """Codewords of the first counts [B] tokens of indices [B, n], 0 for the others, [B, n']."""
-        used = int(self._ends[min(counts.max(initial=0), indices.shape[1])])
-        token = self._token_of[:used]
-        latents = self._codewords[groups[:, None], indices[:, token], np.arange(used)]
-        latents *= token < counts[:, None]
+        """Codewords of the first counts [B] tokens of indices [B, n], 0 for the others, [B, C].
+
+        Always all C latents: a product with fewer columns is rounded otherwise, and what becomes of
+        a face must not depend on the longest one beside it.
+        """
+        token, own = self._token_of, self._own(groups)[:, None]
+        known = np.minimum(token, indices.shape[1] - 1)
+        latents = self._codewords[own, indices[:, known], np.arange(len(token))]
+        latents *= token < np.minimum(counts, indices.shape[1])[:, None]
         return latents
+
+    def _own(self, groups: Longs) -> Longs:
+        """Which of the level's groups faces of the model's groups [B] have."""
+        return np.zeros_like(groups) if self.is_shared else groups
 
     def _array(self, name: str) -> npt.NDArray[Any]:
         return self.model.array(f"levels.{self.number}.{name}")
@@ -101,9 +116,10 @@ class Level:
 
     @cached_property
     def _codewords(self) -> Floats:
-        """[G, K, sum of widths]"""
-        scale = self._array("codebooks.scale").astype(np.float32)
-        return self._array("codebooks").astype(np.float32) * scale
+        """[G or 1, K, sum of widths]"""
+        books = self.model.matrix(f"levels.{self.number}.codebooks")
+        groups = self.model.tables.levels[self.number].shape[0]
+        return (books.values * books.scale).reshape(groups, -1, len(books.scale))
 
     @cached_property
     def _synthesis(self) -> Matrix:
@@ -111,16 +127,25 @@ class Level:
 
     @cached_property
     def _analysis(self) -> Matrix:
-        return self.model.matrix(f"encoder.levels.{self.number}.analysis")
+        return self.metric.analysis(self._synthesis)
+
+    @cached_property
+    def metric(self) -> Metric:
+        """What the level measures errors by."""
+        return self.model.metric(self.number)
+
+    @cached_property
+    def price(self) -> np.float32:
+        """The error, in squares of latents or of components in the metric, that a bit is worth."""
+        return np.float32(self.model.array(f"encoder.levels.{self.number}.price")[0])
 
     @cached_property
     def _prepared(self) -> PreparedCodebooks:
-        """The codebooks [G, T, K, D], ready to be searched; a bit costs `price`."""
+        """The codebooks [G or 1, T, K, D], ready to be searched; a bit costs `price`."""
         groups, codewords, _ = self._codewords.shape
         padded = np.zeros((groups, codewords, self.tokens * self._dimensions), np.float32)
         padded[..., self._places] = self._codewords
         books = padded.reshape(groups, codewords, self.tokens, -1).transpose(0, 2, 1, 3)
         counts = self.model.tables.levels[self.number].astype(np.float32)
         bits = np.log2(counts.sum(2, keepdims=True) / counts)
-        price = self.model.array(f"encoder.levels.{self.number}.price")[0]
-        return PreparedCodebooks(np.ascontiguousarray(books), price * bits)
+        return PreparedCodebooks(np.ascontiguousarray(books), self.price * bits)

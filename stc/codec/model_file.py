@@ -19,7 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stc.bitstream.identity import ArrayIdentity, fingerprint
-from stc.codec.shapes import check_config, check_shapes, level_number
+from stc.codec.shapes import (
+    PACKED,
+    check_config,
+    check_metric,
+    check_shapes,
+    level_number,
+    matrix_shape,
+)
 from stc.errors import ModelMissingError, WrongModelError
 from stc.tensor_file import (
     ALIGNMENT,
@@ -35,9 +42,10 @@ if TYPE_CHECKING:
 
     from stc.bitstream import Tables
     from stc.codec.matrix import Matrix
+    from stc.codec.metric import Metric
 
 FOLDER = Path(__file__).parent / "weights"
-DEFAULT = "stc-face-4"
+DEFAULT = "stc-face-5"
 ENCODER = "encoder."  # arrays of this prefix no decoder needs
 
 _NUMPY = {"I8": "<i1", "U8": "<u1", "F16": "<f2", "U16": "<u2", "F32": "<f4", "U32": "<u4"}
@@ -76,27 +84,52 @@ class ModelFile:
         return np.frombuffer(data, _NUMPY[entry.dtype]).reshape(entry.shape)
 
     def matrix(self, name: str) -> Matrix:
-        """A matrix in 8 bits with its scales, however it is stored.
+        """A matrix in 8 bits with its scales, however it is stored; all axes but the last are one.
 
-        What an encoder reads is unpacked at every call: keep it. Raises WrongModelError for arrays
-        that are damaged or do not fit together.
+        A packed one is unpacked at every call: keep it. Raises WrongModelError for arrays that are
+        damaged or do not fit together.
         """
         import numpy as np
 
         from stc.codec.matrix import Matrix
-        from stc.codec.packing import unpack_curved, unpack_mirrored
+        from stc.codec.packing import unpack
 
         def array(word: str) -> npt.NDArray[Any]:
             return self.array(f"{name}.{word}")
 
         try:
             if f"{name}.codes" in self.entries:
-                return unpack_curved(array)
-            if f"{name}.left" in self.entries:
-                return unpack_mirrored(array, self.matrix("basis"))
-            return Matrix(self.array(name), array("scale").astype(np.float32))
+                return unpack(array, {word for word in PACKED if f"{name}.{word}" in self.entries})
+            values = self.array(name)
+            flat = values.reshape(-1, values.shape[-1])
+            return Matrix(flat, array("scale").astype(np.float32))
         except ValueError as error:
             raise WrongModelError(f"{self.path}: {name}: {error}") from error
+
+    def metric(self, level: int) -> Metric:
+        """What an encoder measures the errors of a level by; the plain one if it names none.
+
+        Raises WrongModelError for arrays that are damaged or do not fit together.
+        """
+        import numpy as np
+
+        from stc.codec.metric import Metric
+
+        name, rows = (
+            f"encoder.levels.{level}",
+            matrix_shape(self.entries, f"levels.{level}.synthesis")[0],
+        )
+        if f"{name}.metric" not in self.entries:
+            return Metric(np.zeros((rows, 0), np.float32), np.float32(0))
+        weight = self.array(f"{name}.identity")[0]
+        try:
+            own = check_metric(self.entries, int(self.array(f"{name}.metric")[0]), rows)
+        except ValueError as error:
+            raise WrongModelError(f"{self.path}: {error}") from error
+        if not 0 <= weight < np.inf:
+            raise WrongModelError(f"{self.path}: {name}.identity is {weight}")
+        factor = self.matrix(own)
+        return Metric(np.ascontiguousarray(factor.values[:rows] * factor.scale), weight)
 
     def read(self) -> dict[str, npt.NDArray[Any]]:
         """Every array by its name. Raises WrongModelError if one is damaged."""
@@ -114,7 +147,10 @@ class ModelFile:
 
     @cached_property
     def tables(self) -> Tables:
-        """The integer probabilities of groups and tokens."""
+        """The integer probabilities of groups and tokens.
+
+        Raises WrongModelError if an array is damaged, ModelError for frequencies that are none.
+        """
         from stc.bitstream import Tables
 
         levels = tuple(self.array(name) for name in self._counts())
@@ -138,8 +174,8 @@ class ModelFile:
     def rows(self, group: int, count: int) -> Iterator[typed_array[int]]:
         """The frequencies of each of the first `count` tokens, as in `tables`."""
         for name, size in zip(self._counts(), self.level_sizes, strict=True):
-            here = min(size, count)
-            yield from self._rows(name, group * size, here)
+            here, own = min(size, count), group if self.entries[name].shape[0] > 1 else 0
+            yield from self._rows(name, own * size, here)
             count -= here
 
     def is_named(self, short: bytes) -> bool:
@@ -158,9 +194,11 @@ class ModelFile:
 
     def _rows(self, name: str, first: int, number: int) -> Iterator[typed_array[int]]:
         """`number` rows of an array of counts, from row `first` on."""
-        data, length = self._bytes(name), self.entries[name].shape[-1]
-        for start in range(4 * first * length, 4 * (first + number) * length, 4 * length):
-            row = typed_array("I", bytes(data[start : start + 4 * length]))
+        entry, data = self.entries[name], self._bytes(name)
+        code, size = ("H", 2) if entry.dtype == "U16" else ("I", 4)
+        step = size * entry.shape[-1]
+        for start in range(first * step, (first + number) * step, step):
+            row = typed_array(code, bytes(data[start : start + step]))
             if sys.byteorder == "big":
                 row.byteswap()
             yield row
@@ -187,7 +225,7 @@ class ModelFile:
 
     def _check_widths(self, level: int, widths: memoryview) -> None:
         """Raise WrongModelError unless a level's tokens share out the columns of its codebooks."""
-        columns = self.entries[f"levels.{level}.codebooks"].shape[2]
+        columns = matrix_shape(self.entries, f"levels.{level}.codebooks")[-1]
         largest = self.config["levels"][level][3]
         if sum(widths) != columns or max(widths) > largest:
             raise WrongModelError(

@@ -1,4 +1,4 @@
-"""Matrices that only an encoder reads, in fewer than eight bits a number -> matrices in 8 bits.
+"""Matrices in fewer than eight bits a number -> matrices in 8 bits.
 
 A matrix is stored as codes and a curve, the value of each code, which is steeper towards its ends,
 where few numbers are. docs/model-file.md has the layout, stc/lab/training/packing.py writes it.
@@ -6,7 +6,7 @@ where few numbers are. docs/model-file.md has the layout, stc/lab/training/packi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,76 +14,96 @@ import numpy.typing as npt
 
 from stc.codec.matrix import Matrix
 from stc.codec.planes import CHROMA, LUMA, PLANES
+from stc.native.choice import choose
+from stc.native.library import function
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int8]
 
 _SHIFT = 7  # of a value of the curve times the largest value; both are at most 128
-_BLOCK = 128  # rows at a time, which stay in the cache
 
 
-def unpack_curved(array: Callable[[str], npt.NDArray[Any]]) -> Matrix:
-    """The matrix of `codes` [R, bytes], `curve` [2^bits], `tops` [R] and `scale` [C].
+def unpack(array: Callable[[str], npt.NDArray[Any]], words: set[str]) -> Matrix:
+    """The matrix [R, C] of the arrays that `words` names, the last words of their names.
 
-    array: reads an array of the matrix by the last word of its name. Raises ValueError for arrays
-    that do not fit together.
+    `codes` [R, bytes] are of the columns that `first` [R, n], in 8 bits, leaves over, or of all;
+    `curve` [2^bits], `tops` [R] and `scale` [C] say what they stand for. `mirror` [C] makes planes
+    of their left halves. Leading axes count as one. Raises ValueError for arrays that do not fit
+    together.
     """
-    codes, curve, tops = array("codes"), array("curve"), array("tops")
     scale = array("scale").astype(np.float32)
+    codes, curve = array("codes"), array("curve")
+    codes, tops = codes.reshape(-1, codes.shape[-1]), array("tops").ravel()
     if tops.shape != codes.shape[:1]:
         raise ValueError(f"{len(codes)} rows and {tops.size} largest values")
-    values = np.empty((len(codes), len(scale)), np.int8)
-    for row in range(0, len(codes), _BLOCK):
-        own = slice(row, row + _BLOCK)
-        found = unpack_codes(codes[own], curve, len(scale))
-        values[own] = _times(found, tops[own, None])
+    strong = array("first").reshape(len(codes), -1) if "first" in words else None
+    mirror = array("mirror") if "mirror" in words else None
+    if mirror is not None and (2 * len(codes) != PLANES or mirror.shape != scale.shape):
+        raise ValueError(f"{len(codes)} rows are not half of {PLANES}, or {mirror.size} mirrors")
+    coded = len(scale) - (0 if strong is None else strong.shape[1])
+    check_codes(codes, _bits(curve), coded)
+    values = np.empty(((1 if mirror is None else 2) * len(codes), len(scale)), np.int8)
+    run = _native if choose() == "native" else _portable
+    run(values, codes, curve, tops, strong, mirror)
     return Matrix(values, scale)
 
 
-def unpack_mirrored(array: Callable[[str], npt.NDArray[Any]], basis: Matrix) -> Matrix:
-    """The matrix [6144, Z] of a basis of planes and what is added to it.
+def _native(
+    values: Ints, codes: Bytes, curve: Ints, tops: Bytes, strong: Ints | None, mirror: Ints | None
+) -> None:
+    """Unpack into values; some times as fast."""
+    arrays = [np.ascontiguousarray(own) for own in (codes, curve, tops)]
+    others = [None if own is None else np.ascontiguousarray(own) for own in (strong, mirror)]
+    function("stc_unpack")(
+        *(own.ctypes.data for own in arrays),
+        *(None if own is None else own.ctypes.data for own in others),
+        *(len(codes), values.shape[1], 0 if strong is None else strong.shape[1], _bits(curve)),
+        values.ctypes.data,
+    )
 
-    `left` [3072, bytes] has the codes of the left half of every plane. In columns whose `mirror`
-    [Z] is 1 or -1 the right half is the left one's reflection, times that; `right` [3072, bytes]
-    has the right half of the others, whose mirror is 0. All times `tops` [Z]. Raises ValueError
-    for arrays that do not fit together.
-    """
-    curve, tops, mirror = array("curve"), array("tops"), array("mirror")
-    left, right = array("left"), array("right")
-    columns = basis.values.shape[1]
-    if basis.values.shape[0] != PLANES or not len(left) == len(right) == PLANES // 2:
-        raise ValueError(f"{len(left)} and {len(right)} rows are not the halves of {PLANES}")
-    if not tops.shape == mirror.shape == (columns,):
-        raise ValueError(f"{tops.size} largest values, {mirror.size} mirrors, {columns} columns")
-    free = np.flatnonzero(mirror == 0)
-    values, start = basis.values.copy(), 0
-    for plane in _planes(values):
-        half = plane.shape[1] // 2
-        for rows in np.split(plane, len(plane) * half // _BLOCK):
-            own, shape = slice(start, start + _BLOCK), (-1, half, columns)
-            added = _times(unpack_codes(left[own], curve, columns), tops)
-            rows[:, :half] += added.reshape(shape)
-            added *= mirror
-            if len(free):
-                added[:, free] = _times(unpack_codes(right[own], curve, len(free)), tops[free])
-            rows[:, half:][:, ::-1] += added.reshape(shape)
-            start += _BLOCK
-    return Matrix(values, basis.scale)
+
+def _portable(
+    values: Ints, codes: Bytes, curve: Ints, tops: Bytes, strong: Ints | None, mirror: Ints | None
+) -> None:
+    """Unpack into values."""
+    left = unpack_rows(
+        codes, curve, tops, values.shape[1] - (strong.shape[1] if strong is not None else 0)
+    )
+    if strong is not None:
+        left = np.concatenate([strong, left], 1)
+    if mirror is None:
+        values[:] = left
+        return
+    start = 0
+    for lefts, rights in halves(values):
+        size = lefts.shape[0] * lefts.shape[1]
+        lefts[:] = left[start : start + size].reshape(lefts.shape)
+        np.multiply(lefts, mirror, out=rights)
+        start += size
+
+
+def unpack_rows(packed: Bytes, curve: Ints, tops: Bytes, columns: int) -> Ints:
+    """Packed codes [R, bytes] -> values [R, columns], whose largest in every row is tops [R]."""
+    codes = unpack_digits(packed, _bits(curve), columns)
+    tables = (curve * tops[:, None].astype(np.int16) + (1 << _SHIFT - 1)) >> _SHIFT
+    return np.take_along_axis(tables.astype(np.int8), codes.astype(np.intp), 1)
 
 
 def unpack_codes(packed: Bytes, curve: Ints, columns: int) -> Ints:
-    """Packed codes [R, bytes] -> what the curve [2^bits] gives for each, [R, columns].
+    """Packed codes [R, bytes] -> what the curve [2^bits] gives for each, [R, columns]."""
+    codes = unpack_digits(packed, _bits(curve), columns)
+    table = curve.tobytes().ljust(256, b"\0")
+    return np.frombuffer(codes.tobytes().translate(table), np.int8).reshape(codes.shape)
+
+
+def unpack_digits(packed: Bytes, bits: int, columns: int) -> Bytes:
+    """Packed codes [R, bytes] -> codes [R, columns].
 
     A code of b bits is stored in pieces of 4, 2 and 1 bits, as many as are in b, the high ones
     first. In the bytes of a piece the first columns have the lowest bits, the next columns those
     above them, and so on.
     """
-    bits = len(curve).bit_length() - 1
-    if len(curve) != 1 << bits or not 1 <= bits <= 7:
-        raise ValueError(f"a curve of {len(curve)} values")
-    sizes = {width: -(-columns * width // 8) for width in (4, 2, 1) if bits & width}
-    if packed.ndim != 2 or packed.shape[1] != sum(sizes.values()):
-        raise ValueError(f"codes {list(packed.shape)} for {columns} columns of {bits} bits")
+    sizes = check_codes(packed, bits, columns)
     codes, start = np.zeros((len(packed), columns), np.uint8), 0
     for width, size in sizes.items():
         piece = packed[:, start : start + size]
@@ -92,21 +112,30 @@ def unpack_codes(packed: Bytes, curve: Ints, columns: int) -> Ints:
         for shift in range(0, 8, width):
             own = codes[:, shift // width * size :][:, :size]
             own |= piece[:, : own.shape[1]] >> shift & (1 << width) - 1
-    table = curve.tobytes().ljust(256, b"\0")
-    return np.frombuffer(codes.tobytes().translate(table), np.int8).reshape(codes.shape)
+    return codes
 
 
-def _times(values: Ints, tops: Bytes) -> Ints:
-    """Values of a curve, -127 to 127, times the largest value that they stand for / 127."""
-    product = values.astype(np.int16) * tops.astype(np.int16)
-    return ((product + (1 << _SHIFT - 1)) >> _SHIFT).astype(np.int8)
+def check_codes(packed: Bytes, bits: int, columns: int) -> dict[int, int]:
+    """The bytes of a row's pieces by their widths. Raises ValueError for codes of another size."""
+    sizes = {width: -(-columns * width // 8) for width in (4, 2, 1) if bits & width}
+    if columns < 1 or packed.ndim != 2 or packed.shape[1] != sum(sizes.values()):
+        raise ValueError(f"codes {list(packed.shape)} for {columns} columns of {bits} bits")
+    return sizes
 
 
-def _planes(values: Ints) -> list[Ints]:
-    """Views of a matrix [6144, Z] as luma, Cb and Cr: [rows, columns, Z] each."""
+def halves(values: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Views of a matrix [6144, C] as left and right halves of luma, Cb and Cr.
+
+    [rows, columns, C] each; the right ones go from the edge inwards, as the left ones do.
+    """
     luma, blue, red = np.split(values, [LUMA**2, LUMA**2 + CHROMA**2])
-    return [
-        luma.reshape(LUMA, LUMA, -1),
-        blue.reshape(CHROMA, CHROMA, -1),
-        red.reshape(CHROMA, CHROMA, -1),
-    ]
+    for plane, side in ((luma, LUMA), (blue, CHROMA), (red, CHROMA)):
+        square = plane.reshape(side, side, -1)
+        yield square[:, : side // 2], square[:, side // 2 :][:, ::-1]
+
+
+def _bits(curve: Ints) -> int:
+    bits = len(curve).bit_length() - 1
+    if len(curve) != 1 << bits or not 1 <= bits <= 7:
+        raise ValueError(f"a curve of {len(curve)} values")
+    return bits

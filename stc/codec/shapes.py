@@ -12,8 +12,11 @@ from stc.tensor_file import Entry
 
 PLANES = 64 * 64 + 2 * 32 * 32  # as in stc/codec/planes.py, which brings numpy
 MAX_TOKENS = 32767  # the count of a .stc file has 15 bits
+PACKED = ("codes", "curve", "tops", "scale", "first", "mirror")  # arrays of a packed matrix
+MAX_BITS = 7  # of a code
 
 Entries = Mapping[str, Entry]
+Shape = tuple[int, ...]
 
 
 def level_number(entries: Entries) -> int:
@@ -22,6 +25,16 @@ def level_number(entries: Entries) -> int:
     while f"levels.{number}.counts" in entries:
         number += 1
     return number
+
+
+def matrix_shape(entries: Entries, name: str) -> Shape:
+    """The shape of a matrix that `check_shapes` has found right, packed or not."""
+    if f"{name}.codes" not in entries:
+        return entries[name].shape
+    rows = entries[f"{name}.codes"].shape[:-1]
+    if f"{name}.mirror" in entries:
+        rows = (2 * rows[0],)
+    return (*rows, *entries[f"{name}.scale"].shape)
 
 
 def check_shapes(entries: Entries) -> None:
@@ -33,10 +46,6 @@ def check_shapes(entries: Entries) -> None:
     (groups,) = _check(entries, "groups.counts", "U32", None)
     _check(entries, "mean", "F16", PLANES)
     _, components = _check_matrix(entries, "basis", PLANES, None)
-    if "encoder.analysis.left" in entries:
-        _check(entries, "encoder.analysis.left", "U8", PLANES // 2, None)
-    elif "encoder.analysis" in entries:
-        _check_matrix(entries, "encoder.analysis", PLANES, components)
     tokens = 0
     for number in range(level_number(entries)):
         tokens += _check_level(entries, number, groups, components)
@@ -47,29 +56,41 @@ def check_shapes(entries: Entries) -> None:
 def _check_level(entries: Entries, number: int, groups: int, components: int) -> int:
     """Check one level -> its number of tokens."""
     level = f"levels.{number}"
-    _, tokens, codewords = _check(entries, f"{level}.counts", "U32", groups, None, None)
+    counts = f"{level}.counts"
+    kind = "U16" if entries[counts].dtype == "U16" else "U32"
+    own, tokens, codewords = _check(entries, counts, kind, None, None, None)
+    if own not in (1, groups):
+        raise ValueError(f"{level} has {own} groups, neither 1 nor the {groups} of the model")
     _check(entries, f"{level}.widths", "U8", tokens)
     read, columns = _check_matrix(entries, f"{level}.synthesis", None, None)
-    _check(entries, f"{level}.codebooks", "I8", groups, codewords, columns)
-    _check(entries, f"{level}.codebooks.scale", "F16", columns)
+    _check_matrix(entries, f"{level}.codebooks", own, codewords, columns)
     if read > components:
         raise ValueError(f"{level} refines {read} components of {components}")
-    analysis = f"encoder.{level}.analysis"
-    if f"{analysis}.codes" in entries:
-        _check(entries, f"{analysis}.codes", "U8", read, None)
-        _check(entries, f"{analysis}.scale", "F16", columns)
-    elif analysis in entries:
-        _check_matrix(entries, analysis, read, columns)
     if f"encoder.{level}.price" in entries:
         _check(entries, f"encoder.{level}.price", "F32", 1)
+    if f"encoder.{level}.metric" in entries:
+        _check(entries, f"encoder.{level}.metric", "U8", 1)
+        _check(entries, f"encoder.{level}.identity", "F32", 1)
     return tokens
+
+
+def check_metric(entries: Entries, number: int, least: int) -> str:
+    """The name of a metric that a level of at least so many components can use.
+
+    Raises ValueError if there is none of this number.
+    """
+    name = f"encoder.metrics.{number}"
+    rows, _ = _check_matrix(entries, name, None, None)
+    if rows < least:
+        raise ValueError(f"{name} has {rows} rows for {least} components")
+    return name
 
 
 def check_config(config: Any, entries: Entries) -> None:
     """Raise ValueError unless a configuration says what the shapes say."""
     names = [f"levels.{number}" for number in range(level_number(entries))]
     shapes = [
-        [entries[f"{name}.synthesis"].shape[0], *entries[f"{name}.counts"].shape[1:]]
+        [matrix_shape(entries, f"{name}.synthesis")[0], *entries[f"{name}.counts"].shape[1:]]
         for name in names
     ]
     try:
@@ -84,14 +105,40 @@ def check_config(config: Any, entries: Entries) -> None:
         raise ValueError(f"its configuration has the widths {sizes}, the dimensions {dimensions}")
 
 
-def _check_matrix(entries: Entries, name: str, rows: int | None, columns: int | None) -> Any:
-    """Check a matrix in 8 bits and its scales -> its shape."""
-    shape = _check(entries, name, "I8", rows, columns)
-    _check(entries, f"{name}.scale", "F16", shape[1])
+def _check_matrix(entries: Entries, name: str, *sizes: int | None) -> Shape:
+    """Check a matrix, in 8 bits or packed -> its shape."""
+    if f"{name}.codes" in entries:
+        return _check_packed(entries, name, *sizes)
+    shape = _check(entries, name, "I8", *sizes)
+    _check(entries, f"{name}.scale", "F16", shape[-1])
     return shape
 
 
-def _check(entries: Entries, name: str, dtype: str, *sizes: int | None) -> tuple[int, ...]:
+def _check_packed(entries: Entries, name: str, *sizes: int | None) -> Shape:
+    """Check a packed matrix -> its shape."""
+    *rows, wanted = sizes
+    if f"{name}.mirror" in entries:
+        if rows != [PLANES]:
+            raise ValueError(f"{name} is no matrix of planes and has a mirror")
+        rows = [PLANES // 2]
+    *found, size = _check(entries, f"{name}.codes", "U8", *rows, None)
+    (columns,) = _check(entries, f"{name}.scale", "F16", wanted)
+    _check(entries, f"{name}.tops", "U8", *found)
+    coded = columns
+    if f"{name}.first" in entries:
+        coded -= _check(entries, f"{name}.first", "I8", *found, None)[-1]
+    (values,) = _check(entries, f"{name}.curve", "I8", None)
+    bits = values.bit_length() - 1
+    if values != 1 << bits or not 1 <= bits <= MAX_BITS:
+        raise ValueError(f"{name} has a curve of {values} values")
+    if coded < 1 or size != sum(-(-coded * width // 8) for width in (4, 2, 1) if bits & width):
+        raise ValueError(f"{name} has {size} bytes a row for {coded} codes of {bits} bits")
+    if f"{name}.mirror" in entries:
+        _check(entries, f"{name}.mirror", "I8", columns)
+    return matrix_shape(entries, name)
+
+
+def _check(entries: Entries, name: str, dtype: str, *sizes: int | None) -> Shape:
     """Check type and shape of one array, None being any size but 0 -> its shape."""
     entry = entries.get(name)
     if entry is None:

@@ -27,6 +27,15 @@ class Tokens:
         """Group and indices of one face."""
         return int(self.groups[row]), self.indices[row, : self.counts[row]]
 
+    def part(self, rows: slice) -> Tokens:
+        """Some of the faces."""
+        return Tokens(self.groups[rows], self.indices[rows], self.counts[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Tokens]) -> Tokens:
+        """The faces of all parts, in order; rows are made as long as the longest."""
+        return cls.of([part.face(row) for part in parts for row in range(len(part))])
+
     @classmethod
     def of(cls, faces: Sequence[tuple[int, Longs]]) -> Tokens:
         """From a group and indices for each face."""

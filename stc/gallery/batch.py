@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from stc.settings import Encoded, Settings
+from stc.settings import GALLERY_EFFORT, Encoded, Settings
 
 if TYPE_CHECKING:
     from stc.imaging import Source
@@ -26,7 +26,8 @@ class Encoder:
     for the next call. Use it as `map_batches(Encoder(max_bytes=96))`, or give Ray the class and
     `fn_constructor_kwargs`.
 
-    settings, changes: how a face is encoded: `stc.Settings`, and its fields by name.
+    settings, changes: how a face is encoded: `stc.Settings`, and its fields by name. Without
+        settings the effort is that of galleries, which is less: `stc.settings.GALLERY_EFFORT`.
     column: the column of pictures: encoded (bytes), arrays uint8 [H, W, 3], [H, W, 4] or [H, W],
         paths or PIL images. It is left out of the result.
     model: a shipped model's name or the path of a model file; the default model if None.
@@ -49,6 +50,7 @@ class Encoder:
         device: str = "cpu",
         **changes: Any,
     ) -> None:
+        settings = settings or Settings(effort=GALLERY_EFFORT)
         values = Settings.of(settings, **changes), column, model, device
         for name, value in zip(self.__dataclass_fields__, values, strict=True):
             object.__setattr__(self, name, value)  # the class is frozen

@@ -10,6 +10,7 @@
 #include "decoder.h"
 #include "linear.h"
 #include "matrices.h"
+#include "packing.h"
 #include "range_decoder.h"
 
 #if defined(__wasm__)
@@ -45,9 +46,10 @@ using namespace stc;
 
 // Payload -> found[0] the group, found[1 ..] the indices of `count` tokens.
 //
-// shape: groups, components, levels, and of every level its components, tokens, codewords, and the
-// numbers in the codewords of all its tokens together. counts: the frequencies of the groups, and
-// of every level [groups, tokens, codewords].
+// shape: groups, components, levels, and of every level its components, tokens, codewords, the
+// numbers in the codewords of all its tokens together, and its groups: as many as the model has, or
+// one that all share. counts: the frequencies of the groups, and of every level [groups, tokens,
+// codewords].
 EXPORT(stc_decode)
 int stc_decode(const uint8_t* payload, int size, const int32_t* shape,
                const uint32_t* const* counts, int count, int32_t* found) {
@@ -59,7 +61,7 @@ int stc_decode(const uint8_t* payload, int size, const int32_t* shape,
   for (int32_t l = 0; l < model.levels() && count > 0; ++l) {
     const Shape::Level level = model.level(l);
     const uint32_t* row =
-        counts[1 + l] + static_cast<int64_t>(group) * level.tokens * level.codewords;
+        counts[1 + l] + static_cast<int64_t>(level.own(group)) * level.tokens * level.codewords;
     for (int32_t t = 0; t < level.tokens && count > 0; ++t, --count, row += level.codewords) {
       const int32_t index = decoder.symbol(row, level.codewords);
       if (index < 0) return kNoSymbol;
@@ -70,10 +72,23 @@ int stc_decode(const uint8_t* payload, int size, const int32_t* shape,
   return decoder.is_shortest() ? 0 : kNotShortest;
 }
 
+// A packed matrix -> its values in 8 bits [rows, columns], or [2 rows, columns] with a mirror.
+//
+// codes [rows, bytes] of `bits` bits each, curve [2^bits], tops [rows]; first [rows, strong], null if
+// there are no such columns; mirror [columns], or null.
+EXPORT(stc_unpack)
+int stc_unpack(const uint8_t* codes, const int8_t* curve, const uint8_t* tops, const int8_t* first,
+               const int8_t* mirror, int rows, int columns, int strong, int bits, int8_t* values) {
+  if (bits < 1 || bits > 7 || strong < 0 || strong >= columns) return kBadArguments;
+  if (mirror && 2 * rows != kPlaneFloats) return kBadArguments;
+  unpack({codes, curve, tops, first, rows, columns, strong, bits}, mirror, values);
+  return 0;
+}
+
 // Group and the indices of `count` tokens -> planes [6144]. shape: as above.
 //
 // arrays: mean, basis and its scale, and of every level the widths of its tokens, the codebooks and
-// their scale, the synthesis and its scale.
+// their scale, the synthesis and its scale; all matrices in 8 bits, those that are packed unpacked.
 EXPORT(stc_planes)
 int stc_planes(const int32_t* shape, const void* const* arrays, int group, const int32_t* indices,
                int count, float* planes, void* scratch, size_t bytes) {

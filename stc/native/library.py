@@ -24,6 +24,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "stc_decode": (_INT, ctypes.c_char_p, _INT, _INTS, _ARRAYS, _INT, _POINTER),
     "stc_planes": (_INT, _INTS, _ARRAYS, _INT, _POINTER, _INT, _POINTER, *_SCRATCH),
     "stc_planes_scratch": (_SIZE, _INTS),
+    "stc_unpack": (_INT, *(_POINTER,) * 5, _INT, _INT, _INT, _INT, _POINTER),
     "stc_render": (_INT, _INTS, _ARRAYS, _POINTER, _POINTER, _INT, _POINTER, *_SCRATCH, _INT),
     "stc_render_scratch": (_SIZE, _INTS),
     "stc_project": (

@@ -13,15 +13,18 @@ struct Shape {
   const int32_t* numbers;
 
   struct Level {
-    int32_t components, tokens, codewords, used;
+    int32_t components, tokens, codewords, used, groups;
+
+    // Which of the level's groups a face of a group of the model has: a level may have but one.
+    int32_t own(int32_t group) const { return groups > 1 ? group : 0; }
   };
 
   int32_t groups() const { return numbers[0]; }
   int32_t components() const { return numbers[1]; }
   int32_t levels() const { return numbers[2]; }
   Level level(int32_t l) const {
-    const int32_t* n = numbers + 3 + 4 * l;
-    return {n[0], n[1], n[2], n[3]};
+    const int32_t* n = numbers + 3 + 5 * l;
+    return {n[0], n[1], n[2], n[3], n[4]};
   }
 };
 
@@ -77,7 +80,8 @@ class Linear {
     const uint8_t* widths = static_cast<const uint8_t*>(its[0]);
     const Half* scale = static_cast<const Half*>(its[2]);
     const int64_t used = level.used;
-    const int8_t* books = static_cast<const int8_t*>(its[1]) + group * level.codewords * used;
+    const int8_t* books =
+        static_cast<const int8_t*>(its[1]) + level.own(group) * level.codewords * used;
     int64_t d = 0;
     for (int32_t t = 0; t < count; ++t) {
       const int8_t* codeword = books + indices[t] * used;

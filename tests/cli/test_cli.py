@@ -55,6 +55,25 @@ def test_decode_of_a_file_made_by_another_process(encoded, tmp_path):
     assert stc.decode(path.read_bytes()).size == (128, 128)
 
 
+def test_effort_is_what_it_is_in_python(tmp_path):
+    found = {}
+    for effort in (0, 1):
+        path = tmp_path / f"{effort}.stc"
+        words = ["encode", ASTRONAUT, "-o", path, "-q", "--effort", effort]
+        assert main.main([*map(str, words)]) == 0
+        found[effort] = path.read_bytes()
+        assert found[effort] == stc.encode(ASTRONAUT, effort=effort)
+    assert found[0] != found[1]
+
+
+@pytest.mark.parametrize("effort", ["-1", "10", "most"])
+def test_an_effort_that_there_is_not_is_a_usage_error(effort, capsys):
+    with pytest.raises(SystemExit) as refused:
+        main.main(["encode", str(ASTRONAUT), "-o", "x", f"--effort={effort}"])
+    assert refused.value.code == 2
+    assert "from 0 to 9" in capsys.readouterr().err
+
+
 def test_pipes():
     data, printed = run("encode", "-", "-o", "-", "--max-bytes", 64, stdin=ASTRONAUT.read_bytes())
     assert len(data) <= 64
@@ -66,7 +85,7 @@ def test_pipes():
 def test_info(encoded):
     path, _ = encoded
     text, _ = run("info", path)
-    for word in ("version 1", "stc-face-4", "tokens", "bits/level", "at 256 px"):
+    for word in ("version 1", "stc-face-5", "tokens", "bits/level", "at 256 px"):
         assert word in text.decode()
     one, _ = run("info", "--json", path)
     found = json.loads(one)
@@ -227,7 +246,7 @@ def test_info_goes_on_after_a_bad_file(encoded, tmp_path):
     assert f"{bad}: not a .stc file" in error
     body = path.read_bytes()[:2] + b"\xff\xff" + path.read_bytes()[4:-2]
     bad.write_bytes(body + crc_hqx(body, 0xFFFF).to_bytes(2, "big"))
-    _, error = run("info", bad, "--model", "stc-face-4", code=6)
+    _, error = run("info", bad, "--model", "stc-face-5", code=6)
     assert "needs model ffff" in error
 
 

@@ -26,7 +26,24 @@ const put32 = (numbers) => put(new Uint8Array(Uint32Array.from(numbers).buffer))
 
 const size = Number(model.readBigUInt64LE(0));
 const header = JSON.parse(model.subarray(8, 8 + size));
-const array = (name) => put(model.subarray(...header[name].data_offsets.map((at) => 8 + size + at)));
+const check = (error) => { if (error) throw new Error(`the core gives error ${error}`); };
+const bytesOf = (name) => model.subarray(...header[name].data_offsets.map((at) => 8 + size + at));
+
+function unpack(name) {
+  const at = (word) => (header[`${name}.${word}`] ? put(bytesOf(`${name}.${word}`)) : 0);
+  const of = (word) => header[`${name}.${word}`]?.shape;
+  const rows = of("tops").reduce((a, b) => a * b), columns = of("scale")[0];
+  const values = reserve((of("mirror") ? 2 : 1) * rows * columns);
+  check(core.stc_unpack(at("codes"), at("curve"), at("tops"), at("first"), at("mirror"), rows, columns,
+                        of("first")?.[1] ?? 0, Math.log2(of("curve")[0]), values));
+  return values;
+}
+function array(name) {
+  if (!header[name]) return unpack(name);
+  if (header[name].dtype !== "U16") return put(bytesOf(name));
+  const bytes = bytesOf(name);
+  return put32(new Uint16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)));
+}
 const addresses = (names) => put32(names.map(array));
 
 const given = { shape: put32(shape), widths: put32(widths), counts: addresses(counts),
@@ -35,7 +52,6 @@ const indices = reserve(4 * (1 + tokens)), planes = reserve(4 * PLANES), rgb = r
 const bytes = Math.max(core.stc_planes_scratch(given.shape), core.stc_render_scratch(given.widths));
 const spent = reserve(4), scratch = reserve(bytes);
 
-const check = (error) => { if (error) throw new Error(`the core gives error ${error}`); };
 for (const { payload, count } of faces) {
   const data = Buffer.from(payload, "hex");
   check(core.stc_decode(put(data), data.length, given.shape, given.counts, count, indices));

@@ -1,19 +1,13 @@
-"""Writes tests/codec/golden/: files of a shipped model, their tokens and pixels.
-
-Run by hand when a model is released: python -m tests.codec.make_golden stc-face-5. What a release
-decodes, every later one does: golden files that are there are never written again.
-"""
+"""What tests/codec/golden/ has of a model: files, their tokens and pixels; see release.py."""
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from stc import Codec
-from stc.imaging import frame
 
 FOLDER = Path(__file__).parent / "golden"
 SIZES = (32, 64, 128, 192, 384)
@@ -31,7 +25,7 @@ def write_golden(codec: Codec, canvas: np.ndarray, folder: Path) -> None:
     files = [
         encoded.unwrap().data
         for size in SIZES
-        for encoded in codec.encode_batch(canvas[None], max_bytes=size)
+        for encoded in codec.encode_batch(canvas[None], max_bytes=size, effort=0)
     ]
     names = [f"{codec.model.name}-{size}" for size in SIZES]
     rows = [
@@ -43,7 +37,3 @@ def write_golden(codec: Codec, canvas: np.ndarray, folder: Path) -> None:
         file.write(json.dumps(rows, indent=1) + "\n")
     for name, pixels in zip(names, codec.decode_batch(files), strict=True):
         Image.fromarray(pixels).save(folder / f"{name}.png", optimize=True)
-
-
-if __name__ == "__main__":
-    write_golden(Codec(sys.argv[1]), frame("tests/assets/astronaut.png"), FOLDER)

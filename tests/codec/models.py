@@ -14,8 +14,14 @@ LEVELS = [  # components, tokens, codewords, columns of the codebooks
 ]
 
 
-def save_odd_model(path, widths, condition, groups=3, seed=0):
-    """A model file at `path`; widths: channels at 8x8, 16x16, 32x32 and 64x64 pixels."""
+SHARED = 2  # the level whose codebooks all groups share
+
+
+def save_odd_model(path, widths, condition, groups=3, seed=0, encoder=False):
+    """A model file at `path`; widths: channels at 8x8, 16x16, 32x32 and 64x64 pixels.
+
+    encoder: with what an encoder needs, a metric for every level but the last.
+    """
     generator = np.random.default_rng(seed)
     arrays = {}
     for name, shape in decoder_names([*widths, condition]).items():
@@ -37,11 +43,13 @@ def save_odd_model(path, widths, condition, groups=3, seed=0):
     for number, (own, tokens, codewords, columns) in enumerate(LEVELS):
         cuts = np.sort(generator.integers(0, columns + 1, tokens - 1))
         level = f"levels.{number}."
-        arrays[level + "counts"] = _rows(generator, groups, tokens, codewords)
+        mine = 1 if number == SHARED else groups
+        counts = _rows(generator, mine, tokens, codewords)
+        arrays[level + "counts"] = counts.astype(np.uint16 if codewords > 1 else np.uint32)
         shares = np.diff(cuts, prepend=0, append=columns)
         arrays[level + "widths"] = shares.astype(np.uint8)
         shapes.append([own, tokens, codewords, int(shares.max())])
-        books = (groups, codewords, columns)
+        books = (mine, codewords, columns)
         arrays[level + "codebooks"] = generator.integers(-127, 128, books, np.int8)
         arrays[level + "codebooks.scale"] = generator.uniform(1e-4, 1e-2, columns).astype(
             np.float16
@@ -50,6 +58,14 @@ def save_odd_model(path, widths, condition, groups=3, seed=0):
         arrays[level + "synthesis.scale"] = generator.uniform(1e-4, 1e-2, columns).astype(
             np.float16
         )
+        if encoder:
+            arrays[f"encoder.{level}price"] = np.full(1, 1e-4, np.float32)
+        if encoder and number < SHARED:
+            arrays[f"encoder.{level}metric"] = np.array([number], np.uint8)
+            arrays[f"encoder.{level}identity"] = np.full(1, 0.5, np.float32)
+            factor = generator.integers(-127, 128, (components, 5), np.int8)
+            arrays[f"encoder.metrics.{number}"] = factor
+            arrays[f"encoder.metrics.{number}.scale"] = np.full(5, 1e-3, np.float16)
     config = {"groups": groups, "levels": shapes, "widths": list(widths)}
     arrays["config"] = np.frombuffer(json.dumps(config).encode(), np.uint8)
     return save_model(path, "odd", arrays)

@@ -11,7 +11,9 @@ from PIL import Image
 
 import stc
 from stc import Settings, bitstream
+from stc.codec.limit import Limit
 from stc.codec.model_file import open_model
+from stc.codec.tokens import Tokens
 from stc.errors import (
     BudgetError,
     CorruptError,
@@ -52,10 +54,11 @@ def test_more_bytes_are_more_like_the_source(codec, canvas):
     assert 0 < files[0].quality < files[1].quality < files[2].quality < 1
 
 
-def test_quality_is_what_the_tokens_of_the_file_keep(codec, canvas):
-    """Foretold from what is in hand, the same as from the file that was made."""
+def test_quality_is_what_the_nearest_tokens_keep(codec, canvas):
+    """Foretold from what is in hand, the same as from the file that was made of them."""
     for limit in (48, 192):
-        encoded = encode(codec, canvas, max_bytes=limit)
+        encoded = encode(codec, canvas, max_bytes=limit, effort=0)
+        assert encode(codec, canvas, max_bytes=limit, effort=1).quality == encoded.quality
         engine = codec._engine
         components = engine._tokenizer.analyse(canvas[None])
         tokens = stc.codec.tokens.Tokens.of([codec.read_tokens(encoded.data)])
@@ -204,3 +207,16 @@ def test_arrays_of_other_kinds_are_refused(codec, canvas):
         codec.encode_batch([canvas])
     assert codec.decode_batch([]).shape == (0, 128, 128, 3)
     assert codec.encode_batch(np.zeros((0, 128, 128, 3), np.uint8)) == []
+
+
+def test_a_face_does_not_depend_on_the_longest_one_of_its_batch(codec, canvas):
+    engine = codec._engine
+    short, long = (
+        engine.tokenize(canvas[None], Limit.of(codec.model.tables, Settings(max_bytes=size)))[1]
+        for size in (150, 190)
+    )
+    assert short.counts[0] < long.counts[0]
+    together = Tokens.of([short.face(0), long.face(0)])
+    both = engine._tokenizer.dequantise(together)
+    np.testing.assert_array_equal(both[:1], engine._tokenizer.dequantise(short))
+    np.testing.assert_array_equal(engine.draw(together)[:1], engine.draw(short))

@@ -16,7 +16,7 @@ from PIL import Image
 
 from stc import bitstream
 from stc.codec.core import Matrix, open_core
-from stc.codec.layers import linear_names, token_shape
+from stc.codec.layers import linear_arrays, token_shape
 from stc.codec.model_file import open_model
 from stc.codec.native_core import NativeCore
 from stc.codec.tokenizer import Tokenizer
@@ -28,13 +28,13 @@ from stc.native.library import Arrays, function, ints, scratch
 from tests.codec.make_golden import FOLDER
 from tests.codec.models import save_odd_model
 
-GOLDEN = json.loads((FOLDER / "stc-face-4.json").read_text())
+GOLDEN = json.loads((FOLDER / f"{open_model().name}.json").read_text())
 needs_native = pytest.mark.skipif(not native.available, reason=native.why)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return open_model("stc-face-4")
+    return open_model()
 
 
 @pytest.fixture(params=["native", "portable"])
@@ -236,7 +236,7 @@ def test_pages_compute_the_same_planes(tmp_path, model):
 
 def page_planes(model, group, indices):
     shape = ints(token_shape(model))
-    arrays = Arrays([model.array(name) for name in linear_names(len(model.level_sizes))])
+    arrays = Arrays(linear_arrays(model))
     planes, own = np.empty(6144, np.float32), indices.astype(np.int32)
     need = function("stc_planes_scratch")(shape)
     call = function("stc_planes")

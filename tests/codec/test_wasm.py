@@ -28,7 +28,8 @@ WASM = ["--target=wasm32", "-msimd128", "-O3", "-nostdlib", "-fno-exceptions", "
 SHARED = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-shared", "-fPIC"]
 MAX_WASM = 64 << 10  # bytes, of which a third is left when they are compressed
 FILES = [
-    bytes.fromhex(case["file"]) for case in json.loads((FOLDER / "stc-face-4.json").read_text())
+    bytes.fromhex(case["file"])
+    for case in json.loads((FOLDER / f"{open_model().name}.json").read_text())
 ]
 
 
@@ -39,7 +40,7 @@ def needs(*tools):
 
 @pytest.fixture(scope="module")
 def model():
-    return open_model("stc-face-4")
+    return open_model()
 
 
 @pytest.fixture(scope="module")

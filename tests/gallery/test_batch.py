@@ -8,6 +8,7 @@ from PIL import Image
 
 import stc
 from stc.gallery.batch import Encoder, error_of
+from stc.settings import GALLERY_EFFORT
 
 ASTRONAUT = "tests/assets/astronaut.png"
 
@@ -67,7 +68,7 @@ def test_a_batch_says_what_one_face_alone_says(canvas):
     turned = np.ascontiguousarray(canvas[:, ::-1])
     rows = Encoder(align="never").encode([canvas, turned])
     for row, source in zip(rows, [canvas, turned], strict=True):
-        (alone,) = codec.encode_batch(source[None])
+        (alone,) = codec.encode_batch(source[None], effort=GALLERY_EFFORT)
         assert (row.data, row.tokens) == (alone.data, alone.tokens)
         assert row.quality == pytest.approx(alone.quality, abs=1e-4)
 
@@ -115,3 +116,10 @@ def test_what_is_wrong_for_every_row_is_no_row(canvas):
         Encoder(level=99, align="never").encode([canvas])
     with pytest.raises(KeyError):
         Encoder(column="photo")({"image": []})
+
+
+def test_a_gallery_has_an_effort_of_its_own():
+    assert Encoder().settings.effort == GALLERY_EFFORT < stc.Settings().effort
+    assert Encoder(max_bytes=96).settings.effort == GALLERY_EFFORT
+    assert Encoder(effort=7).settings.effort == 7
+    assert Encoder(stc.Settings(max_bytes=96)).settings.effort == stc.Settings().effort

@@ -106,6 +106,8 @@ def test_base45(app, astronaut):
         ("/encode?align=never&min_quality=1", "astronaut", 422, "QualityError"),
         ("/encode?align=sometimes", b"", 422, "ArgumentError"),
         ("/encode?min_quality=2", b"", 422, "SettingsError"),
+        ("/encode?effort=10", b"", 422, "SettingsError"),
+        ("/encode?effort=high", b"", 422, "ArgumentError"),
         ("/encode?max_bytes=9&level=1", b"", 422, "SettingsError"),
         ("/decode", b"", 422, "TruncatedError"),
         ("/decode", b"\x89PNG", 422, "BadMagicError"),

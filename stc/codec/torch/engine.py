@@ -6,8 +6,8 @@ CUDA devices. device="torch" runs this code on the CPU, which is how it is teste
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterable
+from functools import cached_property, wraps
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,17 +15,24 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from stc.bitstream.tables import TOTAL
+from stc.codec.eye import read_network
 from stc.codec.limit import Limit
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import Canvases
+from stc.codec.synthesis import PLANS, improve
 from stc.codec.tokenizer import ROUNDS
 from stc.codec.tokens import Tokens
+from stc.codec.torch.canvas import to_rgb
+from stc.codec.torch.eye import Eye
 from stc.codec.torch.load import load_modules
 from stc.codec.torch.tokenizer import Level
 from stc.errors import BackendError
 from stc.kernels.torch import PackedCodebooks, PreparedCodebooks, gather, search
 
 Floats = npt.NDArray[np.float32]
+
+IMPROVED = 32  # faces improved together: autograd keeps tens of megabytes of each
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -63,12 +70,14 @@ class TorchEngine:
         self.device = _device(device)
         tokenizer, decoder = load_modules(model)
         self._tokenizer, self._decoder = tokenizer.to(self.device), decoder.to(self.device)
+        groups = self._tokenizer.groups
         books = [level.codebooks.weight for level in self._tokenizer.levels]
-        self._books = PackedCodebooks(books)
+        # Codebooks that all groups share are packed once for each.
+        self._books = PackedCodebooks([own.expand(groups, -1, -1, -1) for own in books])
         self._stages = [_Stage(level) for level in self._tokenizer.levels]
         self._starts = np.cumsum([0, *self._tokenizer.level_sizes]).tolist()
         tables = model.tables
-        self._costs = [torch.from_numpy(costs).to(self.device) for costs in tables.costs]
+        self._costs_of = [torch.from_numpy(costs).to(self.device) for costs in tables.costs]
         self._group_costs = torch.from_numpy(tables.group_costs).to(self.device)
 
     @torch.inference_mode()
@@ -78,6 +87,22 @@ class TorchEngine:
         groups, indices, counts = self._encode(components, limit)
         found = (field.cpu().numpy() for field in (groups, indices, counts))
         return components, Tokens(*found)
+
+    @torch.no_grad()  # where autograd may be turned on again
+    @_exactly
+    def improve(
+        self, canvases: Canvases, components: Tensor, nearest: Tokens, limit: Limit, effort: int
+    ) -> Tokens:
+        plan, found = PLANS[effort - 1], []
+        for start in range(0, len(canvases), IMPROVED):
+            own = slice(start, start + IMPROVED)
+            of, starts = components[own], [nearest.part(own)]
+            if plan.groups > 1 and self._tokenizer.groups > 1:
+                kept = self._encode_groups(of, limit, plan.groups)
+                starts = [Tokens(*(field.cpu().numpy() for field in one)) for one in kept]
+            studio = _Studio(self, canvases[own], plan.perception)
+            found.append(improve(studio, of, starts, limit, plan))
+        return Tokens.joined(found)
 
     @torch.inference_mode()
     @_exactly
@@ -104,6 +129,10 @@ class TorchEngine:
         pixels = torch.from_numpy(np.array(canvases)).to(self.device)
         return self._tokenizer.analyse(pixels.permute(0, 3, 1, 2).float() / 255)
 
+    @cached_property
+    def _eye(self) -> Eye:
+        return Eye(read_network()).to(self.device).requires_grad_(False)
+
     def _uploaded(self, tokens: Tokens) -> tuple[Tensor, Tensor, Tensor]:
         """Groups [B], indices of all tokens [B, T] and counts [B], on the device."""
         missing = self._tokenizer.tokens - tokens.indices.shape[1]
@@ -113,41 +142,103 @@ class TorchEngine:
 
     def _encode(self, components: Tensor, limit: Limit) -> tuple[Tensor, Tensor, Tensor]:
         """Components [B, Z] -> groups [B], indices of all tokens [B, T] and counts [B]."""
+        return self._encode_groups(components, limit, 1)[0]
+
+    def _encode_groups(
+        self, components: Tensor, limit: Limit, keep: int
+    ) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """The same of the `keep` best groups, the best first; see `stc.codec.tokenizer`."""
         faces, number = len(components), self._tokenizer.groups
+        own = self._own_levels
         groups = torch.arange(number, device=self.device).repeat(faces)
-        repeated = components.repeat_interleave(number, 0)
-        indices, counts = self._quantise(repeated, groups, limit)
-        if number > 1:
-            rest = repeated - self._dequantise(groups, indices, counts)
-            errors = rest.double().square().sum(1).view(faces, number)
-            best = torch.arange(faces, device=self.device) * number + errors.argmin(1)
-            groups, indices, counts = groups[best], indices[best], counts[best]
-        return groups, self._refine(components, groups, indices, counts), counts
-
-    def _quantise(self, components: Tensor, groups: Tensor, limit: Limit) -> tuple[Tensor, Tensor]:
-        """Indices of all tokens [B, T], level by level, and how many of them fit, [B].
-
-        All levels, since to ask whether the limit is reached would be to wait for the device.
-        """
-        rest, found, lengths = components.clone(), [], []
-        if self._tokenizer.groups > 1:
-            first = self._group_costs[groups][:, None]
+        rest = components.repeat_interleave(number, 0)
+        found, lengths = self._quantise(rest, groups, range(own))
+        if own:
+            order = self._costs(components, groups, found, lengths, limit)
+            order = order.view(faces, number).argsort(dim=1, stable=True)[:, :keep]
         else:
-            first = groups.new_zeros(len(groups), 1)
-        for stage, costs in zip(self._stages, self._costs, strict=True):
+            order = torch.arange(min(keep, number), device=self.device).repeat(faces, 1)
+        kept = []
+        for best in order.T:
+            rows = torch.arange(faces, device=self.device) * number + best
+            more, after = self._quantise(rest[rows], best, range(own, len(self._stages)))
+            indices = torch.cat([*(part[rows] for part in found), *more], 1)
+            length = torch.cat([*(part[rows] for part in lengths), *after], 1)
+            counts = self._counts(best, length, limit)
+            kept.append((best, self._refine(components, best, indices, counts), counts))
+        return kept
+
+    @cached_property
+    def _own_levels(self) -> int:
+        """How many levels, the first ones, have codebooks for every group."""
+        own, levels = 0, self._tokenizer.levels
+        while self._tokenizer.groups > 1 and own < len(levels) and not levels[own].is_shared:
+            own += 1
+        return own
+
+    def _quantise(
+        self, rest: Tensor, groups: Tensor, levels: Iterable[int]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Indices of all tokens of some levels, [B, T] each, and their code lengths, [B, T] each.
+
+        What the levels find is taken off rest [B, Z]. All levels, since to ask whether the limit is
+        reached would be to wait for the device.
+        """
+        found, lengths = [], []
+        for number in levels:
+            stage, costs = self._stages[number], self._costs_of[number]
             indices = stage.encode(rest, groups)
             token = torch.arange(stage.tokens, device=self.device)
-            lengths.append(costs[groups[:, None], token, indices])
+            lengths.append(costs[stage.own(groups)[:, None], token, indices])
             found.append(indices)
             rest[:, : stage.components] -= stage.decode(indices, groups)
-        total = first + torch.cat(lengths, 1).cumsum(1)
+        return found, lengths
+
+    def _total(self, groups: Tensor, lengths: Tensor) -> Tensor:
+        """Code lengths of every token [B, n] -> those of the first 1 to n and the group, [B, n]."""
+        total = lengths.cumsum(1)
+        return total + self._group_costs[groups][:, None] if self._tokenizer.groups > 1 else total
+
+    def _counts(self, groups: Tensor, lengths: Tensor, limit: Limit) -> Tensor:
+        """How many tokens fit, [B], by the code lengths of the first n of them [B, n]."""
         allowed = torch.from_numpy(limit.allowed).to(self.device)
-        fits = total[:, : limit.max_tokens] <= allowed
-        order = torch.arange(1, limit.max_tokens + 1, device=self.device)
-        return torch.cat(found, 1), (fits * order).amax(1).clamp(min=1)
+        known = min(limit.max_tokens, lengths.shape[1])
+        fits = self._total(groups, lengths)[:, :known] <= allowed[:known]
+        order = torch.arange(1, known + 1, device=self.device)
+        return (fits * order).amax(1).clamp(min=1)
+
+    def _costs(
+        self,
+        components: Tensor,
+        groups: Tensor,
+        found: list[Tensor],
+        lengths: list[Tensor],
+        limit: Limit,
+    ) -> Tensor:
+        """What every group costs every face, [B * G]; as `Tokenizer._costs`."""
+        number, levels = self._tokenizer.groups, len(found)
+        joined = torch.cat(lengths, 1)
+        counts = self._counts(groups, joined, limit)
+        order = torch.arange(joined.shape[1], device=self.device)
+        keeps = (order < counts[:, None]).split(self._tokenizer.level_sizes[:levels], 1)
+        rest = components.repeat_interleave(number, 0)
+        for stage, indices, keep in zip(self._stages, found, keeps, strict=False):
+            rest[:, : stage.components] -= stage.decode(indices, groups, keep)
+        bits = self._total(groups, joined).gather(1, counts[:, None] - 1)[:, 0] / TOTAL
+        most = counts.view(-1, number).amax(1).repeat_interleave(number)
+        costs = torch.zeros(len(groups), dtype=torch.float64, device=self.device)
+        for level, start in zip(self._tokenizer.levels[:levels], self._starts, strict=False):
+            own = level.size(rest) + level.price * bits
+            costs = torch.where(most > start, own, costs)
+        return costs
 
     def _refine(
-        self, components: Tensor, groups: Tensor, indices: Tensor, counts: Tensor
+        self,
+        components: Tensor,
+        groups: Tensor,
+        indices: Tensor,
+        counts: Tensor,
+        rounds: int = ROUNDS,
     ) -> Tensor:
         """Better indices [B, T]; see `stc.codec.tokenizer`."""
         found = list(indices.split(self._tokenizer.level_sizes, 1))
@@ -160,7 +251,7 @@ class TorchEngine:
         rest = components.clone()
         for stage, part in zip(self._stages, parts, strict=True):
             rest[:, : stage.components] -= part
-        for number in [*range(len(found))] * ROUNDS:
+        for number in [*range(len(found))] * rounds:
             stage, keep = self._stages[number], keeps[number]
             there = stage.codewords(found[number], groups, keep)
             found[number] = torch.where(keep, stage.encode(rest, groups, there), found[number])
@@ -187,11 +278,51 @@ class TorchEngine:
         return np.asarray((1 - lost / energy.clamp(min=1e-12)).clamp(0, 1).cpu().numpy())
 
 
+class _Studio:
+    """See `stc.codec.synthesis.Studio`."""
+
+    def __init__(self, engine: TorchEngine, canvases: Canvases, perception: float) -> None:
+        self._engine, self._perception = engine, perception
+        pixels = torch.from_numpy(np.array(canvases)).to(engine.device)
+        self._source = engine._eye.look(pixels.float())
+
+    def slopes(self, tokens: Tokens) -> tuple[Floats, Tensor]:
+        components, drawn = self._drawn(tokens)
+        with torch.enable_grad():
+            components = components.detach().requires_grad_()
+            smooth = to_rgb(self._engine._tokenizer.planes(components)) * 255
+            # What the decoder adds, and rounding, is taken for a constant, as stc.codec.eye says.
+            losses = self._far(smooth + (drawn - smooth).detach())
+            (gradient,) = torch.autograd.grad(losses.sum(), components)
+        return losses.detach().cpu().numpy(), gradient.nan_to_num(posinf=0, neginf=0)
+
+    def losses(self, tokens: Tokens) -> Floats:
+        return np.asarray(self._far(self._drawn(tokens)[1]).cpu().numpy())
+
+    def refine(self, components: Tensor, tokens: Tokens) -> Tokens:
+        groups, indices, counts = self._engine._uploaded(tokens)
+        found = self._engine._refine(components, groups, indices, counts, rounds=1)
+        return Tokens(tokens.groups, found.cpu().numpy(), tokens.counts)
+
+    def _drawn(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """Components [B, Z], and the faces as pixels [B, 3, 128, 128], 0 to 255."""
+        engine = self._engine
+        groups, indices, counts = engine._uploaded(tokens)
+        components = engine._dequantise(groups, indices, counts)
+        share = counts / engine._tokenizer.tokens
+        rgb = engine._decoder(engine._tokenizer.planes(components), share)
+        return components, (rgb.clamp(0, 1) * 255).round()
+
+    def _far(self, pixels: Tensor) -> Tensor:
+        far: Tensor = self._engine._eye(pixels.permute(0, 2, 3, 1), *self._source, self._perception)
+        return far
+
+
 class _Stage:
     """One level, its codebooks ready for the kernels of its device."""
 
     def __init__(self, level: Level) -> None:
-        self.components, self.tokens = level.components, level.tokens
+        self.components, self.tokens, self.own = level.components, level.tokens, level.own
         self._level = level
         self._prepared = PreparedCodebooks(level.codebooks.weight, level.price * level.bits)
         self._packed = PackedCodebooks([level.codebooks.weight])
@@ -202,7 +333,7 @@ class _Stage:
         latents = latents.unflatten(1, (self.tokens, self._level.dimensions))
         if there is not None:
             latents = latents + there
-        return search(latents, self._prepared, groups=groups, check=False).indices
+        return search(latents, self._prepared, groups=self.own(groups), check=False).indices
 
     def decode(self, indices: Tensor, groups: Tensor, keep: Tensor | None = None) -> Tensor:
         """Indices [B, T], of which only those to keep [B, T] count -> components [B, Z_l]."""
@@ -210,7 +341,7 @@ class _Stage:
 
     def codewords(self, indices: Tensor, groups: Tensor, keep: Tensor | None = None) -> Tensor:
         """Codewords [B, T, D], 0 for tokens that do not count."""
-        (codewords,) = gather(indices, self._packed, groups, check=False)
+        (codewords,) = gather(indices, self._packed, self.own(groups), check=False)
         return codewords if keep is None else codewords * keep[..., None]
 
 

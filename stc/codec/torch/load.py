@@ -20,13 +20,12 @@ def load_modules(model: ModelFile) -> tuple[LevelTokenizer, Decoder]:
     """
     config = model.config
     basis = to_float(model.matrix("basis"))
-    shapes = [tuple(shape) for shape in config["levels"]]
-    tokenizer = LevelTokenizer(basis.shape[1], config["groups"], shapes)
+    tokenizer = LevelTokenizer(basis.shape[1], config["groups"], [])
     tokenizer.basis.copy_(basis)
-    tokenizer.analysis.copy_(to_float(model.matrix("encoder.analysis")))
     tokenizer.mean.copy_(_tensor(model, "mean"))
-    for number, level in enumerate(tokenizer.levels):
-        _load_level(level, model, number)
+    tokenizer.group_bits.copy_(_bits(_tensor(model, "groups.counts")))
+    for number, shape in enumerate(config["levels"]):
+        tokenizer.levels.append(_level(model, number, *shape))
     decoder = Decoder(tuple(config["widths"]))
     decoder.load_state_dict({name: _weight(model, name) for name in decoder.state_dict()})
     return tokenizer.eval().requires_grad_(False), decoder.eval().requires_grad_(False)
@@ -50,20 +49,32 @@ def _weight(model: ModelFile, name: str) -> Tensor:
     return (weight * _tensor(model, f"{name}.scale")).movedim(-1, 0).contiguous()
 
 
-def _load_level(level: Level, model: ModelFile, number: int) -> None:
+def _level(
+    model: ModelFile, number: int, components: int, tokens: int, codewords: int, dimensions: int
+) -> Level:
+    """A level of a model, ready for searching; latents are padded to equally many a token."""
     name = f"levels.{number}."
+    counts, metric = _tensor(model, f"{name}counts"), model.metric(number)
+    rank = metric.factor.shape[1]
+    level = Level(components, len(counts), tokens, codewords, dimensions, rank)
     widths: npt.NDArray[np.int64] = model.array(f"{name}widths").astype(np.int64)
-    used = torch.from_numpy(np.arange(level.dimensions) < widths[:, None])  # [T, D]
+    used = torch.from_numpy(np.arange(dimensions) < widths[:, None])  # [T, D]
     columns = used.flatten().nonzero()[:, 0]
-    level.analysis[:, columns] = to_float(model.matrix(f"encoder.{name}analysis"))
     level.synthesis[columns] = to_float(model.matrix(f"{name}synthesis")).T
-    packed = _tensor(model, f"{name}codebooks") * _tensor(model, f"{name}codebooks.scale")
-    groups, codewords, _ = packed.shape
-    padded = torch.zeros(groups, codewords, level.tokens * level.dimensions)
-    padded[..., columns] = packed
-    books = padded.unflatten(2, (level.tokens, level.dimensions)).transpose(1, 2)
+    padded = torch.zeros(len(counts) * codewords, tokens * dimensions)
+    padded[:, columns] = to_float(model.matrix(f"{name}codebooks"))
+    books = padded.view(len(counts), codewords, tokens, dimensions).transpose(1, 2)
     level.codebooks.weight.copy_(books)
-    counts = _tensor(model, f"{name}counts")
-    level.bits.copy_(torch.log2(counts.sum(2, keepdim=True) / counts))
+    level.factor.copy_(torch.from_numpy(metric.factor))
+    level.identity.fill_(float(metric.weight))
+    level.bits.copy_(_bits(counts))
     level.price.fill_(float(model.array(f"encoder.{name}price")[0]))
-    level.codebooks.prepare()
+    level.prepare()
+    # Rounded to 8 bits as the native core has it, so that both engines choose the same tokens.
+    level.read_by(columns, to_float(metric.analysis(model.matrix(f"{name}synthesis"))))
+    return level
+
+
+def _bits(counts: Tensor) -> Tensor:
+    """Ideal code lengths of symbols of such frequencies."""
+    return torch.log2(counts.sum(-1, keepdim=True) / counts)

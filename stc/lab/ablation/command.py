@@ -65,7 +65,8 @@ def measure(options: argparse.Namespace, results: Path) -> None:
         cache.parent.mkdir(parents=True, exist_ok=True)
         Sources(data).faces(cache)
         data = cache  # one copy of the faces serves all rows
-    sources = Sources(data, options.recogniser, options.lpips)
+    recognisers = () if options.recogniser is None else (options.recogniser,)
+    sources = Sources(data, recognisers, options.lpips)
     pairs = read_pairs(options.pairs).take(options.limit)
     source = read_faces(options.faces, pairs.names)
     judge = Dlib()

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from stc.cli.numbers import positive
+from stc.cli.settings import effort
 from stc.errors import StcError
 from stc.lab.extra import needs_lab
+from stc.settings import DEFAULT_EFFORT
 
 EPILOG = """\
 --pairs is LFW's pairs.txt, a folder of CFP's protocol, or a .bin file of InsightFace, which brings
@@ -22,6 +24,7 @@ examples:
   stc evaluate --images lfw.tar --pairs lfw_pairs.txt --judge dlib --bytes 96,192 -o OUT/
   stc evaluate --pairs agedb_30.bin --judge dlib --judge arcface=r50.onnx --rivals all -o OUT/
   stc evaluate ... --rivals webp,avif --bytes 48,64,96,128,192,256,384,512,1024
+  stc evaluate ... --effort 0,1,4,9 --bytes 48,96,192
   stc evaluate ... --groups people.tsv --group-images people.tar --docs docs/results.md
 """
 
@@ -47,6 +50,14 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--bytes", type=sizes, default=(96, 192), metavar="N,N", help="limits; 96,192 if not given"
+    )
+    parser.add_argument(
+        "--effort",
+        type=efforts,
+        default=(DEFAULT_EFFORT,),
+        metavar="E,E",
+        help=f"of the encoder, as in `stc encode`; {DEFAULT_EFFORT} if not given. Every further "
+        "one is a codec of its own, `stc effort E`, beside that of the first",
     )
     parser.add_argument(
         "--rivals", default="", metavar="NAMES", help="all, or some of: " + ", ".join(RIVALS)
@@ -96,6 +107,7 @@ def run(options: argparse.Namespace) -> int:
                 output=options.output,
                 rivals=rivals,
                 trained=tuple(options.trained),
+                efforts=options.effort,
                 limit=options.limit,
                 lpips=options.lpips,
                 model=options.model,
@@ -125,3 +137,8 @@ def command_line(arguments: list[str]) -> str:
 def sizes(text: str) -> tuple[int, ...]:
     """Byte limits, from `96,192`, ascending and each once."""
     return tuple(sorted({positive(word) for word in text.split(",")}))
+
+
+def efforts(text: str) -> tuple[int, ...]:
+    """Efforts, from `4,0,9`, in that order and each once."""
+    return tuple(dict.fromkeys(effort(word) for word in text.split(",")))

@@ -21,6 +21,7 @@ examples:
   stc train --list
   stc train grid --data FACES/ --run RUN/ --recogniser r.onnx --lpips l.safetensors
   stc train grid --data FACES/ --run RUN/ --only shared
+  stc train stc-open-1 --data FACES/ --run RUN/ --recogniser r.onnx --recogniser s.onnx ...
   stc train my.toml --data FACES/ --run RUN/ --set seed=1 --set arrangement.groups=4
   accelerate launch --multi_gpu -m stc train grid --data FACES/ --run RUN/ ...
 """
@@ -50,7 +51,14 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         help="change one value of the configuration, such as decoder.rate=1e-4",
     )
     parser.add_argument("--base", type=Path, metavar="DIR", help="run to share the base stage of")
-    parser.add_argument("--recogniser", type=Path, metavar="FILE", help="ArcFace-style ONNX file")
+    parser.add_argument(
+        "--recogniser",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="ONNX file, ArcFace-style or of 224 px; several are better judges than one",
+    )
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights, safetensors")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="model file that `export` writes"
@@ -81,7 +89,7 @@ def run_stages(options: argparse.Namespace) -> int:
     from stc.lab.training.stages import Sources, train
 
     config = read_config(options)
-    sources = Sources(options.data, options.recogniser, options.lpips)
+    sources = Sources(options.data, tuple(options.recogniser), options.lpips)
     if isinstance(config, TokenizerRun):
         train(config, sources, options.folder, only=options.only, base=options.base)
         return 0

@@ -24,6 +24,7 @@ from stc.lab.evaluation.cache import Arrays, Cache, digest
 from stc.lab.evaluation.codecs import open_codec
 from stc.lab.evaluation.judges import Judge, open_judge
 from stc.lab.evaluation.perceptual import lpips
+from stc.settings import DEFAULT_EFFORT
 from stc.threads import threads
 
 CHUNK = 64  # faces; what a run that is broken off may lose, by each worker
@@ -40,6 +41,7 @@ class Setup:
     model: str | None = None
     lpips: Path | None = None
     bare: bool = False  # STC without header and checksum as well
+    effort: int = DEFAULT_EFFORT  # of STC
 
 
 @dataclass(frozen=True)
@@ -251,12 +253,12 @@ def _lpips_field(setup: Setup) -> str:
 
 
 @lru_cache(maxsize=8)
-def _open_codec(name: str, model: str | None, bare: bool) -> FaceCodec:
-    return open_codec(name, model, bare)
+def _open_codec(name: str, model: str | None, bare: bool, effort: int) -> FaceCodec:
+    return open_codec(name, model, bare, effort)
 
 
 def _codec(name: str, setup: Setup) -> FaceCodec:
-    return _open_codec(name, setup.model, setup.bare)
+    return _open_codec(name, setup.model, setup.bare, setup.effort)
 
 
 @lru_cache(maxsize=8)

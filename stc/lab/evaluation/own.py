@@ -14,26 +14,36 @@ from stc.bitstream import has_header
 from stc.codec.codec import Codec
 from stc.lab.evaluation.base import Coded, Faces
 from stc.native import library as native
+from stc.settings import DEFAULT_EFFORT
 
 
 class StcCodec:
-    """STC, with its header and checksum and, if `bare`, once more without them."""
+    """STC, with its header and checksum and, if `bare`, once more without them.
 
-    def __init__(self, model: str | Path | None = None, bare: bool = False) -> None:
-        self.codec = Codec(model)
-        self.variants = ("stc", "stc bare") if bare else ("stc",)
+    effort: as in `stc.Settings`. name: what its rows are called.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        bare: bool = False,
+        effort: int = DEFAULT_EFFORT,
+        name: str = "stc",
+    ) -> None:
+        self.codec, self.effort = Codec(model), effort
+        self.variants = (name, f"{name} bare") if bare else (name,)
         # The codec searches tokens anew for every size, so its code matters beside its weights.
-        self.key = f"stc-{self.codec.model.identity}-{code_digest()}"
+        self.key = f"stc-{self.codec.model.identity}-{code_digest()}-{effort}"
 
     def encode(self, faces: Faces, limits: Sequence[int]) -> dict[str, list[list[Coded]]]:
         """As `FaceCodec`; raises BudgetError for a limit that a face does not fit."""
         return {
-            variant: [self._row(faces, limit, variant == "stc bare") for limit in limits]
+            variant: [self._row(faces, limit, variant.endswith(" bare")) for limit in limits]
             for variant in self.variants
         }
 
     def _row(self, faces: Faces, limit: int, bare: bool) -> list[Coded]:
-        coded = self.codec.encode_batch(faces, max_bytes=limit, bare=bare)
+        coded = self.codec.encode_batch(faces, max_bytes=limit, bare=bare, effort=self.effort)
         done = [one.unwrap() for one in coded]
         return [Coded(one.data, len(one.data), quality=one.quality) for one in done]
 
@@ -48,7 +58,7 @@ def code_digest() -> str:
     root = Path(stc.__file__).parent
     digest = hashlib.sha256(f"{np.__version__} {native.why}".encode())
     for folder in ("bitstream", "codec", "kernels"):
-        for ending in ("py", "cpp", "h"):
+        for ending in ("py", "cpp", "h", "onnx"):
             for path in sorted((root / folder).rglob(f"*.{ending}")):
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

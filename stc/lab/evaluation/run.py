@@ -29,6 +29,7 @@ from stc.lab.evaluation.pictures import read_faces
 from stc.lab.evaluation.protocols import Protocol, read_protocols
 from stc.lab.evaluation.report import compose
 from stc.lab.evaluation.results import Curve, Row, as_csv, gather
+from stc.settings import DEFAULT_EFFORT
 
 FAR = 1e-3  # at which the thresholds for mated pairs are set
 FAILURE_SIZE = 192  # bytes, near which failures are looked at
@@ -53,6 +54,7 @@ class Request:
     lpips: Path | None = None
     model: str | None = None
     workers: int | None = None
+    efforts: tuple[int, ...] = (DEFAULT_EFFORT,)  # of STC; the first is that of all other tables
     groups: Path | None = None
     group_images: Path | None = None
     show_faces: bool = False
@@ -74,13 +76,15 @@ def evaluate(request: Request) -> list[Row]:
         model=request.model,
         lpips=request.lpips,
         bare=bool(request.rivals),
+        effort=request.efforts[0],
     )
     protocols = [
         protocol
         for path in request.pairs
         for protocol in read_protocols(path, request.images, request.limit)
     ]
-    codecs = ("stc", *request.trained, *request.rivals)
+    others = (f"stc:{effort}" for effort in request.efforts[1:])
+    codecs = ("stc", *others, *request.trained, *request.rivals)
     rows: list[Row] = []
     curves: list[Curve] = []
     for protocol in protocols:

@@ -1,42 +1,67 @@
 """Tokeniser, decoder and tables -> the arrays of a model file, as docs/model-file.md names them.
 
-Matrices, codebooks and the kernels of the decoder are stored in 8 bits, its biases and norms in 16.
-stc/codec/torch/load.py is the way back.
+Matrices, codebooks and the kernels of the decoder are stored in 8 bits unless they come packed, its
+biases and norms in 16. stc/codec/torch/load.py is the way back.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from stc.bitstream import Tables
+from stc.codec.model_file import ModelFile
+from stc.codec.shapes import PACKED
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import Level, LevelTokenizer
+from stc.lab.training.packing import (
+    CODEBOOK_BITS,
+    bits_of,
+    named,
+    pack_codebooks,
+    pack_metric,
+    to_int8,
+)
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def to_arrays(tokenizer: LevelTokenizer, decoder: Decoder, tables: Tables) -> Arrays:
-    """All that a model is, the encoder's matrices in 8 bits like the decoder's."""
-    shapes = [
-        [level.components, level.tokens, level.bits.shape[2], level.dimensions]
-        for level in tokenizer.levels
-    ]
-    config = {"groups": tokenizer.groups, "levels": shapes, "widths": list(decoder.widths)}
+def to_arrays(
+    tokenizer: LevelTokenizer,
+    decoder: Decoder,
+    tables: Tables,
+    packed: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> Arrays:
+    """All that a model is.
+
+    packed: arrays of the basis, of levels' synthesis or codebooks as stc/lab/training/packing.py
+    makes them, by their names in the file; they stand for what the tokeniser has. Raises ValueError
+    where they have other columns.
+    """
+    config = {
+        "groups": tokenizer.groups,
+        "levels": [list(shape[:4]) for shape in tokenizer.shapes],
+        "widths": list(decoder.widths),
+    }
     arrays: Arrays = {
         "config": np.frombuffer(json.dumps(config, sort_keys=True).encode(), np.uint8),
-        "groups.counts": tables.groups.astype(np.uint32),
         "mean": tokenizer.mean.numpy().astype(np.float16),
-        **_matrix("basis", tokenizer.basis),
-        **_matrix("encoder.analysis", tokenizer.analysis),
+        **_matrix("basis", tokenizer.basis, packed),
+        **table_arrays(tables),
     }
+    metrics: list[Tensor] = []
     for number, level in enumerate(tokenizer.levels):
-        arrays |= _level_arrays(f"levels.{number}", level)
-        arrays[f"levels.{number}.counts"] = tables.levels[number].astype(np.uint32)
+        arrays |= _level_arrays(f"levels.{number}", level, packed)
+        if level.factor.shape[1]:
+            arrays |= _metric_arrays(f"encoder.levels.{number}", level, metrics)
+    for number, factor in enumerate(metrics):
+        arrays |= named(f"encoder.metrics.{number}", pack_metric(factor)[0])
     for name, value in decoder.state_dict().items():
         if value.ndim < 2:
             arrays[f"decoder.{name}"] = value.numpy().astype(np.float16)
@@ -45,28 +70,77 @@ def to_arrays(tokenizer: LevelTokenizer, decoder: Decoder, tables: Tables) -> Ar
     return arrays
 
 
-def to_int8(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[Any]]:
-    """float32 [..., C] -> int8 [..., C] and one float16 scale a column [C]."""
-    largest = np.abs(matrix.reshape(-1, matrix.shape[-1])).max(0)
-    scale = np.maximum(largest / 127, 1e-7).astype(np.float16)
-    quantised = np.round(matrix / scale.astype(np.float32))
-    return np.clip(quantised, -127, 127).astype(np.int8), scale
+def table_arrays(tables: Tables) -> Arrays:
+    """The frequencies; in 16 bits where none of them is 2^16."""
+    arrays: Arrays = {"groups.counts": tables.groups.astype(np.uint32)}
+    for number, counts in enumerate(tables.levels):
+        kind = np.uint16 if counts.shape[-1] > 1 else np.uint32
+        arrays[f"levels.{number}.counts"] = counts.astype(kind)
+    return arrays
 
 
-def _matrix(name: str, matrix: Tensor) -> Arrays:
+def packed_codebooks(tokenizer: LevelTokenizer, bits: Mapping[int, int] = CODEBOOK_BITS) -> Arrays:
+    """The codebooks of every level that has fewer than 8 bits, packed."""
+    arrays: Arrays = {}
+    first = 0
+    for number, level in enumerate(tokenizer.levels):
+        own = bits_of(first, bits)
+        if own < 8:
+            arrays |= named(f"levels.{number}.codebooks", pack_codebooks(_books(level), own)[0])
+        first += level.tokens
+    return arrays
+
+
+def packed_arrays(model: ModelFile) -> Arrays:
+    """The arrays of a model's packed matrices, to be written as they are."""
+    names = [name[: -len(".codes")] for name in model.names if name.endswith(".codes")]
+    every = [f"{name}.{word}" for name in names for word in PACKED]
+    return {name: model.array(name) for name in every if name in model.entries}
+
+
+def used_columns(level: Level) -> Tensor:
+    """Which of the padded latents some codeword uses, int64 [C] among T * D: those are stored."""
+    used = (level.codebooks.weight != 0).any(2).any(0)  # [T, D]
+    return used.flatten().nonzero()[:, 0]
+
+
+def _books(level: Level) -> Tensor:
+    """Codewords without padding, [G, K, C]."""
+    return level.codebooks.weight.transpose(1, 2).flatten(2)[..., used_columns(level)]
+
+
+def _matrix(
+    name: str, matrix: Tensor, packed: Mapping[str, npt.NDArray[Any]] | None = None
+) -> Arrays:
+    """A matrix as it comes packed, or in 8 bits."""
+    if packed is not None and f"{name}.codes" in packed:
+        words = {f"{name}.{word}" for word in PACKED}
+        if len(packed[f"{name}.scale"]) != matrix.shape[-1]:
+            raise ValueError(
+                f"{name} has {matrix.shape[-1]} columns, packed {len(packed[f'{name}.scale'])}"
+            )
+        return {word: packed[word] for word in sorted(words & packed.keys())}
     values, scale = to_int8(matrix.numpy())
     return {name: values, f"{name}.scale": scale}
 
 
-def _level_arrays(name: str, level: Level) -> Arrays:
-    """Of the padded latents only those that some codeword uses are stored."""
-    used = (level.codebooks.weight != 0).any(2).any(0)  # [T, D]
-    columns = used.flatten().nonzero()[:, 0]
-    books = level.codebooks.weight.transpose(1, 2).flatten(2)[..., columns]  # [G, K, used]
+def _level_arrays(name: str, level: Level, packed: Mapping[str, npt.NDArray[Any]] | None) -> Arrays:
+    columns = used_columns(level)
+    widths = torch.bincount(columns // level.dimensions, minlength=level.tokens)
     return {
-        f"{name}.widths": used.sum(1).numpy().astype(np.uint8),
-        **_matrix(f"{name}.codebooks", books),
-        **_matrix(f"{name}.synthesis", level.synthesis[columns].T.contiguous()),
-        **_matrix(f"encoder.{name}.analysis", level.analysis[:, columns]),
+        f"{name}.widths": widths.numpy().astype(np.uint8),
+        **_matrix(f"{name}.codebooks", _books(level), packed),
+        **_matrix(f"{name}.synthesis", level.synthesis[columns].T.contiguous(), packed),
         f"encoder.{name}.price": level.price.numpy().astype(np.float32).reshape(1),
+    }
+
+
+def _metric_arrays(name: str, level: Level, metrics: list[Tensor]) -> Arrays:
+    """Which metric a level measures by; a new one is put at the end of those there are."""
+    same = [own for own, factor in enumerate(metrics) if torch.equal(factor, level.factor)]
+    if not same:
+        metrics.append(level.factor)
+    return {
+        f"{name}.metric": np.array([same[0] if same else len(metrics) - 1], np.uint8),
+        f"{name}.identity": level.identity.numpy().astype(np.float32).reshape(1),
     }

@@ -17,12 +17,11 @@ from stc.lab.training.data import FILLED, to_tensors
 from stc.lab.training.subspace import covariances, mirrored_mean, principal_axes
 
 
-def filled_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-    """Planes [N, 6144] of faces [N, 128, 128, 4], borders filled, and which fill the canvas [N]."""
+def filled_planes(faces: npt.NDArray[np.uint8]) -> Tensor:
+    """Planes [N, 6144] of faces [N, 128, 128, 4], borders filled."""
     planes, seen = visible_planes(faces)
-    filled = seen.float().mean(1) > FILLED
     fill_borders(planes, seen)
-    return planes, filled
+    return planes
 
 
 def visible_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from stc.errors import StcError
 from stc.lab.tokenizers import GridConfig, PatchConfig, SequenceConfig
 from stc.lab.tokenizers.quantizer import Arrangement
 from stc.lab.training import configs
+from stc.lab.training.collection import DataPlan
 from stc.lab.training.fit import FitPlan
 from stc.lab.training.render import RenderPlan
 from stc.lab.training.typed import build, convert
@@ -124,6 +125,7 @@ class LevelsRun:
     family: Literal["levels"]
     fit: FitPlan
     decoder: RenderPlan
+    data: DataPlan = field(default_factory=DataPlan)
     start: str | None = None  # model whose decoder the decoder goes on from; from nothing if None
     seed: int = 0
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +23,6 @@ from stc.gallery.progress import hidden
 
 # A face fills the canvas as photographs do if a camera saw more than this share of it.
 FILLED = 0.97
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """A tar file of the training data whose faces an epoch shows more than once."""
-
-    tar: str
-    times: int
 
 
 def read_tar(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
@@ -65,23 +56,6 @@ def load_faces(folder: Path, cache: Path) -> npt.NDArray[np.uint8]:
         np.save(partial, np.stack(faces))
         partial.replace(cache)
     return np.load(cache, mmap_mode="r")  # type: ignore[no-any-return]
-
-
-def repeats(folder: Path, times: Mapping[str, int]) -> npt.NDArray[np.int64]:
-    """How often an epoch shows each face of `load_faces`, int64 [N]: once, unless `times` has more.
-
-    times: by the name of the tar file, without its ending. Raises ValueError for a name
-    that the folder does not hold.
-    """
-    tars = sorted(folder.glob("*.tar"))
-    if unknown := times.keys() - {tar.stem for tar in tars}:
-        raise ValueError(f"{folder} holds no {min(unknown)}.tar")
-    parts = []
-    for path in tars:
-        with tarfile.open(path) as tar:
-            files = sum(member.isfile() for member in tar)
-        parts.append(np.full(files, times.get(path.stem, 1), np.int64))
-    return np.concatenate(parts)
 
 
 def to_tensors(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:

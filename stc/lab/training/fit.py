@@ -1,44 +1,47 @@
-"""The closed-form part of the model: components, a recogniser's metric, codebooks.
+"""The closed-form part of the model: components, the metric of identity, codebooks.
 
-1. Components z of the training faces and their mirror images, principal axes in the metric of
-   stc.lab.training.subspace, after the borders that no camera saw were filled by ridge regression.
-2. For every level the metric M = E[J^T J], J = derivative of a recogniser's unit embedding by z,
-   taken on the way from the face to what the levels before have of it. A level with weight w
-   measures error by I + w M, so that identity costs more than a hat.
-3. Level by level: principal axes of what is left over in that metric, bits dealt to them by
-   reverse water-filling, and k-means for every token on its own axes.
+1. Components z of the training faces and their mirror images: principal axes, after the borders
+   that no camera saw were filled by ridge regression.
+2. Level by level: principal axes of what is left over, in a metric in which identity costs more
+   than a hat; bits dealt to them by reverse water-filling; k-means for every token on its own
+   axes, for each of some groups of faces or for all of them.
+
+Every matrix is packed as soon as it is known, and what follows is fitted to what a decoder reads.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from stc.codec.torch.canvas import to_rgb
 from stc.codec.torch.tokenizer import Level, LevelTokenizer
-from stc.gallery.progress import hidden
+from stc.lab.training.allotment import allot, transform
 from stc.lab.training.borders import filled_planes
-from stc.lab.training.clustering import kmeans, nearest
-from stc.lab.training.data import Repeat
-from stc.lab.training.networks import Recogniser
-from stc.lab.training.subspace import (
-    COARSE,
-    MIRROR,
-    balanced,
-    covariances,
-    decorrelated,
-    identity_axes,
-    identity_gradients,
-    mirrored_mean,
-    principal_axes,
-    roots,
+from stc.lab.training.collection import Collection
+from stc.lab.training.grouping import Books, Groups, find_groups, fit_own, fit_shared
+from stc.lab.training.metric import Embed, covariance, identity_factor, parity
+from stc.lab.training.packing import (
+    CODEBOOK_BITS,
+    METRIC_RANK,
+    SYNTHESIS_BITS,
+    Arrays,
+    bits_of,
+    named,
+    pack_basis,
+    pack_codebooks,
+    pack_metric,
+    pack_synthesis,
 )
+from stc.lab.training.subspace import covariances, mirrored_mean, principal_axes
+
+_PART = 8192  # faces at a time
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class LevelPlan:
     tokens: int
     identity: float
     sampled: bool = True  # sample the metric on what is left over, or keep the one before
+    own: bool = False  # every group has codebooks of its own here
 
 
 @dataclass(frozen=True)
@@ -55,198 +59,154 @@ class FitPlan:
     """What `fit` builds."""
 
     levels: tuple[LevelPlan, ...]
-    components: int = 1536
-    identity: float = 1.0  # against pixels, in the choice of the components
-    identity_faces: int = 8192  # on which that choice is made
+    components: int = 1024
     codewords: int = 256
-    metric_faces: int = 2560
+    groups: int = 1
+    pull: float = 8.0  # images' worth of weight that all faces have in a group's codeword
+    metric_faces: int = 768  # that every recogniser looks at
+    metric_rank: int = METRIC_RANK
     fill: float = 0.92  # share of a level's bits that water-filling hands out
-    filled: float = 2.0  # how often a face counts that fills the canvas as photographs do,
-    repeat: tuple[Repeat, ...] = ()  # times this, by its tar file
-    held_out: int = 200  # every 200th face is not fitted to
+
+    def __post_init__(self) -> None:
+        own = [level.own for level in self.levels]
+        if own != sorted(own, reverse=True):
+            raise ValueError("levels that groups share come after all that they have of their own")
+        if any(own) != (self.groups > 1):
+            raise ValueError(f"{self.groups} groups have {sum(own)} levels of their own")
 
 
-def identity_metric(
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit leaves behind."""
+
+    tokenizer: LevelTokenizer
+    packed: Arrays  # its matrices as the model file has them
+    components: npt.NDArray[np.float16]  # [N, Z] of the faces, borders filled
+
+
+def fit(faces: Collection, recognisers: Sequence[Embed], plan: FitPlan) -> Fitted:
+    """Fit a tokeniser to N faces, each counted as often as it is shown, and to their mirrors."""
+    planes = filled_planes(faces.pixels)
+    weight = torch.from_numpy(faces.repeats * ~faces.held).float()
+    tokenizer = LevelTokenizer(plan.components, plan.groups, [])
+    packed = choose_components(tokenizer, planes, weight)
+    z = torch.cat([tokenizer.components(part).half() for part in planes.split(_PART)])
+    del planes
+    both = torch.cat([z, z * parity(tokenizer).half()])
+    packed |= fit_levels(both, tokenizer, weight.repeat(2), recognisers, plan)
+    tokenizer.prepare()
+    return Fitted(tokenizer.eval().requires_grad_(False), packed, z.numpy())
+
+
+def choose_components(tokenizer: LevelTokenizer, planes: Tensor, weight: Tensor) -> Arrays:
+    """Fill in mean and basis from planes [N, 6144], weighted [N] -> the basis as it is packed."""
+    share = weight / weight.sum()
+    tokenizer.mean.copy_(mirrored_mean(planes, share).half())
+    spread = covariances(planes, tokenizer.mean, share)
+    words, basis = pack_basis(*principal_axes(spread, tokenizer.basis.shape[1]))
+    tokenizer.basis.copy_(basis)
+    return named("basis", words)
+
+
+def fit_levels(
     z: Tensor,
-    rest: Tensor,
-    share: Tensor,
     tokenizer: LevelTokenizer,
-    recogniser: Recogniser,
+    weight: Tensor,
+    recognisers: Sequence[Embed],
     plan: FitPlan,
-) -> Tensor:
-    """E[J^T J] [Z, Z] of the unit embedding by the components of z [N, Z], random cotangents.
+) -> Arrays:
+    """Append the levels of the plan to a tokeniser, fitted to z float16 [N, Z], weighted [N].
 
-    The difference of two embeddings is the mean of J over the way between them times the
-    difference of the faces: J is taken at random places between z and z - rest, the face so far.
+    -> the levels' matrices as they are packed.
     """
-    metric = torch.zeros(z.shape[1], z.shape[1])
-    picked = torch.multinomial(share, plan.metric_faces, replacement=True)
-    for rows in tqdm(picked.split(32), desc="identity metric", disable=hidden()):
-        way = 0.8 * torch.rand(len(rows), 1)  # this level will not stay at the old end
-        q = (z[rows].float() - way * rest[rows]).requires_grad_()
-        with torch.autocast("cpu", torch.bfloat16):
-            embedding = recogniser(to_rgb(tokenizer.planes(q)) * 2 - 1)
-        (gradient,) = torch.autograd.grad((embedding * torch.randn_like(embedding)).sum(), q)
-        metric += gradient.T @ gradient
-    # A mirrored face is as good a sample: half the noise for nothing.
-    weight = tokenizer.weight[:, None]
-    mirror = (tokenizer.basis * weight).T @ (tokenizer.basis / weight)[MIRROR]
-    return (metric + mirror.T @ metric @ mirror) / 2
-
-
-def allot(variance: Tensor, tokens: int, bits: float, fill: float) -> tuple[list[list[int]], float]:
-    """Axes for every token so that each carries about `bits` bits, and the water level.
-
-    Reverse water-filling finds the level theta at which the axes above it cost fill * bits *
-    tokens bits; they are then dealt evenly: strong axes one a token, the rest to the lightest.
-    """
-    low, high = 1e-9, variance.max().item()
-    theta = high
-    for _ in range(60):
-        theta = math.sqrt(low * high)
-        spent = (0.5 * torch.log2(variance / theta)).clamp_min(0).sum().item()
-        low, high = (theta, high) if spent > bits * tokens * fill else (low, theta)
-    order = torch.argsort(variance, descending=True)
-    order = order[variance[order] > theta]
-    rates = (0.5 * torch.log2(variance[order] / theta)).tolist()
-    most = max(8, -(-len(order) // tokens) + 8)
-    share = sum(rates) / tokens
-    axes: list[list[int]] = [[] for _ in range(tokens)]
-    load = [0.0] * tokens
-    for axis, rate in zip(order.tolist(), rates, strict=True):
-        free = [t for t in range(tokens) if len(axes[t]) < most]
-        weak = rate < share / 2
-        token = min(free, key=lambda t: (load[t], t) if weak else (len(axes[t]), load[t]))
-        axes[token].append(axis)
-        load[token] += rate
-    return axes, theta
-
-
-def transform(
-    rest: Tensor, weight: Tensor, metric: Tensor, identity: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Principal axes of rest [N, Z], faces weighted [N], in the metric I + identity * metric.
-
-    -> analysis [Z, Z], synthesis [Z, Z] and the variance along every axis [Z].
-    """
-    share = (weight / weight.sum())[:, None]
-    root, unroot = roots(torch.eye(rest.shape[1]) + identity * metric)
-    variance, axes = torch.linalg.eigh(root @ (rest.T @ (rest * share)) @ root)
-    return root @ axes, axes.T @ unroot, variance
+    share, rest = weight / weight.sum(), z.float()
+    power, packed, first = _power(rest, share), Arrays(), 0
+    factor, groups = torch.zeros(z.shape[1], 0), None
+    for number, own in enumerate(plan.levels):
+        if own.sampled or number == 0:
+            sampled = identity_factor(
+                z, rest, share, tokenizer, recognisers,
+                faces=plan.metric_faces, rank=plan.metric_rank,
+            )  # fmt: skip
+            factor = pack_metric(sampled)[1]
+        level, words, groups = fit_level(rest, weight, factor, own, plan, first, groups)
+        packed |= named(f"levels.{number}", words)
+        if groups is not None:
+            tokenizer.group_bits.copy_(groups.bits)
+        owner = torch.zeros(len(rest), dtype=torch.long) if groups is None else groups.owner
+        for part, mine in zip(rest.split(_PART), owner.split(_PART), strict=True):
+            part -= level.decode(level.encode(part, mine), mine)
+        tokenizer.levels.append(level)
+        first += level.tokens
+        left = _power(rest, share) / power
+        print(f"level of {level.tokens} tokens, left over {left:.2%} of the power", flush=True)
+    return packed
 
 
 def fit_level(
     rest: Tensor,
     weight: Tensor,
-    metric: Tensor,
-    plan: LevelPlan,
-    codewords: int,
-    fill: float,
-) -> Level:
+    factor: Tensor,
+    own: LevelPlan,
+    plan: FitPlan,
+    first: int = 0,
+    groups: Groups | None = None,
+) -> tuple[Level, Arrays, Groups | None]:
     """Fit one level to the components [N, Z] that the levels before it left over.
 
-    weight [N] counts the faces; metric [Z, Z] is identity's.
+    weight [N] counts the faces; factor [Z, r] is the metric's; first: the level's first token.
+    groups: of the faces, which the first level of their own finds.
+    -> the level, its matrices as they are packed, and the groups.
     """
-    forward, inverse, variance = transform(rest, weight, metric, plan.identity)
-    dealt, theta = allot(variance.clamp_min(1e-12), plan.tokens, math.log2(codewords), fill)
-    # A face may stop inside the level: the tokens that remove most error come first.
-    gain = [variance[t].sum().item() - theta * len(t) for t in dealt]
-    dealt = [dealt[i] for i in sorted(range(len(dealt)), key=lambda i: -gain[i])]
-    level = Level(rest.shape[1], 1, plan.tokens, codewords, max(len(t) for t in dealt))
-    bar = tqdm(dealt, desc=f"level of {plan.tokens}", leave=False, disable=hidden())
-    for token, own in enumerate(bar):
-        at, size = token * level.dimensions, len(own)
-        level.analysis[:, at : at + size] = forward[:, own]
-        level.synthesis[at : at + size] = inverse[own]
-        points = rest @ forward[:, own]
-        codebook = kmeans(points, weight, codewords)
-        level.codebooks.weight[0, token, :, :size] = codebook
-        use = torch.bincount(nearest(points, codebook), weight, minlength=codewords) + 0.5
-        level.bits[0, token] = -torch.log2(use / use.sum())
-    level.price.fill_(2 * math.log(2) * theta)  # slope of the Gaussian rate-distortion curve
+    bits = math.log2(plan.codewords)
+    whole, variance = transform(covariance(rest, weight / weight.sum()), factor, own.identity)
+    dealt, theta = allot(variance.clamp_min(1e-12), own.tokens, bits, plan.fill)
+    columns = [axis for axes in dealt for axis in axes]
+    words, synthesis = pack_synthesis(
+        whole[:, columns].contiguous(), variance[columns], bits_of(first, SYNTHESIS_BITS)
+    )
+    spans = [slice(a, b) for a, b in pairwise(accumulate(map(len, dealt), initial=0))]
+    analysis = synthesis + own.identity * factor @ (factor.T @ synthesis)
+    latents = torch.cat([part @ analysis for part in rest.split(_PART)])
+    price = 2 * math.log(2) * theta  # slope of the Gaussian rate-distortion curve
+    books = fit_shared(latents, weight, spans, plan.codewords)
+    if own.own and groups is None:
+        groups, books = find_groups(latents, weight, spans, books, plan.groups, plan.pull, price)
+    elif own.own and groups is not None:
+        books = fit_own(latents, weight, spans, groups, books, plan.pull)
+    more, codewords = pack_codebooks(books.codewords, bits_of(first, CODEBOOK_BITS))
+    level = build_level(synthesis, factor, own.identity, Books(codewords, books.bits), spans, price)
+    return level, named("synthesis", words) | named("codebooks", more), groups
+
+
+def build_level(
+    synthesis: Tensor,
+    factor: Tensor,
+    identity: float,
+    books: Books,
+    spans: Sequence[slice],
+    price: float,
+) -> Level:
+    """A level ready for searching, from matrices whose columns are the tokens' latents in turn.
+
+    synthesis [Z, C], factor [Z, r], codewords [G, K, C]; spans: the columns of every token.
+    """
+    groups, codewords, _ = books.codewords.shape
+    widest = max(span.stop - span.start for span in spans)
+    level = Level(len(synthesis), groups, len(spans), codewords, widest, factor.shape[1])
+    for token, span in enumerate(spans):
+        size = span.stop - span.start
+        at = token * widest
+        level.synthesis[at : at + size] = synthesis[:, span].T
+        level.codebooks.weight[:, token, :, :size] = books.codewords[..., span]
+    level.factor.copy_(factor)
+    level.identity.fill_(identity)
+    level.price.fill_(price)
+    level.bits.copy_(books.bits)
+    level.prepare()
     return level
 
 
-def fit_levels(
-    z: npt.NDArray[np.float16],
-    tokenizer: LevelTokenizer,
-    weight: Tensor,
-    recogniser: Recogniser,
-    plan: FitPlan,
-) -> None:
-    """Append the levels of the plan to a tokeniser, fitted to z [N, Z], faces weighted [N]."""
-    original = torch.from_numpy(z)
-    rest, metric = original.float(), torch.zeros(0)
-    share = weight / weight.sum()
-    spread = torch.zeros(rest.shape[1], rest.shape[1])
-    for part, own in zip(rest.split(8192), share.split(8192), strict=True):
-        spread += (part.T * own) @ part
-    power = float(spread.trace())
-    for level_plan in plan.levels:
-        if level_plan.sampled or not len(metric):
-            sampled = identity_metric(original, rest, share, tokenizer, recogniser, plan)
-            (metric,) = balanced([sampled], [spread])
-        level = fit_level(rest, weight, metric, level_plan, plan.codewords, plan.fill)
-        none = torch.zeros(len(rest), dtype=torch.long)
-        for part, group in zip(rest.split(4096), none.split(4096), strict=True):
-            part -= level.decode(level.encode(part, group), group)
-        tokenizer.levels.append(level)
-        left = (rest.square() * share[:, None]).sum().item()
-        print(
-            f"level of {level_plan.tokens} tokens, {level.dimensions} dimensions, "
-            f"left over {left / power:.2%} of the power",
-            flush=True,
-        )
-
-
-def project(planes: Tensor, tokenizer: LevelTokenizer) -> npt.NDArray[np.float16]:
-    """Components [2, N, Z] of planes [N, 6144] and of their mirror images."""
-    views = [
-        tokenizer.components(part.float()).half().numpy()
-        for view in (planes, planes[:, MIRROR])
-        for part in view.split(4096)
-    ]
-    return np.concatenate(views).reshape(2, len(planes), -1)
-
-
-def choose_components(
-    tokenizer: LevelTokenizer,
-    planes: Tensor,
-    weight: Tensor,
-    recogniser: Recogniser,
-    plan: FitPlan,
-) -> None:
-    """Fill in the tokeniser's mean, basis and analysis from planes [N, 6144], weighted [N]."""
-    share = weight / weight.sum()
-    tokenizer.mean.copy_(mirrored_mean(planes, share))
-    spread = covariances(planes, tokenizer.mean, share)
-    coarse, _ = principal_axes(spread, COARSE)
-    gradients = identity_gradients(
-        planes, tokenizer.mean, share, coarse, recogniser, plan.identity_faces
-    )
-    found = identity_axes(spread, gradients, plan.identity, plan.components)
-    basis, analysis = decorrelated(*found, spread)
-    tokenizer.basis.copy_(basis)
-    tokenizer.analysis.copy_(analysis)
-
-
-def fit(
-    faces: npt.NDArray[np.uint8],
-    repeats: npt.NDArray[np.int64],
-    recogniser: Recogniser,
-    plan: FitPlan,
-) -> tuple[LevelTokenizer, npt.NDArray[np.float16]]:
-    """Fit a tokeniser to uint8 faces [N, 128, 128, 4], each counted repeats [N] times.
-
-    Also returns the components [2, N, Z] of the faces and of their mirror images, borders filled.
-    """
-    planes, filled = filled_planes(faces)
-    weight = torch.where(filled, plan.filled, 1.0) * torch.from_numpy(repeats)
-    weight[:: plan.held_out] = 0
-    tokenizer = LevelTokenizer(plan.components, 1, [])
-    choose_components(tokenizer, planes, weight, recogniser, plan)
-    components = project(planes, tokenizer)
-    del planes
-    flat = components.reshape(2 * len(faces), -1)
-    fit_levels(flat, tokenizer, weight.repeat(2), recogniser, plan)
-    return tokenizer, components
+def _power(rest: Tensor, share: Tensor) -> float:
+    parts = zip(rest.split(_PART), share.split(_PART), strict=True)
+    return sum(float(own @ part.square().sum(1)) for part, own in parts)

@@ -1,13 +1,12 @@
 """A run of the level-ordered tokeniser, the one that ships.
 
-fit      components, a recogniser's metric, codebooks
-decoder  the decoder, and with it the quantizer
+fit      components, the metric of identity, codebooks
+decoder  the decoder
 export   probability tables and the model file
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,12 @@ from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.load import load_modules
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.errors import StcError
+from stc.lab.training.collection import Collection
 from stc.lab.training.config import LevelsRun
-from stc.lab.training.data import Repeat, fills_canvas
+from stc.lab.training.data import fills_canvas
 from stc.lab.training.export import export
-from stc.lab.training.fit import fit
+from stc.lab.training.fit import Fitted, fit
+from stc.lab.training.packing import Arrays
 from stc.lab.training.render import Faces, RenderTrainer, embed
 from stc.lab.training.run import RunFolder
 from stc.lab.training.stages import Sources
@@ -47,16 +48,16 @@ def train_levels(
     if sources.recogniser is None or sources.lpips is None:
         raise StcError("this run needs --recogniser FILE and --lpips FILE")
     folder = RunFolder(path, config)
-    pixels = sources.faces(path / "faces.npy")
+    faces = sources.collection(config.data, path / "faces.npy", config.seed)
     torch.manual_seed(config.seed)
     if only in (None, "fit"):
-        prepare(config, pixels, sources, folder)
+        prepare(config, faces, sources, folder)
     for file in (folder.path / kept for kept in ("components.npy", "embeddings.npy")):
         if not file.exists():
             raise StcError(f"{path}: stage fit comes first; {file.name} is missing")
     if only == "fit":
         return
-    trainer = build_trainer(config, pixels, sources, folder)
+    trainer = build_trainer(config, faces, sources, folder)
     if only in (None, "decoder"):
         trainer.train()
     if trainer.step < config.decoder.steps:
@@ -65,54 +66,52 @@ def train_levels(
             f"{config.decoder.steps} steps"
         )
     if only in (None, "export"):
-        filled = fills_canvas(pixels)
+        counted = fills_canvas(faces.pixels) & ~faces.held
+        tokenizer, packed = load_fit(folder)
         model = export(
             output,
             output.stem,
-            trainer.average_tokenizer,
+            tokenizer,
             trainer.average,
-            pixels[filled],
-            trainer.faces.repeats[filled],
+            faces.pixels[counted],
+            faces.repeats[counted],
+            packed,
         )
         print(f"{model.path}: {model.name}, fingerprint {model.fingerprint[:16]}")
 
 
-def prepare(
-    config: LevelsRun, pixels: npt.NDArray[np.uint8], sources: Sources, folder: RunFolder
-) -> None:
-    """Stage `fit`: the tokeniser, and what it and the recogniser say of every face."""
+def prepare(config: LevelsRun, faces: Collection, sources: Sources, folder: RunFolder) -> None:
+    """Stage `fit`: the tokeniser, and what it and the recognisers say of every face."""
     assert sources.recogniser is not None  # noqa: S101 - `train_levels` has asked for it
     components, embeddings = (
         folder.path / "components.npy",
         folder.path / "embeddings.npy",
     )
     if not components.exists():
-        repeats = sources.repeats(times(config.fit.repeat), len(pixels))
-        tokenizer, found = fit(pixels, repeats, sources.recogniser, config.fit)
-        save_fit(folder, tokenizer)
-        _save_array(components, found)
+        fitted = fit(faces, sources.recognisers, config.fit)
+        save_fit(folder, fitted)
+        _save_array(components, fitted.components)
     if not embeddings.exists():
-        _save_array(embeddings, embed(pixels, sources.recogniser))
+        _save_array(embeddings, embed(faces.pixels, sources.recogniser))
 
 
 def build_trainer(
-    config: LevelsRun, pixels: npt.NDArray[np.uint8], sources: Sources, folder: RunFolder
+    config: LevelsRun, faces: Collection, sources: Sources, folder: RunFolder
 ) -> RenderTrainer:
     """The trainer of stage `decoder`, resumed from its checkpoint if there is one."""
     assert sources.recogniser is not None  # noqa: S101 - `train_levels` has asked for both
     assert sources.lpips is not None  # noqa: S101
     torch.manual_seed(config.seed)
     decoder = Decoder() if config.start is None else load_modules(open_model(config.start))[1]
-    faces = Faces(
-        pixels,
+    learned = Faces(
+        faces,
         np.load(folder.path / "components.npy", mmap_mode="r"),
         np.load(folder.path / "embeddings.npy"),
-        sources.repeats(times(config.decoder.repeat), len(pixels)),
     )
     return RenderTrainer(
-        load_fit(folder),
+        load_fit(folder)[0],
         decoder,
-        faces,
+        learned,
         sources.recogniser,
         sources.lpips,
         config.decoder,
@@ -120,25 +119,32 @@ def build_trainer(
     )
 
 
-def times(repeat: Sequence[Repeat]) -> dict[str, int]:
-    """How many times, by the name of the tar file."""
-    return {own.tar: own.times for own in repeat}
+def save_fit(folder: RunFolder, fitted: Fitted) -> None:
+    """Keep a fitted tokeniser, and its matrices as they are packed."""
+    tokenizer = fitted.tokenizer
+    packed = {name: torch.from_numpy(array) for name, array in fitted.packed.items()}
+    shapes = [tuple(shape) for shape in tokenizer.shapes]
+    folder.save(
+        "fit",
+        {
+            "state": tokenizer.state_dict(),
+            "groups": tokenizer.groups,
+            "shapes": shapes,
+            "packed": packed,
+        },
+    )
 
 
-def save_fit(folder: RunFolder, tokenizer: LevelTokenizer) -> None:
-    """Keep a fitted tokeniser."""
-    shapes = [(m.components, m.tokens, m.bits.shape[2], m.dimensions) for m in tokenizer.levels]
-    folder.save("fit", {"state": tokenizer.state_dict(), "shapes": shapes})
-
-
-def load_fit(folder: RunFolder) -> LevelTokenizer:
+def load_fit(folder: RunFolder) -> tuple[LevelTokenizer, Arrays]:
     """Read what `save_fit` kept; frozen. Raises StcError if there is nothing."""
     kept: dict[str, Any] | None = folder.load("fit")
     if kept is None:
         raise StcError(f"{folder.path}: stage fit comes first; fit.pt is missing")
-    tokenizer = LevelTokenizer(kept["state"]["basis"].shape[1], 1, kept["shapes"])
+    components = kept["state"]["basis"].shape[1]
+    tokenizer = LevelTokenizer(components, kept["groups"], kept["shapes"])
     tokenizer.load_state_dict(kept["state"])
-    return tokenizer.eval().requires_grad_(False)
+    packed = {name: tensor.numpy() for name, tensor in kept["packed"].items()}
+    return tokenizer.eval().requires_grad_(False), packed
 
 
 def _save_array(path: Path, array: npt.NDArray[np.float16]) -> None:

@@ -1,10 +1,12 @@
-"""Frozen networks that judge a reconstruction while training: a recogniser and LPIPS.
+"""Frozen networks that judge a reconstruction while training: recognisers and LPIPS.
 
-Neither is part of the package: the files are named on the command line.
+None is part of the package: the files are named on the command line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from stc.recognition.base import CROP
 
 
 class _OnnxChain(nn.Module):
-    """The few ONNX operators of a MobileFaceNet, run as torch operations with gradients."""
+    """The few ONNX operators of a MobileFaceNet or a MobileNet, run as torch operations with
+    gradients."""
 
     def __init__(self, path: Path) -> None:
         import onnx
@@ -33,10 +36,14 @@ class _OnnxChain(nn.Module):
         self.constants: dict[str, str] = {}
         for tensor in graph.initializer:
             name = f"constant_{len(self.constants)}"
-            self.register_buffer(name, torch.tensor(numpy_helper.to_array(tensor).copy()))
+            values = torch.tensor(numpy_helper.to_array(tensor).copy())
+            if values.is_floating_point():  # those of half the size are cast before they are used
+                values = values.float()
+            self.register_buffer(name, values)
             self.constants[tensor.name] = name
-        self.input = next(v.name for v in graph.input if v.name not in self.constants)
-        self.output = graph.output[0].name
+        given = next(v for v in graph.input if v.name not in self.constants)
+        self.input, self.output = given.name, graph.output[0].name
+        self.side = given.type.tensor_type.shape.dim[-1].dim_value  # pixels; 0 if any will do
 
     def forward(self, x: Tensor) -> Tensor:
         values = {self.input: x}
@@ -49,46 +56,102 @@ class _OnnxChain(nn.Module):
 
 
 def _apply(operator: str, a: list[Tensor], attributes: dict[str, Any]) -> Tensor:
-    if operator == "Conv":
-        return F.conv2d(
-            a[0],
-            a[1],
-            a[2] if len(a) > 2 else None,
-            attributes.get("strides", 1),
-            attributes.get("pads", [0, 0])[:2],
-            attributes.get("dilations", 1),
-            attributes.get("group", 1),
-        )
-    if operator == "PRelu":
-        return F.prelu(a[0], a[1].reshape(-1))
-    if operator == "Relu":
-        return F.relu(a[0])
-    if operator == "Add":
-        return a[0] + a[1]
-    if operator == "BatchNormalization":
-        epsilon = attributes.get("epsilon", 1e-5)
-        return F.batch_norm(a[0], a[3], a[4], a[1], a[2], False, 0, epsilon)
-    if operator in ("Reshape", "Flatten"):
-        return a[0].flatten(1)
-    if operator == "Gemm":
-        return F.linear(a[0], a[1] if attributes.get("transB") else a[1].T, a[2])
-    if operator == "GlobalAveragePool":
-        return a[0].mean((2, 3), keepdim=True)
+    match operator:
+        case "Conv":
+            return _convolved(a, attributes)
+        case "PRelu":
+            return F.prelu(a[0], a[1].reshape(-1))
+        case "Relu":
+            return F.relu(a[0])
+        case "Add":
+            return a[0] + a[1]
+        case "Mul":
+            return a[0] * a[1]
+        case "Min":
+            return torch.minimum(a[0], a[1])
+        case "Max":
+            return torch.maximum(a[0], a[1])
+        case "Cast":
+            return a[0].float()
+        case "BatchNormalization":
+            epsilon = attributes.get("epsilon", 1e-5)
+            return F.batch_norm(a[0], a[3], a[4], a[1], a[2], False, 0, epsilon)
+        case "Reshape" | "Flatten":
+            return a[0].flatten(1)
+        case "Gemm":
+            return F.linear(a[0], a[1] if attributes.get("transB") else a[1].T, a[2])
+        case "GlobalAveragePool":
+            return a[0].mean((2, 3), keepdim=True)
     raise ValueError(f"ONNX operator {operator} is not one that this loader runs")
 
 
+def _convolved(a: list[Tensor], attributes: dict[str, Any]) -> Tensor:
+    x, weight, bias = a[0], a[1], a[2] if len(a) > 2 else None
+    strides = attributes.get("strides", [1, 1])
+    pads = list(attributes.get("pads", [0] * 4))  # above, left, below, right
+    if attributes.get("auto_pad") == b"SAME_UPPER":
+        sizes = zip(x.shape[2:], weight.shape[2:], strides, strict=True)
+        whole = [max((-(-n // step) - 1) * step + size - n, 0) for n, size, step in sizes]
+        pads = [*(n // 2 for n in whole), *(n - n // 2 for n in whole)]
+    if pads[:2] != pads[2:]:
+        x, pads = F.pad(x, (pads[1], pads[3], pads[0], pads[2])), [0, 0]
+    dilations, group = attributes.get("dilations", 1), attributes.get("group", 1)
+    return F.conv2d(x, weight, bias, strides, pads[:2], dilations, group)
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What a recogniser of BGR crops takes: (pixel of 0 to 255 - mean) / scale."""
+
+    mean: tuple[float, float, float]
+    scale: float
+
+
+# By the side of the crop: nothing in an ONNX file says more.
+_INPUTS = {
+    112: _Input((127.5, 127.5, 127.5), 128.0),  # ArcFace's networks
+    224: _Input((103.939, 116.779, 123.68), 1.0),  # those of ImageNet's Caffe models
+}
+
+
 class Recogniser(nn.Module):
-    """Canvas RGB in [-1, 1] [B, 3, 128, 128] -> unit embeddings [B, 512]."""
+    """Canvas RGB in [-1, 1] [B, 3, 128, 128] -> unit embeddings [B, E].
+
+    Raises ValueError for an input of another size than those of two families.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.net = _OnnxChain(path).eval().requires_grad_(False)
+        self.side = self.net.side or 112
+        if self.side not in _INPUTS:
+            sizes = " or ".join(map(str, _INPUTS))
+            raise ValueError(f"{path} takes crops of {self.side} pixels, not {sizes}")
+        given = _INPUTS[self.side]
+        self.register_buffer("mean", torch.tensor(given.mean).view(1, 3, 1, 1), persistent=False)
+        self.scale = given.scale
 
     def forward(self, canvas: Tensor) -> Tensor:
         crop = F.interpolate(
-            canvas[:, :, CROP, CROP], size=112, mode="bilinear", align_corners=False
+            canvas[:, :, CROP, CROP], size=self.side, mode="bilinear", align_corners=False
         )
-        return F.normalize(self.net(crop.flip(1) * (127.5 / 128)).float())
+        pixels = (crop.flip(1) + 1) * 127.5
+        return F.normalize(self.net((pixels - self.mean) / self.scale).float())
+
+
+class Panel(nn.Module):
+    """Several recognisers as one, whose cosine is the mean of theirs.
+
+    Canvas RGB in [-1, 1] [B, 3, 128, 128] -> unit embeddings [B, E], one after another.
+    """
+
+    def __init__(self, recognisers: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(recognisers)
+
+    def forward(self, canvas: Tensor) -> Tensor:
+        share = len(self.members) ** -0.5
+        return torch.cat([share * member(canvas) for member in self.members], 1)
 
 
 class Lpips(nn.Module):

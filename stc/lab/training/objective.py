@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stc.canvas import CANVAS
 from stc.errors import StcError
 from stc.lab.training.config import NetworkStage
 from stc.lab.training.losses import face_weight, jitter, masked_error, shift
-from stc.lab.training.networks import Lpips, Recogniser
+from stc.lab.training.networks import Lpips
 from stc.lab.training.system import resize
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Objective:
     def __init__(
         self,
         plan: NetworkStage,
-        recogniser: Recogniser | None,
+        recogniser: nn.Module | None,
         lpips: Lpips | None,
         accelerator: Accelerator,
     ) -> None:

@@ -1,7 +1,13 @@
-"""The encoder's matrices in few bits: the writing side of stc/codec/packing.py."""
+"""Matrices of a model in few bits, the writing side of stc/codec/packing.py.
+
+A fit packs a matrix as soon as it has it and goes on with what a decoder will read, so that
+codebooks and decoder are fitted to the rounded one. Every function gives the arrays of the file by
+the last word of their names (see `named`), and the matrix that they stand for.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,131 +15,173 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stc.codec.planes import CHROMA, LUMA
-from stc.lab.training.rounding import compensation, curve, round_rows, stretched
+from stc.lab.training.rounding import (
+    compensation,
+    drawn,
+    fitted_curve,
+    nearest_codes,
+    round_rows,
+    row_tops,
+)
+from stc.lab.training.subspace import MIRROR
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-# Bits of a level's analysis by its first token. What level 0 gets wrong the others cannot mend, and
-# they pay for it; a file of 192 bytes has some 200 tokens, one of 384 nearly 400.
-LEVEL_BITS = {0: 8, 1: 6, 240: 5, 360: 4}
-PLANE_BITS = 3
+BASIS_BITS = 5
+BASIS_FIRST = 64  # components, the strongest, whose axes have 8 bits
+METRIC_RANK = 128
 
-# A column of the basis counts as mirrored if what it lacks to that adds no more to a component,
-# about as much as 8 bits do.
-MIRROR_ERROR = 0.003
+# Bits of a level's synthesis by its first token. An error of the first levels is in every file, and
+# their matrices are the smallest; the last ones draw what is nearly noise.
+SYNTHESIS_BITS = {0: 8, 25: 6, 89: 5, 185: 4}
+CODEBOOK_BITS = {0: 7, 89: 6, 185: 5}
 
-_PEAKS = torch.tensor([1, 0.9, 0.8, 0.7, 0.6, 0.5])  # of a row, that the largest value may have
-_PLANE_TOP = 2.7  # the largest value of a column, in standard deviations
+_DAMPING = 0.3  # of rounding the basis: more draws better, less reads better
 
+_LEFT = torch.arange(len(MIRROR))[torch.arange(len(MIRROR)) < MIRROR]
 
-def level_bits(first_token: int) -> int:
-    """Bits of a number in the analysis of a level."""
-    return [bits for start, bits in LEVEL_BITS.items() if start <= first_token][-1]
-
-
-def pack_curved(values: npt.NDArray[np.int8], covariance: Tensor, bits: int) -> Arrays:
-    """A matrix in 8 bits [R, C], less its scale, that reads rows of a covariance [R, R]."""
-    points = curve(bits)
-    tops = np.zeros(len(values), np.uint8)
-
-    def nearest(row: int, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        found = (wanted.abs().max() * _PEAKS).ceil().clamp(1, 128)
-        tables = stretched(points, found).float()
-        middles = (tables[:, 1:] + tables[:, :-1]) / 2
-        codes = torch.searchsorted(middles, wanted.expand(len(found), -1).contiguous())
-        drawn = tables.gather(1, codes)
-        best = int((drawn - wanted).square().sum(1).argmin())
-        tops[row] = int(found[best])
-        return codes[best], drawn[best]
-
-    codes = round_rows(torch.from_numpy(values).float(), compensation(covariance), nearest)
-    return {"codes": pack_codes(codes, bits), "curve": _int8(points), "tops": tops}
+# How far a basis may be from even and odd before it is no mistake of rounding.
+_MIRROR_ERROR = 1e-4
 
 
-def pack_mirrored(
-    analysis: Tensor, basis: npt.NDArray[np.int8], scale: npt.NDArray[Any], covariance: Tensor
-) -> Arrays:
-    """The analysis of planes [6144, Z] as what it has beyond a basis in 8 bits, in its scale [Z].
+def named(name: str, words: Arrays) -> Arrays:
+    """The same arrays under their whole names in a model file."""
+    return {f"{name}.{word}" if word else name: array for word, array in words.items()}
 
-    covariance: of the planes [6144, 6144].
+
+def bits_of(first_token: int, table: Mapping[int, int]) -> int:
+    """Bits of a number in a matrix of the level whose first token is given."""
+    return [bits for start, bits in table.items() if start <= first_token][-1]
+
+
+def pack_basis(basis: Tensor, power: Tensor, bits: int = BASIS_BITS) -> tuple[Arrays, Tensor]:
+    """A basis of planes [6144, Z] -> the arrays of `basis` and what is read, float32 [6144, Z].
+
+    basis: orthonormal columns, each exactly even or odd under the mirror. power [Z]: variance of
+    the components; the first BASIS_FIRST are the strongest. The rounding of one sample is taken
+    back by the next ones as far as faces of this power see it: read by its transpose, the packed
+    basis gives components that are wrong by a hundredth of their deviation, where plain rounding
+    would let the strongest leak into all others. Raises ValueError for a column without parity.
     """
-    left, right = _halves()
-    steps = torch.from_numpy(scale.astype(np.float32))
-    base = torch.from_numpy(basis).float()
-    beyond = analysis / steps - base
-    sign = (base[left] * base[right]).sum(0).sign()
-    mirror = torch.where(_mirror_error(beyond, sign, covariance) * steps > MIRROR_ERROR, 0, sign)
-    points = curve(PLANE_BITS)
-    tops = torch.ones(len(steps), dtype=torch.int32)
-    codes = torch.zeros(2, len(left), len(steps), dtype=torch.uint8)
-    for own in (1, -1, 0):
+    left, right = basis[_LEFT], basis[MIRROR[_LEFT]]
+    mirror = (left * right).sum(0).sign()
+    if not (right - mirror * left).abs().max() <= _MIRROR_ERROR:
+        raise ValueError("a column of the basis is neither even nor odd")
+    number = min(BASIS_FIRST, basis.shape[1] - 1)
+    strong = torch.arange(basis.shape[1]) < number
+    tops = row_tops(left)
+    weak = left[:, ~strong]
+    points, steps = fitted_curve(weak, tops, bits)
+    tables = drawn(points, tops)
+    scale = torch.where(strong, left.abs().amax(0) / 126, 0)
+    scale[~strong] = steps
+    scale = _half(scale)
+    codes = torch.zeros(len(left), basis.shape[1], dtype=torch.int64)
+    for own in (1, -1):
         columns = (mirror == own).nonzero()[:, 0]
         if len(columns) == 0:
             continue
-        mine = base[:, columns]
-        if own:  # both halves of x at once, the right one as it is seen in the mirror
-            target = (beyond[left][:, columns] + own * beyond[right][:, columns]) / 2
-            spread = covariance[left][:, left] + covariance[right][:, right]
-            spread = spread + own * (covariance[left][:, right] + covariance[right][:, left])
-            bounds = torch.stack([mine[left], own * mine[right]])
-        else:
-            target, spread, bounds = beyond[:, columns], covariance, mine[None]
-        tops[columns] = (_PLANE_TOP * target.std(0)).round().clamp(1, 128).int()
-        tables = stretched(points, tops[columns]).T.float()
-        rounder = _Bounded(tables, bounds.amin(0), bounds.amax(0))
-        found = round_rows(target, compensation(spread), rounder)
-        codes[0][:, columns] = found if own else found[left]
-        if not own:
-            codes[1][:, columns] = found[right]
-    return {
-        "left": pack_codes(codes[0], PLANE_BITS),
-        "right": pack_codes(codes[1][:, mirror == 0], PLANE_BITS),
+        spread = left[:, columns] * power[columns] @ left[:, columns].T
+        mine, large = scale[columns], strong[columns]
+
+        def nearest(
+            row: int, wanted: Tensor, mine: Tensor = mine, large: Tensor = large
+        ) -> tuple[Tensor, Tensor]:
+            steps = wanted / mine
+            whole = steps.round().clamp(-127, 127)
+            found = nearest_codes(tables[row : row + 1], steps[None])[0]
+            value = torch.where(large, whole, tables[row][found])
+            return torch.where(large, whole.long(), found), value * mine
+
+        codes[:, columns] = round_rows(left[:, columns], compensation(spread, _DAMPING), nearest)
+    values = codes.float()
+    values[:, ~strong] = tables.gather(1, codes[:, ~strong])
+    read = torch.zeros_like(basis)
+    read[_LEFT] = values * scale
+    read[MIRROR[_LEFT]] = read[_LEFT] * mirror
+    arrays: Arrays = {
+        "first": _int8(codes[:, strong]),
+        "codes": pack_codes(codes[:, ~strong], bits),
         "curve": _int8(points),
         "tops": tops.numpy().astype(np.uint8),
+        "scale": scale.numpy().astype(np.float16),
         "mirror": _int8(mirror),
     }
+    return {word: array for word, array in arrays.items() if array.size}, read
 
 
-class _Bounded:
-    """The nearest value of a column's table [n, C] that leaves the sum with a basis in 8 bits.
+def pack_matrix(matrix: Tensor, bits: int, weight: Tensor | None = None) -> tuple[Arrays, Tensor]:
+    """A matrix [R, C] -> its arrays and what is read, float32 [R, C].
 
-    least, most: of the basis [R, C] where the value is added.
+    For the synthesis of a level, components by latents [Z, C], and for codebooks, [G * K, C]; bits:
+    1 to 7, or 8 for a plain matrix. Numbers are rounded each to its nearest: latents do not go
+    together, so there is nothing by which one could take back the error of another. weight [C]: how
+    much a squared error of a column counts in the choice of the curve, as the power that a latent
+    draws.
     """
+    if bits == 8:
+        whole, steps = to_int8(matrix.numpy())
+        return {"": whole, "scale": steps}, _read(whole, steps)
+    tops = row_tops(matrix)
+    points, scale = fitted_curve(matrix, tops, bits, weight)
+    tables, scale = drawn(points, tops), _half(scale)
+    codes = nearest_codes(tables, matrix / scale)
+    values = tables.gather(1, codes)
+    # The scale that is best for the values as they have been rounded.
+    scale = (values * matrix).sum(0) / values.square().sum(0).clamp_min(1e-9)
+    scale = _half(scale.clamp_min(0))
+    arrays: Arrays = {
+        "codes": pack_codes(codes, bits),
+        "curve": _int8(points),
+        "tops": tops.numpy().astype(np.uint8),
+        "scale": scale.numpy().astype(np.float16),
+    }
+    return arrays, values * scale
 
-    def __init__(self, tables: Tensor, least: Tensor, most: Tensor) -> None:
-        self.tables, self.least, self.most = tables, least, most
 
-    def __call__(self, row: int, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        fits = (self.most[row] + self.tables <= 127) & (self.least[row] + self.tables >= -127)
-        distance = torch.where(fits, (self.tables - wanted).abs(), torch.inf)
-        codes = distance.argmin(0)
-        return codes, self.tables.gather(0, codes[None])[0]
+def pack_synthesis(
+    synthesis: Tensor, power: Tensor | None = None, bits: int = 6
+) -> tuple[Arrays, Tensor]:
+    """A level's synthesis [Z, C] -> the arrays of `levels.N.synthesis` and what is read [Z, C].
 
-
-def _mirror_error(beyond: Tensor, sign: Tensor, covariance: Tensor) -> Tensor:
-    """What it does to components [Z] if a matrix [6144, Z] is made even or odd."""
-    left, right = _halves()
-    change = torch.zeros_like(beyond)
-    change[left] = (beyond[left] - sign * beyond[right]) / 2
-    change[right] = -sign * change[left]
-    return (change * (covariance @ change)).sum(0).clamp_min(0).sqrt()
+    power [C]: variance of the latents. See `pack_matrix`.
+    """
+    return pack_matrix(synthesis, bits, power)
 
 
-def _halves() -> tuple[Tensor, Tensor]:
-    """Of every pair of samples that mirror each other, the left ones and the right ones, [3072]."""
-    left, right, start = [], [], 0
-    for side in (LUMA, CHROMA, CHROMA):
-        places = start + torch.arange(side * side).reshape(side, side)
-        left.append(places[:, : side // 2].flatten())
-        right.append(places.flip(1)[:, : side // 2].flatten())
-        start += side * side
-    return torch.cat(left), torch.cat(right)
+def pack_codebooks(weight: Tensor, bits: int) -> tuple[Arrays, Tensor]:
+    """Codewords [G, K, C] -> the arrays of `levels.N.codebooks` and what is read, [G, K, C]."""
+    arrays, read = pack_matrix(weight.flatten(0, 1), bits)
+    leading = {word: array for word, array in arrays.items() if word in ("", "codes", "tops")}
+    sizes = {"": (-1,), "codes": (-1,), "tops": ()}
+    arrays |= {word: own.reshape(*weight.shape[:2], *sizes[word]) for word, own in leading.items()}
+    return arrays, read.view_as(weight)
+
+
+def pack_metric(factor: Tensor) -> tuple[Arrays, Tensor]:
+    """A factor [Z, r] of a metric -> the arrays of `encoder.metrics.M` and what is read [Z, r]."""
+    values, scale = to_int8(factor.numpy())
+    return {"": values, "scale": scale}, _read(values, scale)
+
+
+def low_rank(metric: Tensor, rank: int = METRIC_RANK) -> Tensor:
+    """F [Z, rank] with F F^T next to a metric [Z, Z] in squares: its strongest axes."""
+    values, vectors = torch.linalg.eigh(metric.double())
+    factor: Tensor = (vectors * values.clamp_min(0).sqrt())[:, -rank:].flip(1).float()
+    return factor
+
+
+def to_int8(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[Any]]:
+    """float32 [..., C] -> int8 [..., C] and one float16 scale a column [C]."""
+    largest = np.abs(matrix.reshape(-1, matrix.shape[-1])).max(0)
+    scale = np.maximum(largest / 127, 1e-7).astype(np.float16)
+    quantised = np.round(matrix / scale.astype(np.float32))
+    return np.clip(quantised, -127, 127).astype(np.int8), scale
 
 
 def pack_codes(codes: Tensor, bits: int) -> npt.NDArray[np.uint8]:
     """Codes [R, C] of so many bits -> [R, bytes], as stc/codec/packing.py reads them."""
-    array, pieces, left = codes.numpy(), [], bits
+    array, pieces, left = codes.numpy().astype(np.uint8), [], bits
     for width in (4, 2, 1):
         if not bits & width:
             continue
@@ -146,6 +194,16 @@ def pack_codes(codes: Tensor, bits: int) -> npt.NDArray[np.uint8]:
             piece[:, : own.shape[1]] |= own << shift
         pieces.append(piece)
     return np.concatenate(pieces, 1)
+
+
+def _read(values: npt.NDArray[np.int8], scale: npt.NDArray[Any]) -> Tensor:
+    """What a matrix in 8 bits stands for."""
+    return torch.from_numpy(values.astype(np.float32) * scale.astype(np.float32))
+
+
+def _half(scale: Tensor) -> Tensor:
+    """Scales as they are stored, none of them 0."""
+    return scale.clamp_min(1e-7).half().float()
 
 
 def _int8(tensor: Tensor) -> npt.NDArray[np.int8]:

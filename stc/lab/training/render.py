@@ -1,8 +1,9 @@
-"""Training of the decoder, and of the quantizer with it, stopped and resumed at will.
+"""Training of the decoder on the tokens of a frozen quantizer, stopped and resumed at will.
 
-Every face of a batch draws its own number of tokens, so that one decoder serves all sizes.
+Every face of a batch draws its own number of tokens, so that one decoder serves all sizes; some of
+the faces have tokens as an encoder by synthesis finds them.
 Loss = squared error where a camera saw something, the face counted double
-     + LPIPS + (1 - cosine to the original in a recogniser, on half of the batch)
+     + LPIPS + (1 - cosine to the original in the recognisers, on half of the batch)
      + in the last steps what a critic of patches holds against the picture.
 """
 
@@ -12,6 +13,7 @@ import copy
 import json
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,12 +28,14 @@ from stc.canvas import CANVAS
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.gallery.progress import hidden
+from stc.lab.training.collection import Collection
 from stc.lab.training.critic import Critic, critic_loss
-from stc.lab.training.data import Repeat, to_tensors
+from stc.lab.training.data import to_tensors
 from stc.lab.training.losses import face_weight, jitter, masked_error, shift
-from stc.lab.training.networks import Lpips, Recogniser
+from stc.lab.training.metric import parity
+from stc.lab.training.precision import mixed
 from stc.lab.training.schedule import learning_rate
-from stc.lab.training.straight_through import codebooks, straight_through, transforms
+from stc.lab.training.synthesised import synthesised
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -41,12 +45,8 @@ class RenderPlan:
     """How long and against what the decoder is trained."""
 
     steps: int
-    repeat: tuple[Repeat, ...] = ()
     batch: int = 24
     rate: float = 1e-3
-    frozen: int = 3000  # steps before the quantizer moves too, at these shares of the rate:
-    codebook_share: float = 0.3
-    transform_share: float = 0.02
     warm_up: int = 300
     average: float = 0.999  # decay of the weights' moving average, which is what ships
     pixels: float = 3.0  # weight of the squared error of [-1, 1] pixels at few tokens ...
@@ -55,28 +55,29 @@ class RenderPlan:
     identity: float = 1.0
     critic_from: float = 0.6  # share of the steps after which the critic has a say,
     critic: float = 0.02  # and how much
-    held_out: int = 200  # every 200th face is for validation
+    synthesised_from: float = 0.6  # share of the steps after which, once faces can be recognised,
+    synthesised: float = 0.5  # this share of the faces have tokens found by synthesis,
+    rounds: int = 2  # in so many rounds
     save_every: int = 250
     sheet_every: int = 1000
 
 
 @dataclass(frozen=True)
 class Faces:
-    """What a run learns from, in the order of one array of N faces."""
+    """What a run learns from, in the order of one collection of N faces."""
 
-    pixels: npt.NDArray[np.uint8]  # [N, 128, 128, 4]
-    components: npt.NDArray[np.float16]  # [2, N, Z] of the faces and their mirrors, borders filled
+    collection: Collection
+    components: npt.NDArray[np.float16]  # [N, Z], borders filled
     embeddings: npt.NDArray[np.float16]  # [N, E] by the recogniser, mirror images included
-    repeats: npt.NDArray[np.int64]  # [N] how often an epoch shows each
 
 
 @torch.inference_mode()
-def embed(pixels: npt.NDArray[np.uint8], recogniser: Recogniser) -> npt.NDArray[np.float16]:
+def embed(pixels: npt.NDArray[np.uint8], recogniser: nn.Module) -> npt.NDArray[np.float16]:
     """Faces [N, 128, 128, 4] -> the recogniser's mean opinion of each and its mirror, [N, E]."""
     found = []
     for start in tqdm(range(0, len(pixels), 64), desc="embeddings", disable=hidden()):
         rgb = to_tensors(pixels[start : start + 64])[0] * 2 - 1
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed():
             both = recogniser(rgb) + recogniser(rgb.flip(3))
         found.append(nn.functional.normalize(both).half().numpy())
     return np.concatenate(found)
@@ -98,30 +99,23 @@ class RenderTrainer:
         tokenizer: LevelTokenizer,
         decoder: Decoder,
         faces: Faces,
-        recogniser: Recogniser,
-        lpips: Lpips,
+        recogniser: nn.Module,
+        lpips: nn.Module,
         plan: RenderPlan,
         folder: Path,
     ) -> None:
         self.plan, self.folder, self.faces = plan, folder, faces
         self.tokenizer = tokenizer
+        self.tokenizer.prepare()
         self.decoder = _channels_last(decoder).requires_grad_(True)
         self.recogniser, self.lpips = recogniser, _channels_last(lpips)
         self.critic = _channels_last(Critic())
-        everything = np.arange(len(faces.pixels))
-        self.validation = everything[:: plan.held_out]
-        training = np.setdiff1d(everything, self.validation)
-        self.training = np.repeat(training, faces.repeats[training])
+        held, repeats = faces.collection.held, faces.collection.repeats
+        self.validation = np.flatnonzero(held)
+        self.training = np.repeat(np.arange(len(held)), np.where(held, 0, repeats))
         self.average = copy.deepcopy(self.decoder).requires_grad_(False)
-        self.average_tokenizer = copy.deepcopy(tokenizer)
         self.optimiser = torch.optim.AdamW(
-            [
-                {"params": list(self.decoder.parameters()), "share": 1.0, "weight_decay": 0.01},
-                {"params": codebooks(tokenizer), "share": plan.codebook_share},
-                {"params": transforms(tokenizer), "share": plan.transform_share},
-            ],
-            betas=(0.9, 0.99),
-            weight_decay=0.0,
+            self.decoder.parameters(), plan.rate, betas=(0.9, 0.99), weight_decay=0.01
         )
         self.critic_optimiser = torch.optim.AdamW(
             self.critic.parameters(), lr=4e-4, betas=(0.0, 0.99)
@@ -140,8 +134,6 @@ class RenderTrainer:
         return {
             "decoder": self.decoder,
             "average": self.average,
-            "tokenizer": self.tokenizer,
-            "average_tokenizer": self.average_tokenizer,
             "critic": self.critic,
             "optimiser": self.optimiser,
             "critic_optimiser": self.critic_optimiser,
@@ -185,26 +177,25 @@ class RenderTrainer:
 
     def train_step(self) -> dict[str, float]:
         plan, rows = self.plan, self.rows(self.step)
-        joint = self.step >= plan.frozen
-        rate = learning_rate(plan.rate, self.step, plan.steps, plan.warm_up)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["share"]
-        rgb, mask = to_tensors(self.faces.pixels[rows])
+            group["lr"] = learning_rate(plan.rate, self.step, plan.steps, plan.warm_up)
+        rgb, mask = to_tensors(self.faces.collection.pixels[rows])
         flip = torch.rand(len(rgb)) < 0.5
         rgb[flip], mask[flip] = rgb[flip].flip(3), mask[flip].flip(3)
         counts = draw_counts(len(rgb), self.tokenizer.level_sizes)
-        components = torch.from_numpy(self.faces.components[flip.long().numpy(), rows]).float()
-        planes, spent = self.quantised(self.tokenizer, components, counts, joint)
+        components = self.components(rows)
+        components[flip] *= self.parity
+        embeddings = torch.from_numpy(self.faces.embeddings[rows]).float()
+        planes, spent = self.quantised(components, counts, embeddings)
         target = (rgb * 2 - 1).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed():
             output = self.decoder(planes, spent) * 2 - 1
         error = masked_error(output, target, self.weight * mask)
         seen = torch.where(mask > 0.5, output.clamp(-1.2, 1.2), target)
         half = slice(0, len(rgb) // 2)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed():
             perceived = self.lpips(*shift(seen, target))
-            wanted = torch.from_numpy(self.faces.embeddings[rows[half]]).float()
-            cosine = (self.recogniser(jitter(seen[half])) * wanted).sum(1)
+            cosine = (self.recogniser(jitter(seen[half])) * embeddings[half]).sum(1)
         pixel_weight = plan.pixels * (1 + plan.fidelity * spent)
         loss = (
             (pixel_weight * error).mean()
@@ -219,7 +210,7 @@ class RenderTrainer:
         }
         if self.step >= plan.critic_from * plan.steps:
             metrics["critic"] = self.train_critic(target, seen.detach())
-            with torch.autocast("cpu", torch.bfloat16):
+            with mixed():
                 loss = loss - plan.critic * self.critic(seen).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -231,7 +222,7 @@ class RenderTrainer:
 
     def train_critic(self, real: Tensor, drawn: Tensor) -> Tensor:
         """One step of the critic on photographs and drawn faces [B, 3, 128, 128] -> its loss."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed():
             loss = critic_loss(*self.critic(torch.cat([real, drawn])).chunk(2))
         self.critic_optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -240,43 +231,50 @@ class RenderTrainer:
 
     @torch.no_grad()
     def follow(self, decay: float) -> None:
-        """Move the averages towards what is trained."""
-        slow, fast = (list[Tensor](m.parameters()) for m in (self.average, self.decoder))
-        pairs = [(slow, fast)]
-        for parts in (codebooks, transforms) if self.step > self.plan.frozen else ():
-            pairs.append((parts(self.average_tokenizer), parts(self.tokenizer)))
-        for slow_ones, fast_ones in pairs:
-            for average, current in zip(slow_ones, fast_ones, strict=True):
-                average.lerp_(current, 1 - decay)
+        """Move the average towards what is trained."""
+        pairs = zip(self.average.parameters(), self.decoder.parameters(), strict=True)
+        for average, current in pairs:
+            average.lerp_(current, 1 - decay)
 
+    @cached_property
+    def parity(self) -> Tensor:
+        """What a mirror image multiplies every component by, [Z]."""
+        return parity(self.tokenizer)
+
+    def components(self, rows: npt.NDArray[np.int64]) -> Tensor:
+        """Of faces [B] as they are, [B, Z]."""
+        return torch.from_numpy(self.faces.components[rows]).float()
+
+    @torch.no_grad()
     def quantised(
-        self,
-        tokenizer: LevelTokenizer,
-        components: Tensor,
-        counts: Tensor,
-        joint: bool,
+        self, components: Tensor, counts: Tensor, embeddings: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Components [B, Z] -> what the decoder gets for the first counts[b] tokens of each."""
-        for tensor in trained_parts(tokenizer):
-            tensor.requires_grad_(joint)
-        with torch.no_grad():
-            tokenizer.prepare()
-            groups, indices = tokenizer.encode(components)
-            indices = tokenizer.refine(components, groups, indices, counts)
-        with torch.set_grad_enabled(joint):
-            quantised = straight_through(tokenizer, components, groups, indices, counts)
-            return tokenizer.planes(quantised), counts / tokenizer.tokens
+        """Components [B, Z] -> what the decoder gets for the first counts[b] tokens of each.
+
+        embeddings [B, E]: of the faces, if it is time for some to have tokens by synthesis; those
+        at the end, since the loss of identity is taken of the others.
+        """
+        plan, tokenizer = self.plan, self.tokenizer
+        groups, indices = tokenizer.encode(components)
+        indices = tokenizer.refine(components, groups, indices, counts)
+        if embeddings is not None and self.step >= plan.synthesised_from * plan.steps:
+            own = slice(len(counts) - round(plan.synthesised * len(counts)), None)
+            faces = components[own], groups[own], indices[own], counts[own], embeddings[own]
+            indices[own] = synthesised(
+                tokenizer, self.average, self.recogniser, *faces, plan.rounds
+            )
+        planes = tokenizer.planes(tokenizer.dequantise(indices, groups, counts))
+        return planes, counts / tokenizer.tokens
 
     @torch.no_grad()
     def sheet(self, number: int = 12) -> None:
         """Validation faces at every level, one face a row, the original first."""
         rows = self.validation[:: max(1, len(self.validation) // number)][:number]
-        rgb, _ = to_tensors(self.faces.pixels[rows])
+        rgb, _ = to_tensors(self.faces.collection.pixels[rows])
         columns = [rgb]
         for count in torch.tensor(self.tokenizer.level_sizes).cumsum(0).tolist():
             counts = torch.full((len(rgb),), count)
-            components = torch.from_numpy(self.faces.components[0, rows]).float()
-            planes, spent = self.quantised(self.average_tokenizer, components, counts, False)
+            planes, spent = self.quantised(self.components(rows), counts)
             columns.append(self.average(planes, spent).clamp(0, 1))
         grid = torch.stack(columns, 1)  # [N, columns, 3, H, W]
         pixels = grid.permute(0, 3, 1, 4, 2).reshape(len(rgb) * CANVAS, -1, 3)
@@ -284,11 +282,6 @@ class RenderTrainer:
         Image.fromarray((pixels * 255).round().byte().numpy()).save(
             self.folder / "sheets" / f"{self.step:06d}.png"
         )
-
-
-def trained_parts(tokenizer: LevelTokenizer) -> list[Tensor]:
-    """What of a tokeniser is trained beside the decoder: codewords and transforms."""
-    return [*codebooks(tokenizer), *transforms(tokenizer)]
 
 
 def _channels_last(module: _Module) -> _Module:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,12 +26,13 @@ import torch
 from stc.errors import StcError
 from stc.lab.training.base_stage import BaseTraining
 from stc.lab.training.codebooks import CodebookTraining
+from stc.lab.training.collection import Collection, DataPlan, collect, plain
 from stc.lab.training.config import PatchFit, TokenizerRun
-from stc.lab.training.data import load_faces, repeats
+from stc.lab.training.data import load_faces
 from stc.lab.training.latents import Latents, latents_of
 from stc.lab.training.launch import launcher
 from stc.lab.training.loop import Stage, run_stage
-from stc.lab.training.networks import Lpips, Recogniser
+from stc.lab.training.networks import Lpips, Panel, Recogniser
 from stc.lab.training.objective import Objective
 from stc.lab.training.patch_stage import PatchTraining
 from stc.lab.training.pictures import Pictures
@@ -49,7 +49,7 @@ class Sources:
     """Where a run's data and judges are; networks are read when they are first needed."""
 
     data: Path  # a folder of tar files, or the array that an earlier run made of one
-    recogniser_file: Path | None = None
+    recogniser_files: tuple[Path, ...] = ()
     lpips_file: Path | None = None
 
     def faces(self, cache: Path) -> npt.NDArray[np.uint8]:
@@ -65,23 +65,26 @@ class Sources:
             raise StcError(f"{self.data}: faces must be [N, 128, 128, 4], not {faces.shape}")
         return faces
 
-    def repeats(self, times: Mapping[str, int], number: int) -> npt.NDArray[np.int64]:
-        """How often an epoch shows each of the `number` faces [N], by the tar file it is from.
-
-        Raises StcError if the data does not tell, or holds no such tar file.
-        """
-        if not times:
-            return np.ones(number, np.int64)
-        if not self.data.is_dir():
-            raise StcError(f"--data must be the folder of tar files, to find {min(times)}.tar")
+    def collection(self, plan: DataPlan, cache: Path, seed: int) -> Collection:
+        """The faces that a plan names, and views of them, kept in `cache`. Raises StcError."""
+        if self.data.suffix == ".npy":
+            return plain(self.faces(cache), plan)
         try:
-            return repeats(self.data, times)
+            return collect(self.data, plan, cache, seed)
+        except (ValueError, tarfile.TarError) as error:
+            raise StcError(f"{self.data}: {error}") from error
+
+    @cached_property
+    def recognisers(self) -> list[Recogniser]:
+        try:
+            return [Recogniser(_there(path)) for path in self.recogniser_files]
         except ValueError as error:
             raise StcError(str(error)) from error
 
     @cached_property
-    def recogniser(self) -> Recogniser | None:
-        return None if self.recogniser_file is None else Recogniser(_there(self.recogniser_file))
+    def recogniser(self) -> Panel | None:
+        """All recognisers as one, if there is any."""
+        return Panel(self.recognisers) if self.recogniser_files else None
 
     @cached_property
     def lpips(self) -> Lpips | None:

@@ -44,6 +44,17 @@ def test_one_command_writes_it_all(data, colours, capsys):  # noqa: F811
     assert docs == ["r.md", "r_rate_accuracy.png", "r_roc.png"]  # and no faces
 
 
+def test_efforts_are_rows_beside_each_other(data, colours):  # noqa: F811
+    assert main(arguments(data, "--bytes", "48,64", "--effort", "1,0,1")) == 0
+    with (data / "out" / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    made = {(row["codec"], row["bytes_limit"]) for row in rows}
+    efforts = {(name, size) for name in ("stc", "stc effort 0") for size in ("48", "64")}
+    assert made == efforts | {("originals", "")}
+    cosines = {row["codec"]: row["identity_cosine"] for row in rows if row["bytes_limit"] == "64"}
+    assert cosines["stc"] != cosines["stc effort 0"]
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

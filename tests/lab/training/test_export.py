@@ -10,11 +10,11 @@ from stc.bitstream import Tables
 from stc.codec.model_file import open_model, save_model
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.load import load_modules
-from stc.codec.torch.tokenizer import LevelTokenizer
-from stc.lab.training import export as exporting
-from stc.lab.training.arrays import to_arrays, to_int8
+from stc.codec.torch.tokenizer import LevelShape, LevelTokenizer
+from stc.lab.training.arrays import packed_arrays, packed_codebooks, to_arrays, used_columns
 from stc.lab.training.data import repeats
-from stc.lab.training.export import count_tokens, export, pack_encoder, tokens_of
+from stc.lab.training.export import count_tokens, export, tokens_of
+from stc.lab.training.packing import named, pack_metric, pack_synthesis, to_int8
 
 
 def write_tar(path, number):
@@ -41,9 +41,10 @@ def test_tokens_are_those_of_faces_and_of_their_mirror_images():
     tokenizer = LevelTokenizer(6, 1, [(6, 2, 8, 3)])
     generator = np.random.default_rng(0)
     level = tokenizer.levels[0]
-    for buffer in (tokenizer.analysis, tokenizer.basis, level.analysis, level.synthesis):
+    for buffer in (tokenizer.basis, level.synthesis):
         buffer.normal_()
-    level.codebooks.weight.normal_().mul_(100)
+    tokenizer.mean[:4096] = 0.5
+    level.codebooks.weight.normal_().mul_(30)
     faces = generator.integers(0, 256, (5, 128, 128, 4), dtype=np.uint8)
     _, indices, counts = tokens_of(tokenizer, faces)
     _, mirrored, _ = tokens_of(tokenizer, faces[:, :, ::-1].copy())
@@ -65,8 +66,8 @@ def test_faces_repeat_by_their_tar_file(tmp_path):
 def modules():
     """A small tokeniser whose tokens have 1 to 3 dimensions, and a decoder, of random weights."""
     torch.manual_seed(0)
-    tokenizer = LevelTokenizer(6, 2, [(6, 3, 4, 3), (5, 2, 4, 2)])
-    for buffer in (tokenizer.mean, tokenizer.basis, tokenizer.analysis):
+    tokenizer = LevelTokenizer(6, 2, [(6, 3, 4, 3), LevelShape(5, 2, 4, 2, groups=1, rank=2)])
+    for buffer in (tokenizer.mean, tokenizer.basis):
         buffer.normal_(0, 0.01)
     for level in tokenizer.levels:
         level.codebooks.weight.normal_()
@@ -74,8 +75,10 @@ def modules():
         used = torch.ones(level.tokens, level.dimensions, dtype=torch.bool)
         used[0, 1:] = False  # the first token has one dimension
         level.codebooks.weight.mul_(used[:, None])
-        level.analysis.normal_().mul_(used.flatten())
         level.synthesis.normal_().mul_(used.flatten()[:, None])
+        if level.factor.shape[1]:
+            level.identity.fill_(0.7)
+            level.factor.copy_(pack_metric(torch.randn_like(level.factor))[1])
     decoder = Decoder((8, 6, 4, 4))
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, 0, 0.1)
@@ -96,8 +99,8 @@ def test_modules_come_back_from_a_file_and_go_there_again(modules, tmp_path):
     for one, other in zip(modules, loaded, strict=True):
         for name, value in one.state_dict().items():
             found = other.state_dict()[name]
-            if name.endswith("bits"):
-                continue  # those come from the tables
+            if name.endswith("bits") or not value.numel():
+                continue  # bits come from the tables
             assert found.shape == value.shape
             assert (found - value).abs().max() <= 0.01 * value.abs().max() + 1e-7, name
     assert first.level_sizes == [3, 2]
@@ -109,13 +112,45 @@ def test_modules_come_back_from_a_file_and_go_there_again(modules, tmp_path):
 
 def test_the_shipped_decoder_is_written_as_it_was_read(tmp_path):
     model = open_model()
-    modules = load_modules(model)
-    again = save_model(tmp_path / "x.safetensors", "x", to_arrays(*modules, model.tables))
+    modules, packed = load_modules(model), packed_arrays(model)
+    arrays = to_arrays(*modules, model.tables, packed)
+    for number in range(len(model.level_sizes)):  # in as many bits as they were
+        name = f"levels.{number}.counts"
+        arrays[name] = arrays[name].astype(model.array(name).dtype)
+    again = save_model(tmp_path / "x.safetensors", "x", arrays)
     assert again.fingerprint == model.fingerprint
-    # The encoder's matrices are not packed anew; what is lost is half a step of 8 bits.
-    for name in ("encoder.analysis", "encoder.levels.3.analysis"):
-        one, two = (m.values * m.scale for m in (model.matrix(name), again.matrix(name)))
-        assert (np.abs(one - two).max(0) <= 0.51 / 127 * np.abs(one).max(0) + 1e-9).all()
+
+
+def test_packed_matrices_go_into_the_file_as_they_are(modules, tmp_path):
+    tokenizer, decoder = modules
+    level, packed = tokenizer.levels[0], packed_codebooks(tokenizer, {0: 4})
+    columns = used_columns(level)
+    words, read = pack_synthesis(level.synthesis[columns].T.contiguous(), bits=5)
+    packed |= named("levels.0.synthesis", words)
+    arrays = to_arrays(tokenizer, decoder, tables_of(tokenizer), packed)
+    model = save_model(tmp_path / "packed.safetensors", "packed", arrays)
+    loaded, _ = load_modules(model)
+    assert torch.equal(loaded.levels[0].synthesis[columns].T, read)
+    assert {"levels.1.codebooks.codes", "levels.1.synthesis"} <= set(model.names)
+    kept = packed_arrays(model)
+    assert kept.keys() == packed.keys()
+    assert all(np.array_equal(kept[name], packed[name]) for name in packed)
+    packed["levels.0.synthesis.scale"] = np.ones(3, np.float16)
+    with pytest.raises(ValueError, match="columns, packed 3"):
+        to_arrays(tokenizer, decoder, tables_of(tokenizer), packed)
+
+
+def test_levels_of_one_metric_share_it(tmp_path):
+    torch.manual_seed(0)
+    tokenizer = LevelTokenizer(6, 1, [LevelShape(6, 1, 4, 2, rank=2)] * 3)
+    for number, level in enumerate(tokenizer.levels):
+        level.codebooks.weight.normal_()
+        level.synthesis.normal_()
+        level.factor.copy_(torch.ones(6, 2) if number < 2 else torch.arange(12.0).view(6, 2))
+    arrays = to_arrays(tokenizer, Decoder((8, 6, 4, 4)), tables_of(tokenizer))
+    assert [int(arrays[f"encoder.levels.{n}.metric"][0]) for n in range(3)] == [0, 0, 1]
+    assert "encoder.metrics.1" in arrays
+    assert "encoder.metrics.2" not in arrays
 
 
 def test_int8_keeps_every_column_within_half_a_step():
@@ -132,39 +167,13 @@ def faces_of(number):
 
 def test_an_exported_model_has_tables_and_leaves_no_draft(modules, tmp_path):
     tokenizer, decoder = modules
-    model = export(tmp_path / "x.safetensors", "x", tokenizer, decoder, faces_of(3), np.ones(3))
+    packed = packed_codebooks(tokenizer, {0: 5})
+    path = tmp_path / "x.safetensors"
+    model = export(path, "x", tokenizer, decoder, faces_of(3), np.ones(3), packed)
     assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
-    assert "encoder.analysis" in model.names
     assert not (model.tables.levels[0] == model.tables.levels[0][0, 0, 0]).all()
-    assert model.matrix("encoder.levels.1.analysis").values.shape == (5, 3)
-
-
-def test_enough_faces_pack_the_encoder_and_leave_the_decoder_alone(modules, tmp_path, monkeypatch):
-    seen = []
-
-    def packed(arrays, tokenizer, faces):
-        seen.append(len(faces))
-        return arrays
-
-    monkeypatch.setattr(exporting, "pack_encoder", packed)
-    monkeypatch.setattr(exporting, "MIN_FACES", 6)
-    monkeypatch.setattr(exporting, "MAX_FACES", 4)
-    for number in (5, 7):
-        export(tmp_path / "x.safetensors", "x", *modules, faces_of(number), np.ones(number))
-    assert seen == [4]
-
-
-@pytest.mark.gate
-def test_a_packed_encoder_is_near_the_one_in_eight_bits(modules, tmp_path):
-    tokenizer, decoder = modules
-    arrays = to_arrays(tokenizer, decoder, tables_of(tokenizer))
-    plain = save_model(tmp_path / "plain.safetensors", "plain", arrays)
-    stored, _ = load_modules(plain)
-    packed = save_model(
-        tmp_path / "packed.safetensors", "packed", pack_encoder(arrays, stored, faces_of(8))
-    )
-    assert packed.fingerprint == plain.fingerprint
-    assert "encoder.levels.1.analysis.codes" in packed.names
-    one, two = (model.matrix("encoder.levels.1.analysis") for model in (plain, packed))
-    difference = np.abs(one.values.astype(int) - two.values).mean()
-    assert 0 < difference < 0.1 * np.abs(one.values.astype(int)).mean()
+    assert [len(level) for level in model.tables.levels] == [2, 1]
+    assert model.entries["levels.0.counts"].dtype == "U16"
+    assert "levels.0.codebooks.codes" in model.names
+    assert model.metric(1).factor.shape == (5, 2)
+    assert model.metric(0).factor.shape == (6, 0)

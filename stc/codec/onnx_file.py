@@ -1,0 +1,140 @@
+"""ONNX files as nodes and constants, and parts of them, without the package onnx.
+
+Only what the encoder's eye needs: no subgraphs, and constants whose bytes lie in the file.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.protobuf import entry, fields, read_varint
+
+# Of onnx.proto. ModelProto and GraphProto:
+_GRAPH, _NODE, _CONSTANT, _OUTPUT = 7, 1, 5, 12
+# NodeProto and AttributeProto:
+_INPUTS, _OUTPUTS, _KIND, _ATTRIBUTE = 1, 2, 4, 5
+_NAME, _FLOAT, _INTEGER, _TEXT, _INTEGERS = 1, 2, 3, 4, 8
+# TensorProto:
+_SIZES, _TYPE, _TENSOR_NAME, _DATA = 1, 2, 8, 9
+_TYPES: dict[int, type[np.generic]] = {
+    1: np.float32,
+    2: np.uint8,
+    3: np.int8,
+    6: np.int32,
+    7: np.int64,
+    10: np.float16,
+}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation: what ONNX calls it, the names of what it takes and gives, its attributes."""
+
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any]  # int, list of int, str or float
+
+
+def read(model: bytes) -> tuple[list[Node], dict[str, npt.NDArray[Any]]]:
+    """The nodes in order, and the constants by name. Raises ValueError."""
+    nodes: list[Node] = []
+    constants: dict[str, npt.NDArray[Any]] = {}
+    for graph in _all(memoryview(model), _GRAPH):
+        nodes += [_node(one) for one in _all(graph, _NODE)]
+        constants.update(_constant(one) for one in _all(graph, _CONSTANT))
+    return nodes, constants
+
+
+def part(model: bytes, wanted: list[str]) -> bytes:
+    """The file that gives some of the outputs alone, without the nodes that these do not need.
+
+    ONNX Runtime would run all of them. Raises ValueError.
+    """
+    nodes, _ = read(model)
+    names = {name for node in needed(nodes, wanted) for name in node.outputs}
+    return b"".join(
+        entry(number, _part(value, names, wanted) if number == _GRAPH else value)
+        for number, value in fields(memoryview(model))
+    )
+
+
+def _part(graph: int | memoryview, names: set[str], wanted: list[str]) -> bytes:
+    """A graph without nodes whose outputs are none of the names, and outputs not wanted."""
+    kept = []
+    for number, value in fields(memoryview(b"" if isinstance(graph, int) else graph)):
+        if isinstance(value, memoryview):
+            if number == _NODE and not names.intersection(_texts(value, _OUTPUTS)):
+                continue
+            if number == _OUTPUT and not set(wanted).intersection(_texts(value, _NAME)):
+                continue
+        kept.append(entry(number, value))
+    return b"".join(kept)
+
+
+def needed(nodes: list[Node], wanted: list[str]) -> list[Node]:
+    """The nodes that what is wanted depends on, in order."""
+    names, found = set(wanted), []
+    for node in reversed(nodes):
+        if names.intersection(node.outputs):
+            names.update(node.inputs)
+            found.append(node)
+    return found[::-1]
+
+
+def _node(message: memoryview) -> Node:
+    (kind,) = _texts(message, _KIND)
+    attributes = dict(_attribute(one) for one in _all(message, _ATTRIBUTE))
+    return Node(kind, (*_texts(message, _INPUTS),), (*_texts(message, _OUTPUTS),), attributes)
+
+
+def _attribute(message: memoryview) -> tuple[str, Any]:
+    (name,) = _texts(message, _NAME)
+    if found := _integers(message, _INTEGERS):
+        return name, found
+    if found := _integers(message, _INTEGER):
+        return name, found[0]
+    if texts := _texts(message, _TEXT):
+        return name, texts[0]
+    for one in _all(message, _FLOAT):
+        return name, struct.unpack("<f", one)[0]
+    return name, None
+
+
+def _constant(message: memoryview) -> tuple[str, npt.NDArray[Any]]:
+    (name,), (kind,) = _texts(message, _TENSOR_NAME), _integers(message, _TYPE)
+    if kind not in _TYPES:
+        raise ValueError(f"{name} has a type that is not read, {kind}")
+    data = b"".join(_all(message, _DATA))
+    values = np.frombuffer(data, np.dtype(_TYPES[kind]).newbyteorder("<"))
+    return name, values.astype(_TYPES[kind]).reshape(_integers(message, _SIZES))
+
+
+def _all(message: memoryview, wanted: int) -> list[memoryview]:
+    """The values of a field of bytes or messages."""
+    return [v for n, v in fields(message) if n == wanted and isinstance(v, memoryview)]
+
+
+def _texts(message: memoryview, wanted: int) -> list[str]:
+    return [str(value, "utf-8") for value in _all(message, wanted)]
+
+
+def _integers(message: memoryview, wanted: int) -> list[int]:
+    """Whole numbers, one a field or packed into one; negative ones come as 2^64 more."""
+    found: list[int] = []
+    for number, value in fields(message):
+        if number != wanted:
+            continue
+        if isinstance(value, int):
+            found.append(value)
+            continue
+        place = 0
+        while place < len(value):
+            one, place = read_varint(value, place)
+            found.append(one)
+    return [one - (1 << 64) if one >> 63 else one for one in found]

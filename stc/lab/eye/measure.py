@@ -1,0 +1,177 @@
+"""What an eye is worth: how much nearer recognisers find faces that were encoded with it.
+
+    python -m stc.lab.eye.measure FACES.tar NETS [NAME=FILE.onnx[,PERCEPTION] ...] [-n 48]
+
+NETS is the folder of the training networks. Every eye encodes the same faces; `nearest` does
+without, `fr_feature` is the network that the eye comes from, whole and in floating point. dlib took
+part in nothing; the other two recognisers taught the eye.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stc.bitstream import Tables
+from stc.codec.core import open_core
+from stc.codec.engine import CpuEngine
+from stc.codec.eye import Eye
+from stc.codec.limit import Limit
+from stc.codec.model_file import open_model
+from stc.codec.planes import to_planes
+from stc.codec.synthesis import Plan, improve
+from stc.codec.tokenizer import Tokenizer
+from stc.codec.tokens import Tokens
+from stc.codec.torch.canvas import to_rgb
+from stc.lab.eye.network import EyeNetwork, load_onnx
+from stc.lab.eye.views import FaceRes
+from stc.lab.training.data import read_tar
+from stc.lab.training.networks import Lpips
+from stc.recognition.base import Faces
+from stc.recognition.dlib import Dlib
+from stc.settings import Settings
+
+Floats = npt.NDArray[np.float32]
+SIZES = (48, 96, 192)
+ROUNDS = 8
+
+
+class Gaze(Protocol):
+    """What `stc.codec.eye.Gaze` does."""
+
+    def losses(self, canvases: Faces) -> Floats: ...
+
+    def slopes(self, canvases: Faces) -> tuple[Floats, Floats]: ...
+
+
+class NetworkGaze:
+    """The same by a torch network, in floating point, on sources uint8 [B, 128, 128, 3]."""
+
+    def __init__(self, network: EyeNetwork, sources: Faces) -> None:
+        self._network = network
+        with torch.no_grad():
+            self._own = network(_rgb(sources) * 2 - 1)
+
+    def losses(self, canvases: Faces) -> Floats:
+        return self.slopes(canvases)[0]
+
+    def slopes(self, canvases: Faces) -> tuple[Floats, Floats]:
+        planes = torch.from_numpy(to_planes(canvases)).requires_grad_()
+        linear = to_rgb(planes)
+        rgb = linear + (_rgb(canvases) - linear).detach()
+        losses = 1 - (self._network(rgb * 2 - 1) * self._own).sum(1)
+        (gradient,) = torch.autograd.grad(losses.sum(), planes)
+        return losses.detach().numpy(), gradient.numpy()
+
+
+class _Studio:
+    """`stc.codec.synthesis.Studio` with any gaze."""
+
+    def __init__(self, engine: CpuEngine, tokenizer: Tokenizer, gaze: Gaze) -> None:
+        self._engine, self._tokenizer, self._gaze = engine, tokenizer, gaze
+
+    def slopes(self, tokens: Tokens) -> tuple[Floats, Any]:
+        losses, by_planes = self._gaze.slopes(self._engine.draw(tokens))
+        return losses, self._tokenizer.slope(by_planes)
+
+    def losses(self, tokens: Tokens) -> Floats:
+        return self._gaze.losses(self._engine.draw(tokens))
+
+    def refine(self, components: Any, tokens: Tokens) -> Tokens:
+        return self._tokenizer.refine(components, tokens, rounds=1)
+
+
+class Judges:
+    """Mean cosines to the sources, LPIPS and PSNR."""
+
+    def __init__(self, nets: Path, sources: Faces) -> None:
+        network = load_onnx(nets / "fr_feature.onnx").requires_grad_(False)
+        second, dlib = FaceRes(nets / "faceres.onnx"), Dlib()
+        self._embed = {
+            "dlib": dlib.embed,
+            "fr_feature": lambda faces: network(_rgb(faces) * 2 - 1).numpy(),
+            "faceres": second.embed,
+        }
+        self._lpips, self._sources = Lpips(nets / "lpips_alex.safetensors"), sources
+        self._own = {name: embed(sources) for name, embed in self._embed.items()}
+
+    def judge(self, faces: Faces) -> dict[str, float]:
+        """Faces drawn of all sources -> a figure by every judge."""
+        found = {
+            name: float(_cosines(embed(faces), self._own[name]).mean())
+            for name, embed in self._embed.items()
+        }
+        a, b = _rgb(self._sources), _rgb(faces)
+        with torch.no_grad():
+            found["lpips"] = float(self._lpips(a * 2 - 1, b * 2 - 1).mean())
+        found["psnr"] = float(-10 * torch.log10((a - b).square().mean((1, 2, 3))).mean())
+        return found
+
+
+def measure(
+    sources: Faces, nets: Path, eyes: dict[str, tuple[Path, float]], step: float
+) -> Iterator[tuple[int, str, dict[str, float]]]:
+    """Yield (bytes, eye, figures) for `nearest`, `fr_feature` and eyes (file, perception)."""
+    model = open_model(None)
+    engine, tokenizer = CpuEngine(model), Tokenizer(model, open_core(model))
+    judges = Judges(nets, sources)
+    network = load_onnx(nets / "fr_feature.onnx").requires_grad_(False)
+    gazes: dict[str, tuple[Gaze, float]] = {"fr_feature": (NetworkGaze(network, sources), 0)}
+    for name, (file, perception) in eyes.items():
+        gazes[name] = Eye(file.read_bytes()).toward(sources, perception), perception
+    for size in SIZES:
+        limit = _limit(model.tables, size)
+        components, nearest = engine.tokenize(sources, limit)
+        yield size, "nearest", judges.judge(engine.draw(nearest))
+        for name, (gaze, perception) in gazes.items():
+            plan = Plan(ROUNDS, step=step, perception=perception)
+            studio = _Studio(engine, tokenizer, gaze)
+            tokens = improve(studio, components, [nearest], limit, plan)
+            yield size, name, judges.judge(engine.draw(tokens))
+
+
+def _limit(tables: Tables, size: int) -> Limit:
+    return Limit.of(tables, Settings(max_bytes=size))
+
+
+def _rgb(faces: Faces) -> torch.Tensor:
+    return torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
+
+
+def _cosines(a: Floats, b: Floats) -> Floats:
+    product = (a * b).sum(1)
+    return np.asarray(product / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)))
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("faces", type=Path)
+    parser.add_argument("nets", type=Path)
+    parser.add_argument("eyes", nargs="*", metavar="NAME=FILE[,PERCEPTION]")
+    parser.add_argument("-n", type=int, default=48, help="faces")
+    parser.add_argument("--every", type=int, default=1, help="take every such face")
+    parser.add_argument("--first", type=int, default=0, help="from this one on")
+    parser.add_argument("--step", type=float, default=0.3)
+    options = parser.parse_args()
+    eyes = {}
+    for eye in options.eyes:
+        name, _, file = eye.partition("=")
+        path, _, perception = file.partition(",")
+        eyes[name] = Path(path), float(perception or 0)
+    chosen = itertools.islice(read_tar(options.faces), options.first, None, options.every)
+    sources = np.stack([face[..., :3] for face in itertools.islice(chosen, options.n)])
+    for size, name, figures in measure(sources, options.nets, eyes, options.step):
+        shown = "  ".join(f"{judge} {value:.4f}" for judge, value in figures.items())
+        print(f"{size:4} {name:12} {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

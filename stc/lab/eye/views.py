@@ -1,0 +1,107 @@
+"""What the eye learns from: faces, what is drawn of them at many sizes, and what teachers see.
+
+A source face has three views: the linear picture of its tokens, what the decoder draws of them, and
+what it draws once the tokens were moved down the gradient of the network that training starts from.
+The last are the ones that matter: there a teacher may disagree with the network's own view.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's usual name
+from torch import Tensor
+
+from stc.codec.torch.canvas import to_rgb
+from stc.codec.torch.decoder import Decoder
+from stc.codec.torch.tokenizer import LevelTokenizer
+from stc.lab.eye.network import EyeNetwork
+from stc.recognition.base import CROP, Faces
+
+VIEWS = 4  # the source, linear, drawn, moved
+ROUNDS = 3
+STEP = 0.3  # of a round, in components
+FEWEST = 28  # tokens
+MEANS = (103.939, 116.779, 123.68)  # that faceres takes off blue, green and red
+
+
+@dataclass(frozen=True)
+class Views:
+    """Sources and their views, and what the teachers see."""
+
+    faces: Faces  # [N, VIEWS, 128, 128, 3]
+    first: npt.NDArray[np.float32]  # [N, VIEWS, 512] by fr_feature, units
+    second: npt.NDArray[np.float32]  # [N, VIEWS, 1024] by faceres, as they come
+
+    def save(self, path: Path) -> None:
+        np.savez(path, faces=self.faces, first=self.first, second=self.second)
+
+    @classmethod
+    def load(cls, path: Path) -> Views:
+        with np.load(path) as stored:
+            return cls(stored["faces"], stored["first"], stored["second"])
+
+
+class FaceRes:
+    """The second teacher, of another family: canvases -> its embeddings."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def embed(self, faces: Faces) -> npt.NDArray[np.float32]:
+        """uint8 [N, 128, 128, 3] -> [N, 1024]."""
+        found = []
+        for face in faces:
+            rgb = torch.from_numpy(face[CROP, CROP].copy()).permute(2, 0, 1)[None].float()
+            bgr = F.interpolate(rgb, size=224, mode="bilinear", align_corners=False).flip(1)
+            x = (bgr - torch.tensor(MEANS)[:, None, None]).numpy()
+            found.append(self._session.run(None, {self._input: x})[0])
+        return np.concatenate(found)
+
+
+def draw(
+    tokenizer: LevelTokenizer, decoder: Decoder, network: EyeNetwork, faces: Faces, seed: int
+) -> Faces:
+    """Sources uint8 [B, 128, 128, 3] -> with their views, [B, VIEWS, 128, 128, 3]."""
+    rgb = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
+    generator = torch.Generator().manual_seed(seed)
+    room = np.log(tokenizer.tokens / FEWEST)
+    counts = (FEWEST * torch.exp(torch.rand(len(rgb), generator=generator) * room)).long()
+    with torch.no_grad():
+        components = tokenizer.analyse(rgb)
+        groups, indices = tokenizer.encode(components)
+        indices = tokenizer.refine(components, groups, indices, counts)
+        own = network(rgb * 2 - 1)
+        planes = tokenizer.planes(tokenizer.dequantise(indices, groups, counts))
+        linear = to_rgb(planes)
+        drawn = decoder(planes, counts / tokenizer.tokens)
+        aim, moved = components, drawn
+    for _ in range(ROUNDS):
+        found = tokenizer.dequantise(indices, groups, counts).detach().requires_grad_()
+        picture = to_rgb(tokenizer.planes(found))
+        picture = picture + (moved - picture).detach()
+        cosine = (network(picture * 2 - 1) * own).sum()
+        (slope,) = torch.autograd.grad(-cosine, found)
+        with torch.no_grad():
+            aim = aim - STEP * F.normalize(slope) - 0.05 * (aim - components)
+            indices = tokenizer.refine(aim, groups, indices, counts, rounds=1)
+            planes = tokenizer.planes(tokenizer.dequantise(indices, groups, counts))
+            moved = decoder(planes, counts / tokenizer.tokens)
+    return _pixels(torch.stack([rgb, linear, drawn, moved], 1))
+
+
+def _pixels(rgb: Tensor) -> Faces:
+    pixels = (rgb.clamp(0, 1) * 255).round().byte()
+    return np.asarray(pixels.permute(0, 1, 3, 4, 2).contiguous().numpy())
