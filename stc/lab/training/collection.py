@@ -97,7 +97,7 @@ def _write(
     """All faces of the tar files, then one view of each face in `source`, as one array."""
     partial, number = cache.with_suffix(".partial.npy"), sum(sizes)
     shape = (number + len(source), CANVAS, CANVAS, 4)
-    pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)  # type: ignore[no-untyped-call]
+    pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
     row = 0
     for path in tqdm(paths, desc="reading faces", disable=hidden()):
         for face in read_tar(path):

@@ -122,7 +122,7 @@ def build_trainer(
 def save_fit(folder: RunFolder, fitted: Fitted) -> None:
     """Keep a fitted tokeniser, and its matrices as they are packed."""
     tokenizer = fitted.tokenizer
-    packed = {name: torch.from_numpy(array) for name, array in fitted.packed.items()}
+    packed = {name: torch.from_numpy(np.array(array)) for name, array in fitted.packed.items()}
     shapes = [tuple(shape) for shape in tokenizer.shapes]
     folder.save(
         "fit",

@@ -120,6 +120,8 @@ class Recogniser(nn.Module):
     Raises ValueError for an input of another size than those of two families.
     """
 
+    mean: Tensor
+
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.net = _OnnxChain(path).eval().requires_grad_(False)

@@ -139,7 +139,7 @@ def test_two_processes_train_one_model(place):
         (("tiny.toml", "--only", "fit"), "no stage 'fit' in this run: there are base, shared"),
         (("tiny.toml", "--set", "base.stepps=1"), "base.stepps: no such key"),
         (("ablation/64-global", "--only", "base", "--steps", "5"), "base.steps: no such key"),
-        (("stc-face-4",), "this run needs --recogniser FILE and --lpips FILE"),
+        (("stc-open-1",), "this run needs --recogniser FILE and --lpips FILE"),
     ],
 )
 def test_errors_are_one_line(place, arguments, message, monkeypatch, capsys):
@@ -180,7 +180,7 @@ def test_the_list_needs_no_torch(capsys):
     assert main(["train", "--list"]) == 0
     said = capsys.readouterr().out
     names = [line.split()[0] for line in said.splitlines()]
-    assert {"grid", "sequence", "stc-face-4", "ablation/64-global"} <= set(names)
+    assert {"grid", "sequence", "stc-open-1", "ablation/64-global"} <= set(names)
     assert all(len(line.split()) > 3 for line in said.splitlines())
     code = "import sys; from stc.cli.main import main; main(['train', '--list']); "
     code += "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"

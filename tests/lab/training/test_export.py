@@ -1,7 +1,5 @@
 """Counting of the probability tables, and modules that come back from their file."""
 
-import tarfile
-
 import numpy as np
 import pytest
 import torch
@@ -12,16 +10,8 @@ from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.load import load_modules
 from stc.codec.torch.tokenizer import LevelShape, LevelTokenizer
 from stc.lab.training.arrays import packed_arrays, packed_codebooks, to_arrays, used_columns
-from stc.lab.training.data import repeats
 from stc.lab.training.export import count_tokens, export, tokens_of
 from stc.lab.training.packing import named, pack_metric, pack_synthesis, to_int8
-
-
-def write_tar(path, number):
-    """A tar file of so many empty members; nobody looks inside to count them."""
-    with tarfile.open(path, "w") as tar:
-        for i in range(number):
-            tar.addfile(tarfile.TarInfo(f"{i}.webp"))
 
 
 def test_only_tokens_that_a_face_has_count_and_as_often_as_it_is_shown():
@@ -52,14 +42,6 @@ def test_tokens_are_those_of_faces_and_of_their_mirror_images():
     assert (counts == 2).all()
     assert (indices[:5] == mirrored[5:]).all()
     assert (indices[:5] != mirrored[:5]).any()
-
-
-def test_faces_repeat_by_their_tar_file(tmp_path):
-    write_tar(tmp_path / "a.tar", 3)
-    write_tar(tmp_path / "b.tar", 2)
-    assert repeats(tmp_path, {"b": 5}).tolist() == [1, 1, 1, 5, 5]
-    with pytest.raises(ValueError, match=r"no c\.tar"):
-        repeats(tmp_path, {"c": 2})
 
 
 @pytest.fixture

@@ -53,15 +53,15 @@ def test_what_no_camera_saw_does_not_count(faces):
 
 def test_the_decoder_starts_as_a_shipped_one(faces):
     shape = {"cells": 4, "dimensions": 4}
-    system, _ = fitted(faces, tokenizer=shape, base={"faces": 4, "start": "stc-face-4"})
-    expected = load_modules(open_model("stc-face-4"))[1].state_dict()
+    system, _ = fitted(faces, tokenizer=shape, base={"faces": 4, "start": "stc-open-1"})
+    expected = load_modules(open_model("stc-open-1"))[1].state_dict()
     assert all(
         torch.equal(v, expected[k]) for k, v in system.tokenizer.decoder.state_dict().items()
     )
     with pytest.raises(
-        StcError, match=r"the decoder of stc-face-4 has widths \(256, 160, 80, 48\)"
+        StcError, match=r"the decoder of stc-open-1 has widths \(256, 160, 80, 48\)"
     ):
-        fitted(faces, base={"start": "stc-face-4"})
+        fitted(faces, base={"start": "stc-open-1"})
 
 
 def test_a_run_resumes_and_its_base_is_fitted_once(array, tmp_path, monkeypatch):

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from stc.codec.torch.decoder import Decoder
-from stc.codec.torch.tokenizer import LevelTokenizer
-from stc.lab.training.render import Faces, RenderPlan, RenderTrainer, draw_counts, trained_parts
-from stc.lab.training.straight_through import straight_through
+from stc.lab.training import render
+from stc.lab.training.collection import Collection
+from stc.lab.training.metric import parity
+from stc.lab.training.render import Faces, RenderPlan, RenderTrainer, draw_counts
+from tests.lab.training.small import small_tokenizer
 from tests.stand_ins import FlatLpips, FlatRecogniser
 
 
@@ -18,29 +20,22 @@ from tests.stand_ins import FlatLpips, FlatRecogniser
 def start(tmp_path):
     """Start or resume a run in a folder of its own, to so many steps."""
     torch.manual_seed(0)
-    tokenizer = LevelTokenizer(16, 1, [(16, 2, 8, 4), (16, 3, 8, 4)])
-    for buffer in tokenizer.buffers():
-        buffer.copy_(0.05 * torch.randn_like(buffer))
-    tokenizer.weight.fill_(1)
-    tokenizer.mean.fill_(0.5)
+    tokenizer = small_tokenizer(groups=2)
     generator = np.random.default_rng(0)
-    faces = generator.integers(0, 256, (40, 128, 128, 4), dtype=np.uint8)
-    faces[..., 3] = 255
+    pixels = generator.integers(0, 256, (40, 128, 128, 4), dtype=np.uint8)
+    pixels[..., 3] = 255
     told = Faces(
-        faces,
-        generator.normal(size=(2, 40, 16)).astype(np.float16),
+        Collection(pixels, np.arange(40) % 2 + 1, np.arange(40) % 10 == 0),
+        generator.normal(size=(40, 16)).astype(np.float16),
         generator.normal(size=(40, 48)).astype(np.float16),
-        np.arange(40) % 2 + 1,
     )
     decoder = Decoder((8, 8, 8, 8))
 
-    def run(name, steps, total=4, frozen=1):
+    def run(name, steps, total=4, **values):
         torch.manual_seed(1)
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        plan = RenderPlan(
-            steps=total, batch=2, save_every=2, sheet_every=4, held_out=10, warm_up=1, frozen=frozen
-        )
+        plan = RenderPlan(steps=total, batch=2, save_every=2, sheet_every=4, warm_up=1, **values)
         trainer = RenderTrainer(
             copy.deepcopy(tokenizer),
             copy.deepcopy(decoder),
@@ -67,29 +62,46 @@ def test_a_resumed_run_ends_as_one_that_never_stopped(start):
     resumed = start("killed", 4)
     for name, value in whole.average.state_dict().items():
         torch.testing.assert_close(resumed.average.state_dict()[name], value, rtol=0, atol=0)
-    for name, value in whole.average_tokenizer.state_dict().items():
-        kept = resumed.average_tokenizer.state_dict()[name]
-        torch.testing.assert_close(kept, value, rtol=0, atol=0)
 
 
-def test_the_quantizer_moves_only_after_its_frozen_steps(start):
-    trainer = start("joint", 0, frozen=2)
-    before = [t.clone() for t in trained_parts(trainer.tokenizer)]
-    for step in range(4):
+def test_the_quantizer_stands_still(start):
+    trainer = start("still", 0)
+    before = {name: value.clone() for name, value in trainer.tokenizer.state_dict().items()}
+    for _ in range(4):
         trainer.train_step()
-        pairs = zip(trained_parts(trainer.tokenizer), before, strict=True)
-        same = [torch.equal(a, b) for a, b in pairs]
-        assert all(same) if step < 2 else not any(same)
+    for name, value in trainer.tokenizer.state_dict().items():
+        assert torch.equal(value, before[name])
 
 
-def test_straight_through_says_what_the_codec_says(start):
-    tokenizer = start("same", 0).tokenizer
-    components, groups = torch.randn(6, 16), torch.zeros(6, dtype=torch.long)
-    counts = torch.tensor([1, 2, 3, 4, 5, 5])
-    indices = tokenizer.quantise(components, groups)
-    expected = tokenizer.dequantise(indices, groups, counts)
-    found = straight_through(tokenizer, components, groups, indices, counts)
-    torch.testing.assert_close(found, expected)
+def test_faces_have_tokens_by_synthesis_when_it_is_time(start, monkeypatch):
+    seen = []
+
+    def found(tokenizer, decoder, recogniser, components, groups, indices, *_):
+        seen.append(len(components))
+        return torch.zeros_like(indices)
+
+    monkeypatch.setattr(render, "synthesised", found)
+    trainer = start("late", 0, synthesised_from=0.5, synthesised=0.5)
+    assert [(trainer.train_step(), len(seen))[1] for _ in range(4)] == [0, 0, 1, 2]
+    assert seen == [1, 1]
+    z, counts = torch.randn(4, 16), torch.full((4,), 5)
+    plain, _ = trainer.quantised(z, counts)
+    mixed, spent = trainer.quantised(z, counts, torch.zeros(4, 48))
+    assert torch.equal(mixed[:2], plain[:2])
+    assert (mixed[2:] != plain[2:]).any(1).all()
+    assert spent.tolist() == [1.0] * 4
+
+
+def test_validation_faces_are_never_shown_and_others_as_often_as_they_count(start):
+    trainer = start("shown", 0)
+    assert trainer.validation.tolist() == [0, 10, 20, 30]
+    shown = np.bincount(trainer.training, minlength=40)
+    assert shown.tolist() == [0 if i % 10 == 0 else i % 2 + 1 for i in range(40)]
+
+
+def test_a_mirror_image_has_the_components_of_its_parity(start):
+    trainer = start("mirror", 0)
+    assert torch.equal(trainer.parity, parity(trainer.tokenizer))
 
 
 def test_a_run_writes_its_log_checkpoint_and_sheet(start, tmp_path):

@@ -126,7 +126,7 @@ def test_what_is_missing_is_said(array, tmp_path):
     with pytest.raises(StcError, match="needs --recogniser FILE"):
         train(needy, Sources(array), tmp_path / "needy")
     with pytest.raises(StcError, match=r"none\.onnx: no such file"):
-        train(needy, Sources(array, tmp_path / "none.onnx"), tmp_path / "needy")
+        train(needy, Sources(array, (tmp_path / "none.onnx",)), tmp_path / "needy")
     with pytest.raises(FileNotFoundError, match="no tar files"):
         train(tiny(), Sources(tmp_path), tmp_path / "empty")
 
