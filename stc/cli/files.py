@@ -62,8 +62,8 @@ def read_face(name: str, *, bare: bool = False) -> bytes:
 
 def is_picture(data: bytes, *, bare: bool) -> bool:
     """Whether an input is a picture rather than a .stc file, which may be a bare one if `bare`."""
-    # No first byte below 128 begins a PNG or JPEG, and no picture of another kind is so short.
-    short = len(data) <= _MAX_BARE and data[:1] < b"\x80"
+    # PNG and JPEG begin with these bytes, and no picture of another kind is so short.
+    short = len(data) <= _MAX_BARE and data[:1] not in (b"\x89", b"\xff")
     if has_header(data) or (bare and short):
         return False
     from stc.carriers import qr

@@ -29,7 +29,7 @@ def test_figures_and_picture(path, tmp_path, capsys):
 
 
 def test_figures_are_those_of_encode(path, capsys):
-    assert main(["encode", ASTRONAUT, "-f", "-o", str(path)]) == 0
+    assert main(["encode", ASTRONAUT, "-f", "-o", str(path), "--effort", "0"]) == 0
     printed = capsys.readouterr().out
     assert main(["compare", "--json", ASTRONAUT, str(path)]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -60,7 +60,8 @@ def load_faces(folder: Path, cache: Path) -> npt.NDArray[np.uint8]:
 
 def to_tensors(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     """uint8 [B, 128, 128, 4] -> RGB in [0, 1] [B, 3, 128, 128] and visibility [B, 1, 128, 128]."""
-    pixels = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
+    # A copy, since a memory-mapped array is read-only, which torch will not have.
+    pixels = torch.from_numpy(np.array(faces)).permute(0, 3, 1, 2).float() / 255
     return pixels[:, :3], (pixels[:, 3:] > 0.5).float()
 
 

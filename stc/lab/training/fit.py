@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from stc.codec.torch.tokenizer import Level, LevelTokenizer
+from stc.errors import StcError
 from stc.lab.training.allotment import allot, transform
 from stc.lab.training.borders import filled_planes
 from stc.lab.training.collection import Collection
@@ -156,12 +157,15 @@ def fit_level(
 
     weight [N] counts the faces; factor [Z, r] is the metric's; first: the level's first token.
     groups: of the faces, which the first level of their own finds.
-    -> the level, its matrices as they are packed, and the groups.
+    -> the level, its matrices as they are packed, and the groups. Raises StcError if the faces are
+    too few for so many tokens.
     """
     bits = math.log2(plan.codewords)
     whole, variance = transform(covariance(rest, weight / weight.sum()), factor, own.identity)
     dealt, theta = allot(variance.clamp_min(1e-12), own.tokens, bits, plan.fill)
     columns = [axis for axes in dealt for axis in axes]
+    if not columns:
+        raise StcError(f"the faces leave nothing over for a level of {own.tokens} tokens")
     words, synthesis = pack_synthesis(
         whole[:, columns].contiguous(), variance[columns], bits_of(first, SYNTHESIS_BITS)
     )

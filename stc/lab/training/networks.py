@@ -17,6 +17,9 @@ from torch import Tensor, nn
 
 from stc.recognition.base import CROP
 
+# Weight decay leaves weights of 1e-30 behind: they add nothing, and subnormal numbers are slow.
+_NOTHING = 1e-10
+
 
 class _OnnxChain(nn.Module):
     """The few ONNX operators of a MobileFaceNet or a MobileNet, run as torch operations with
@@ -39,6 +42,7 @@ class _OnnxChain(nn.Module):
             values = torch.tensor(numpy_helper.to_array(tensor).copy())
             if values.is_floating_point():  # those of half the size are cast before they are used
                 values = values.float()
+                values[values.abs() < _NOTHING] = 0
             self.register_buffer(name, values)
             self.constants[tensor.name] = name
         given = next(v for v in graph.input if v.name not in self.constants)

@@ -8,6 +8,7 @@ from stc.codec.torch.canvas import to_planes
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.load import load_modules
 from stc.codec.torch.tokenizer import LevelTokenizer
+from stc.errors import StcError
 from stc.lab.training.collection import Collection
 from stc.lab.training.data import to_tensors
 from stc.lab.training.export import export
@@ -86,6 +87,12 @@ def test_groups_have_codebooks_of_their_own_in_the_first_levels_alone():
     assert float(tokenizer.group_bits.exp2().reciprocal().sum()) == pytest.approx(1)
     found = [len(tokenizer.encode_groups(z[:5].float(), keep)) for keep in (1, 3)]
     assert found == [1, 3]
+
+
+def test_too_few_faces_for_a_level_are_refused():
+    own = LevelPlan(6, 1.0)
+    with pytest.raises(StcError, match="nothing over for a level of 6 tokens"):
+        fit_level(torch.zeros(50, 8), torch.ones(50), torch.zeros(8, 0), own, plan(own))
 
 
 @pytest.mark.parametrize(
