@@ -8,8 +8,6 @@ weights/README.md says where the file comes from.
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ import numpy.typing as npt
 from stc.codec.onnx_file import part
 from stc.codec.planes import Canvases
 from stc.errors import ModelError, ModelMissingError, WrongModelError
+from stc.fork_lock import ForkLock
 from stc.threads import threads
 
 Floats = npt.NDArray[np.float32]
@@ -31,18 +30,8 @@ SHA256 = "bd43139bf81d02c47098f967c68da296936329648b6ddfab838d46e0d0b5f340"
 _SEEN = "own_embedding", "own_features"
 _INSTALL = "install the package again, or encode with effort 0, which does without"
 
-_lock = threading.Lock()
+_lock = ForkLock()
 _opened: list[Eye] = []
-
-
-def _renew() -> None:
-    """A forked child has the calling thread alone: nobody else will unlock."""
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_renew)
 
 
 class View(NamedTuple):

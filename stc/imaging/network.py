@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.errors import ModelError, ModelMissingError
+from stc.fork_lock import ForkLock
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,18 +37,8 @@ SAME_FACE = 0.5
 # Input pixels above which the memory of a run is given back rather than kept for the next.
 _MUCH = 1 << 20
 
-_lock = threading.Lock()
+_lock = ForkLock()
 _loaded: list[Any] = []
-
-
-def _renew() -> None:
-    """A forked child has the calling thread alone: nobody else will unlock."""
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_renew)
 
 
 class Detection(NamedTuple):
