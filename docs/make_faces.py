@@ -1,63 +1,75 @@
-"""Draws docs/faces.png: originals, and what 64, 128, 192 and 384 bytes give.
+"""Draws docs/faces.webp, what every size keeps, and docs/efforts.webp, what synthesis adds.
 
-    python docs/make_faces.py
+    python docs/make_faces.py [--model stc-open-1 -o faces-open.webp]
 
-Needs pip install '.[lab]'. The faces may be published: the public-domain portrait of tests/assets,
-and faces of nobody, drawn from the model's own tables and decoded; they then go through the codec
-like any picture.
+The faces may be published: the public-domain portrait of tests/assets, and those of docs/portraits,
+from which no model learned.
 """
 
+from __future__ import annotations
+
+import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw
 
-from stc import Codec
-from stc.codec.model_file import ModelFile
-from stc.codec.torch.load import load_modules
+from stc import Codec, Settings
+from stc.canvas import Faces
 from stc.imaging import frame
 
-ROOT = Path(__file__).parent.parent
-SIZES = (64, 128, 192, 384)
-GAP, HEADER = 4, 16
-# Drawn faces take their first levels at random. Tokens are independent in the tables but not in
-# life, so what is drawn is pulled towards the mean face, as is usual for generators.
-TOKENS, TRUNCATION = 57, 0.6
+DOCS = Path(__file__).parent
+SIZES = (48, 64, 96, 128, 192, 384)
+EFFORTS = (0, 1, 5, 9)
+EFFORTS_BYTES = (48, 96)
+GAP, HEADER = 4, 16  # pixels
 
 
-@torch.inference_mode()
-def drawn_faces(model: ModelFile, number: int, seed: int) -> np.ndarray:
-    """Faces of nobody, uint8 [N, 128, 128, 3]."""
-    generator = np.random.default_rng(seed)
-    tokenizer, decoder = load_modules(model)
-    rows = [np.array(row) for row in model.rows(0, TOKENS)]
-    tokens = [[generator.choice(len(r), p=r / r.sum()) for r in rows] for _ in range(number)]
-    groups = torch.zeros(number, dtype=torch.long)
-    components = TRUNCATION * tokenizer.dequantise(torch.tensor(tokens), groups)
-    spent = torch.full((number,), TOKENS / tokenizer.tokens)
-    rgb = decoder(tokenizer.planes(components), spent).clamp(0, 1)
-    return (rgb * 255).round().byte().permute(0, 2, 3, 1).numpy()
+def portraits() -> Faces:
+    """Canvases, uint8 [N, 128, 128, 3]."""
+    astronaut = frame(DOCS.parent / "tests" / "assets" / "astronaut.png")
+    others = [np.asarray(Image.open(path)) for path in sorted((DOCS / "portraits").glob("*.webp"))]
+    return np.stack([astronaut, *others])
 
 
-def main() -> None:
-    codec = Codec()
-    astronaut = frame(ROOT / "tests" / "assets" / "astronaut.png")
-    sources = np.concatenate([astronaut[None], drawn_faces(codec.model, 5, seed=10)])
-    columns = [sources]
-    for size in SIZES:
-        coded = codec.encode_batch(sources, max_bytes=size)
-        columns.append(codec.decode_batch([face.unwrap().data for face in coded]))
+def coded(codec: Codec, sources: Faces, settings: Settings) -> Faces:
+    """What is left of canvases in files by some settings."""
+    return codec.decode_batch(
+        [face.unwrap().data for face in codec.encode_batch(sources, settings)]
+    )
+
+
+def draw_sheet(path: Path, columns: dict[str, Faces]) -> None:
+    """Write a picture with a titled column for every batch of faces."""
     cell = 128 + GAP
-    sheet = Image.new("RGB", (len(columns) * cell, HEADER + len(sources) * cell), "white")
+    rows = len(next(iter(columns.values())))
+    sheet = Image.new("RGB", (len(columns) * cell - GAP, HEADER + rows * cell - GAP), "white")
     draw = ImageDraw.Draw(sheet)
-    for x, (title, faces) in enumerate(
-        zip(["original", *(f"{size} bytes" for size in SIZES)], columns, strict=True)
-    ):
+    for x, (title, faces) in enumerate(columns.items()):
         draw.text((x * cell + 2, 2), title, fill="black")
         for y, face in enumerate(faces):
             sheet.paste(Image.fromarray(face), (x * cell, HEADER + y * cell))
-    sheet.save(ROOT / "docs" / "faces.png", optimize=True)
+    sheet.save(path, quality=90, method=6)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default=None, help="another model than the default")
+    parser.add_argument("-o", "--output", default="faces.webp", help="name of the first picture")
+    options = parser.parse_args()
+    codec, sources = Codec(options.model), portraits()
+    columns = {"original": sources}
+    for size in SIZES:
+        columns[f"{size} bytes"] = coded(codec, sources, Settings(max_bytes=size))
+    draw_sheet(DOCS / options.output, columns)
+    if options.model is None:
+        columns = {"original": sources}
+        for size in EFFORTS_BYTES:
+            for effort in EFFORTS:
+                settings = Settings(max_bytes=size, effort=effort)
+                columns[f"{size} bytes, effort {effort}"] = coded(codec, sources, settings)
+        draw_sheet(DOCS / "efforts.webp", columns)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from stc import __version__
 from stc.codec.info import info
 from stc.codec.model_file import open_model
 from stc.errors import StcError
-from stc.lab.evaluation import failures, fairness, metrics, plots
+from stc.lab.evaluation import failures, fairness, identification, metrics, plots
 from stc.lab.evaluation.judges import open_judge
 from stc.lab.evaluation.measure import (
     ORIGINALS,
@@ -91,7 +91,8 @@ def evaluate(request: Request) -> list[Row]:
         measure(setup, protocol.faces, codecs, request.workers)
         own, drawn = gather(protocol, setup, codecs)
         rows, curves = rows + own, curves + drawn
-    extra = [_failures(setup, protocols[0])]
+    extra = [identification.section(protocol, setup) for protocol in protocols]
+    extra.append(_failures(setup, protocols[0]))
     if request.groups is not None:
         extra.append(_fairness(request, setup, protocols[0]))
     _write(request, rows, curves, extra)
