@@ -17,9 +17,11 @@ from typing import Any
 import ray
 
 from stc.gallery.batch import Encoder
+from stc.imaging import ENDINGS
 
 BATCH = 64  # pictures coded together; larger ones are no faster
-PICTURES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "avif")
+# What the picture of a sample ends in; a sample without one is a row with an error.
+PICTURES = tuple(sorted(ending[1:] for ending in ENDINGS))
 
 
 def read(path: str, tar: bool) -> ray.data.Dataset:
@@ -27,7 +29,7 @@ def read(path: str, tar: bool) -> ray.data.Dataset:
     if tar:
         shards = ray.data.read_webdataset(path, decoder=None)
         return shards.map_batches(picture_of_samples, batch_size=BATCH)
-    files = ray.data.read_binary_files(path, include_paths=True, file_extensions=list(PICTURES))
+    files = ray.data.read_binary_files(path, include_paths=True)
     return files.rename_columns({"path": "key", "bytes": "image"})
 
 

@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stc.cli.numbers import positive
+from stc.cli.printing import shown
 from stc.cli.settings import add_settings, settings_of
 from stc.settings import GALLERY_EFFORT
 
 if TYPE_CHECKING:
     from stc.gallery.tables import Tally
 
+MOST_KINDS = 6  # of members that were passed over; manifest.csv has all
+
 EPILOG = """\
 Every IN becomes DIR/NAME.parquet with a row for each picture: key and ending (its name, cut at the
 first dot), stc, bytes, quality, error, message. A picture that cannot be coded is a row with its
-error and no file, and no reason to fail. DIR/manifest.csv has a line for every shard.
+error and no file, and no reason to fail. What is no picture by its ending or its first bytes is
+passed over and counted. DIR/manifest.csv has a line for every shard.
 
 A shard appears complete or not at all. Kill the command at any time and give it again: it goes on
-with the shards that are not there. A shard of other settings, of another model or of a tar file
-that holds something else by now is an error. Braces are expanded here too, for names that no shell
-has seen. Needs pip install 'stc[gallery]'.
+with the shards that are not there. A tar file that is damaged, or whose process is killed, is no
+shard and an error once all others are done. A shard of other settings, of another model or of a tar
+file that holds something else by now is an error. Braces are expanded here too, for names that no
+shell has seen. Needs pip install 'stc[gallery]'.
 
 Nearly half of what --effort can gain is to be had at effort 2, for some 110 ms a face; 0 takes the
 tokens nearest to the face in 5 ms. docs/gallery.md has what a hundred million faces cost.
@@ -58,14 +63,14 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
 
     from stc.gallery.batch import Encoder
+    from stc.gallery.patterns import expand
     from stc.gallery.shards import encode_shards
-    from stc.gallery.tars import expand
 
     encoder = Encoder(settings, model=options.model, device=options.device)
     sources = [Path(name) for pattern in options.inputs for name in expand(pattern)]
     total = encode_shards(sources, options.output, encoder, options.workers)
     if not options.quiet:
-        print(f"{options.output}: {describe(total)}")
+        print(shown(f"{options.output}: {describe(total)}"))
     return 0
 
 
@@ -78,4 +83,10 @@ def describe(total: Tally) -> str:
     if quality is not None:
         words.append(f"quality {quality:.3f}")
     words += [f"{count} {name}" for name, count in total.errors.most_common()]
-    return ", ".join(words)
+    line = ", ".join(words)
+    if total.passed:
+        most = total.passed.most_common(MOST_KINDS)
+        kinds = [f"{count} {name}" for name, count in most]
+        rest = total.passed.total() - sum(count for _, count in most)
+        line += "; passed over " + ", ".join([*kinds, f"{rest} others"] if rest else kinds)
+    return line

@@ -8,13 +8,10 @@ with the shards that are not there, and no picture is coded twice or lost.
 from __future__ import annotations
 
 import contextlib
-import lzma
+import logging
 import sys
-import tarfile
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,25 +20,28 @@ from tqdm import tqdm
 
 from stc.codec.limit import Limit
 from stc.codec.model_file import open_model
-from stc.errors import DataError, StcError
+from stc.errors import DataError, ImageError, StcError
 from stc.gallery.batch import Encoder
-from stc.gallery.meter import Meter
-from stc.gallery.sources import HashedFile, same_content
+from stc.gallery.meter import Meter, Report
+from stc.gallery.sources import HashedFile, recognise
 from stc.gallery.tables import (
     Tally,
     read_settings,
     remove_partials,
+    replace_settings,
     write_manifest,
     write_table,
 )
 from stc.gallery.tars import read_batches
-from stc.gallery.workers import pool
+from stc.gallery.tasks import share
 from stc.settings import Encoded
 from stc.threads import threads
 
 # Pictures coded together; more are no faster.
 BATCH = 64
 DEVICE_BATCH = 512
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def encode_shards(
     Raises SettingsError, ModelError. Raises DataError before anything is coded, for a source that
     is missing, for two sources of one name, for a folder that another run writes to and for a shard
     that was made otherwise or is damaged; and after all other shards are done, for a source that is
-    not a complete tar file. Raises StcError if a worker is killed.
+    not a complete tar file, that is changed while it is read, or whose worker is killed, by the
+    system if memory runs out. Raises OSError or StcError as soon as the folder cannot be written.
     """
     if workers is None:
         workers = threads() if encoder.device == "cpu" else 1
@@ -94,11 +95,12 @@ def encode_shards(
         waiting = [job for job in jobs if not _is_done(job)]
         broken: list[StcError] = []
         total, left = (sum(job.source.stat().st_size for job in some) for some in (jobs, waiting))
-        with Meter(total, total - left) as meter:
+        with Meter(total, total - left, len(waiting)) as meter:
             for outcome in _outcomes(waiting, workers, meter):
                 if isinstance(outcome, StcError):
                     broken.append(outcome)
                     tqdm.write(f"stc: error: {outcome}", file=sys.stderr)
+        remove_partials(folder)  # of workers that were killed
         tally = write_manifest(folder)
     if broken:
         raise DataError(f"{len(broken)} of {len(jobs)} shards failed; the first: {broken[0]}")
@@ -109,6 +111,8 @@ def _check(jobs: Sequence[Job]) -> None:
     """Raise DataError for a source that is missing, and for two that would be one shard."""
     seen: dict[Path, Path] = {}
     for job in jobs:
+        if job.source.is_dir():
+            raise DataError(f"{job.source} is a folder: give tar files, such as {job.source}/*.tar")
         if not job.source.is_file():
             raise DataError(f"{job.source}: no such file")
         if job.target in seen:
@@ -129,6 +133,11 @@ def _locked(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DataError(f"{folder}: another run is writing there") from None
+        except OSError as error:
+            raise DataError(
+                f"{folder}: its file system keeps no locks ({error.strerror}), without which two "
+                "runs could write there: give another folder"
+            ) from error
         yield
 
 
@@ -143,69 +152,83 @@ def _is_done(job: Job) -> bool:
                 f"{job.target} was made with {name} = {found.get(name)}, not {value}: give "
                 "another folder, or remove it"
             )
-    if not same_content(job.source, found):
+    source = recognise(job.source, found)
+    if source is None:
         raise DataError(
             f"{job.target} was made from a {job.source.name} of other content than {job.source} "
             "has: give another folder, or remove it"
         )
+    if source is not found:
+        # So that the source is not read the next time; a shard is as good without.
+        with contextlib.suppress(OSError):
+            replace_settings(job.target, {**found, **source})
     return True
 
 
 def _outcomes(jobs: Sequence[Job], workers: int, meter: Meter) -> Iterator[Tally | StcError]:
     """What `encode_shard` returns of each job, as soon as it is done, in this process or several.
 
-    Raises StcError if a worker is killed.
+    Raises StcError as `encode_shard` does, and if workers are ended from outside.
     """
     if min(workers, len(jobs)) <= 1:
-        _report_to(meter.add)
-        yield from map(encode_shard, jobs)
+        for index, job in enumerate(jobs):
+            yield encode_shard(job, meter.report(index))
         return
-    with pool(min(workers, len(jobs)), _report_to, meter.counts.add) as processes:
-        waiting = {processes.submit(encode_shard, job) for job in jobs}
-        try:
-            while waiting:
-                done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-                meter.show()
-                yield from (job.result() for job in done)
-        except BrokenProcessPool as error:
-            raise StcError(
-                "a worker was killed, perhaps for want of memory: what is done is kept, give the "
-                "same command again, or fewer --workers"
-            ) from error
-        finally:
-            for job in waiting:
-                job.cancel()
+    for job, outcome in share(encode_shard, jobs, workers, meter.counts, meter.show):
+        if outcome is None:
+            yield StcError(
+                f"{job.source}: the process that coded it was killed, perhaps for want of memory: "
+                "give the same command again, or fewer --workers"
+            )
+        else:
+            yield outcome
 
 
-Report = Callable[[int, int], None]
-_report: Report = lambda size, pictures: None  # noqa: E731 - called with bytes and pictures done
+def encode_shard(job: Job, report: Report = lambda size, pictures: None) -> Tally | StcError:
+    """Code one tar file and write its shard; an error that keeps it from that is returned.
 
-
-def _report_to(report: Report) -> None:
-    """Where this process reports its progress: a pool's workers are told when they start."""
-    global _report
-    _report = report
-
-
-def encode_shard(job: Job) -> Tally | StcError:
-    """Code one tar file and write its shard; the error that keeps it from that is returned."""
+    report: called with bytes and pictures as they are done.
+    Raises StcError if the shard cannot be written, which would keep others from it, too.
+    """
     keys: list[tuple[str, str]] = []
     rows: list[Encoded] = []
-    size = read = 0
+    passed: Counter[str] = Counter()
+    read = 0
     try:
-        size = job.source.stat().st_size
         together = BATCH if job.encoder.device == "cpu" else DEVICE_BATCH
         with HashedFile(job.source) as source:
             for batch in read_batches(source, together):
                 keys += batch.names
-                rows += job.encoder.encode(batch.pictures)
-                _report(batch.position - read, len(batch.names))
+                rows += _encode(batch.pictures, job.encoder)
+                passed += batch.passed
+                report(batch.position - read, len(batch.names))
                 read = batch.position
             settings = {**job.settings, **source.identity()}
-    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-        return DataError(f"{job.source} is not a complete tar file: {error}")
-    except StcError as error:
+        report(settings["source_bytes"] - read, 0)
+    except DataError as error:
         return error
-    finally:
-        _report(size - read, 0)
-    return write_table(job.target, settings, keys, rows)
+    except OSError as error:
+        return DataError(f"{job.source} cannot be read: {error.strerror or error}")
+    except Exception as error:
+        return _failed(job, error)
+    try:
+        return write_table(job.target, settings, keys, rows, passed)
+    except OSError as error:
+        raise StcError(
+            f"{job.target} cannot be written: {error.strerror or error}: the shards that are there "
+            "are complete; when that is mended, give the same command again"
+        ) from error
+    except Exception as error:
+        return _failed(job, error)
+
+
+def _failed(job: Job, error: Exception) -> StcError:
+    """The error for a shard that failed as nobody foresaw: the others are not to blame."""
+    _log.debug("%s failed", job.source, exc_info=error)
+    return DataError(f"{job.source}: {type(error).__name__}: {error}")
+
+
+def _encode(pictures: Sequence[bytes | ImageError], encoder: Encoder) -> list[Encoded]:
+    """What became of each picture, those included that could not be had from the tar file."""
+    coded = iter(encoder.encode([one for one in pictures if isinstance(one, bytes)]))
+    return [next(coded) if isinstance(one, bytes) else Encoded(error=one) for one in pictures]

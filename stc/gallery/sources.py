@@ -5,11 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from stc.errors import DataError
+
 CHUNK = 1 << 20  # bytes
+
+# A file that was changed less than this before it was read may have been changed again within one
+# step of the file system's clock, which then shows no difference.
+SETTLED_NS = 2_000_000_000
 
 
 class HashedFile(io.RawIOBase):
@@ -22,10 +29,17 @@ class HashedFile(io.RawIOBase):
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._file = path.open("rb", buffering=0)
-        self._mtime_ns = os.fstat(self._file.fileno()).st_mtime_ns
+        self._read_ns = time.time_ns()
+        self._state = _state(os.fstat(self._file.fileno()))
         self._hash = hashlib.sha256()
         self._hashed = 0  # bytes from the beginning
+
+    @property
+    def position(self) -> int:
+        """Bytes from the beginning that have been read; it never goes back."""
+        return self._hashed
 
     def readable(self) -> bool:
         return True
@@ -52,15 +66,21 @@ class HashedFile(io.RawIOBase):
         return count
 
     def identity(self) -> dict[str, Any]:
-        """The file's `source_bytes`, `source_sha256` in hex, and `source_mtime_ns`.
+        """What `recognise` knows the file by afterwards; all of it has been read then.
 
-        The last is the time of change that the file had when it was opened, in nanoseconds.
+        Its `source_bytes`, its `source_sha256` in hex, `source_mtime_ns` and `source_ctime_ns`, the
+        times when its content and when anything about it changed, and `source_read_ns`, the time
+        when it was opened; all in nanoseconds. Raises DataError if it was changed since then,
+        OSError.
         """
         self._hash_until(None)
+        if _state(os.fstat(self._file.fileno())) != self._state:
+            raise DataError(f"{self.path} was changed while it was read")
         return {
+            **self._state,
             "source_bytes": self._hashed,
             "source_sha256": self._hash.hexdigest(),
-            "source_mtime_ns": self._mtime_ns,
+            "source_read_ns": self._read_ns,
         }
 
     def close(self) -> None:
@@ -89,15 +109,38 @@ class HashedFile(io.RawIOBase):
             self._hashed += len(data)
 
 
-def same_content(path: Path, known: dict[str, Any]) -> bool:
-    """Whether a file holds what it held when `HashedFile.identity` returned `known`.
+def recognise(path: Path, known: dict[str, Any]) -> dict[str, Any] | None:
+    """The identity of a file that holds what it held when `HashedFile.identity` returned `known`.
 
-    It is read only where its size is the same and its time of change is not. Raises OSError.
+    That is `known` itself if size and times say that nobody has touched the file. Programs can set
+    a file's time of change back, but not the time when that was done. If they do not say so, the
+    file is read, and its new identity returned if its content is the same. None for other content.
+
+    Raises OSError, and DataError for a file that is changed while it is read.
     """
     status = path.stat()
     if status.st_size != known.get("source_bytes"):
-        return False
-    if status.st_mtime_ns == known.get("source_mtime_ns"):
-        return True
+        return None
+    if _is_untouched(status, known):
+        return known
     with HashedFile(path) as file:
-        return bool(file.identity()["source_sha256"] == known.get("source_sha256"))
+        found = file.identity()
+    return found if found["source_sha256"] == known.get("source_sha256") else None
+
+
+def _is_untouched(status: os.stat_result, known: dict[str, Any]) -> bool:
+    """Whether size and times alone show that a file is the one that was read."""
+    if os.name == "nt":  # st_ctime is the time of creation there
+        return False
+    state = _state(status)
+    same = all(known.get(name) == value for name, value in state.items())
+    return same and state["source_ctime_ns"] + SETTLED_NS < known.get("source_read_ns", 0)
+
+
+def _state(status: os.stat_result) -> dict[str, int]:
+    """What changes with a file's content."""
+    return {
+        "source_bytes": status.st_size,
+        "source_mtime_ns": status.st_mtime_ns,
+        "source_ctime_ns": status.st_ctime_ns,
+    }

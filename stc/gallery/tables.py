@@ -6,13 +6,14 @@ since a picture's key, quality and error are columns that other programs can que
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ except ImportError as missing:
 MANIFEST = "manifest.csv"
 
 _SETTINGS = b"stc"  # key of a file's own metadata, under which its settings are kept
-# What is being written, before it gets its name: of a table or of the manifest.
-_PARTIAL = re.compile(rf"\.(.+\.parquet\.\d+|{re.escape(MANIFEST)})\.partial")
+_PASSED = "passed_over"  # of them, the members of the source that are no pictures
+# What is being written, before it gets its name; the first words are those of earlier releases.
+_PARTIAL = re.compile(rf"\.(.+\.parquet\.\d+|{re.escape(MANIFEST)}|stc-\d+-[0-9a-f]{{8}})\.partial")
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Tally:
     quality: float = 0.0
     rated: int = 0  # files whose quality is known
     errors: Counter[str] = field(default_factory=Counter)
+    passed: Counter[str] = field(default_factory=Counter)  # members that are no pictures
 
     @property
     def faces(self) -> int:
@@ -64,6 +67,7 @@ class Tally:
         self.quality += other.quality
         self.rated += other.rated
         self.errors += other.errors
+        self.passed += other.passed
 
 
 def write_table(
@@ -71,10 +75,13 @@ def write_table(
     settings: dict[str, Any],
     keys: Sequence[tuple[str, str]],
     rows: Sequence[Encoded],
+    passed: Mapping[str, int] | None = None,
 ) -> Tally:
     """Write the Parquet file of some rows, complete or not at all, and return their sums.
 
     keys: key and ending of each row's picture. settings: kept in the file for `read_settings`.
+    passed: how many members of the source were passed over, by ending or kind; kept as well.
+    Raises OSError.
     """
     errors = [error_of(row) for row in rows]
     columns = {
@@ -84,55 +91,101 @@ def write_table(
         "bytes": pa.array([len(row.data) or None for row in rows], pa.int32()),
         "quality": pa.array([row.quality if row.data else None for row in rows], pa.float32()),
         "error": pa.array([name or None for name, _ in errors], pa.string()),
-        "message": pa.array([message or None for _, message in errors], pa.string()),
+        "message": pa.array([_printable(message) or None for _, message in errors], pa.string()),
     }
-    table = pa.table(columns).replace_schema_metadata({_SETTINGS: json.dumps(settings)})
+    settings = {**settings, _PASSED: dict(passed or {})}
+    _write(path, pa.table(columns), settings)
+    return _tally(pa.table(columns), settings)
+
+
+def replace_settings(path: Path, settings: dict[str, Any]) -> None:
+    """Write a table of `write_table` anew, with other settings. Raises OSError."""
+    with path.open("rb") as file:
+        table = pq.read_table(file)
+    _write(path, table, settings)
+
+
+def _write(path: Path, table: Any, settings: dict[str, Any]) -> None:
     buffer = io.BytesIO()
+    table = table.replace_schema_metadata({_SETTINGS: json.dumps(settings)})
     # Faces do not compress and have no duplicates that a dictionary could name.
     pq.write_table(table, buffer, compression="zstd", use_dictionary=["ending", "error"])
-    # The process's number: the worker of a killed run may be at the same shard for a moment longer.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(buffer.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-    return _tally(table)
+    _write_whole(path, buffer.getbuffer())
+
+
+def _write_whole(path: Path, data: bytes | memoryview) -> None:
+    """Write a file that is complete as soon as it has its name. Raises OSError."""
+    # A name of its own: the worker of a killed run may be at the same shard for a moment longer.
+    # It does not grow with the file's, which may be as long as a name can be.
+    partial = path.with_name(f".stc-{os.getpid()}-{os.urandom(4).hex()}.partial")
+    try:
+        with partial.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()  # it may be what fills the disk
+        raise
 
 
 def read_settings(path: Path) -> dict[str, Any]:
     """The settings that `write_table` kept in a Parquet file; {} in one that it did not write.
 
-    Raises DataError for a file that is damaged.
+    Raises DataError for a file that is damaged, OSError for one that cannot be read.
     """
     try:
-        kept = pq.read_schema(path).metadata or {}
+        with path.open("rb") as file:
+            kept = pq.read_schema(file).metadata or {}
         return dict(json.loads(kept.get(_SETTINGS, b"{}")))
-    except (pa.ArrowException, ValueError) as error:
-        raise DataError(f"{path} is not a complete Parquet file: {error}; remove it") from error
+    except (pa.ArrowException, ValueError, TypeError, OSError) as error:
+        raise _damaged(path, error) from error
 
 
 def write_manifest(folder: Path) -> Tally:
     """Write manifest.csv, a line for every table in the folder that `write_table` wrote.
 
-    Returns their sum. Raises DataError for a Parquet file that is damaged.
+    Returns their sum. Raises DataError for a Parquet file that is damaged, OSError.
     """
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(["shard", "pictures", "faces", "bytes_mean", "quality_mean", "errors"])
+    lines.writerow(
+        ["shard", "pictures", "faces", "bytes_mean", "quality_mean", "errors", "passed_over"]
+    )
     total = Tally()
     for path in sorted(folder.glob("*.parquet")):
-        if not read_settings(path):
+        settings = read_settings(path)
+        if not settings:
             continue  # another program's
-        own = _tally(pq.read_table(path, columns=["bytes", "quality", "error"]))
-        errors = " ".join(f"{name}:{count}" for name, count in sorted(own.errors.items()))
+        own = _tally(_read_columns(path), settings)
         means = ["" if mean is None else f"{mean:.4f}" for mean in own.means]
-        lines.writerow([path.name, own.pictures, own.faces, *means, errors])
+        counts = [_words(own.errors), _words(own.passed)]
+        # Bytes of a name that are not UTF-8 are written as those of members are.
+        name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+        lines.writerow([name, own.pictures, own.faces, *means, *counts])
         total.add(own)
-    partial = folder / f".{MANIFEST}.partial"
-    partial.write_text(text.getvalue(), encoding="utf-8")
-    os.replace(partial, folder / MANIFEST)
+    _write_whole(folder / MANIFEST, text.getvalue().encode())
     return total
+
+
+def _read_columns(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            return pq.read_table(file, columns=["bytes", "quality", "error"])
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> Exception:
+    """The error for a table that pyarrow refuses; the system's own errors as they are."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return DataError(f"{path} is not a complete Parquet file: {error}; remove it")
+
+
+def _words(counts: Counter[str]) -> str:
+    return " ".join(f"{name}:{count}" for name, count in sorted(counts.items()))
 
 
 def remove_partials(folder: Path) -> None:
@@ -142,7 +195,7 @@ def remove_partials(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _tally(table: Any) -> Tally:
+def _tally(table: Any, settings: dict[str, Any]) -> Tally:
     columns = table.select(["bytes", "quality", "error"]).to_pydict()
     known = [quality for quality in columns["quality"] if quality is not None]
     return Tally(
@@ -151,4 +204,10 @@ def _tally(table: Any) -> Tally:
         quality=sum(known),
         rated=len(known),
         errors=Counter(error for error in columns["error"] if error),
+        passed=Counter(settings.get(_PASSED, {})),
     )
+
+
+def _printable(message: str) -> str:
+    """A message without what UTF-8 has no bytes for."""
+    return message.encode("utf-8", "backslashreplace").decode()

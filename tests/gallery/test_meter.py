@@ -15,9 +15,9 @@ def test_what_processes_count_is_shown(monkeypatch):
     real = meter.tqdm
     monkeypatch.setattr(meter, "hidden", lambda: False)
     monkeypatch.setattr(meter, "tqdm", lambda **how: real(file=shown, **how))
-    with Meter(1000, 400) as bar:
-        bar.add(100, 3)
-        with pool(1, bar.counts.add, 200, 4) as processes:
+    with Meter(1000, 400, 2) as bar:
+        bar.report(0)(100, 3)
+        with pool(1, bar.counts.add, 1, 200, 4) as processes:
             processes.submit(int).result()
         assert bar.counts.sums == (300, 7)
     assert "700/1.00k" in shown.getvalue()
@@ -35,8 +35,8 @@ def test_quiet_shows_nothing(level, shown, monkeypatch):
     before = logger.level
     logger.setLevel(level)
     try:
-        with Meter(10, 0) as bar:
-            bar.add(10, 1)
+        with Meter(10, 0, 1) as bar:
+            bar.report(0)(10, 1)
     finally:
         logger.setLevel(before)
     assert ("pictures" in terminal.getvalue()) is shown

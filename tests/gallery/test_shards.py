@@ -5,18 +5,15 @@ import hashlib
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import tarfile
-import time
-from pathlib import Path
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 import stc
 from stc.cli.encode_shards import describe
@@ -26,31 +23,9 @@ from stc.errors import DataError
 from stc.gallery import shards
 from stc.gallery import sources as sources_module
 from stc.gallery.batch import Encoder
-from stc.gallery.tars import expand
-
-ENCODER = Encoder(align="never", max_bytes=64)
-
-
-def picture(seed):
-    """A small picture that no other seed has."""
-    generator = np.random.default_rng(seed)
-    pixels = generator.integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).resize((128, 128), Image.Resampling.BICUBIC).save(buffer, "WEBP")
-    return buffer.getvalue()
-
-
-def write_tar(path, members):
-    with tarfile.open(path, "w") as tar:
-        for name, data in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            tar.addfile(entry, io.BytesIO(data))
-    return path
-
-
-def rows(path):
-    return pq.read_table(path).to_pylist()
+from stc.gallery.patterns import expand
+from stc.gallery.tables import Tally
+from tests.gallery.tarfiles import ENCODER, link_to, picture, rows, tar_of, write_tar
 
 
 @pytest.fixture
@@ -84,12 +59,12 @@ def test_rows_and_manifest(sources, tmp_path):
     assert first["error"] is None
     assert (total.pictures, total.faces, total.errors) == (5, 4, {"ImageError": 1})
     header, line, other = (out / "manifest.csv").read_text().splitlines()
-    assert header == "shard,pictures,faces,bytes_mean,quality_mean,errors"
+    assert header == "shard,pictures,faces,bytes_mean,quality_mean,errors,passed_over"
     assert line.startswith("in-0.parquet,3,2,")
-    assert line.endswith(",ImageError:1")
+    assert line.endswith(",ImageError:1,.json:1 .txt:1")
     assert other.startswith("in-1.parquet,2,2,")
     assert describe(total).startswith("5 pictures, 4 faces, ")
-    assert describe(total).endswith(", 1 ImageError")
+    assert describe(total).endswith(", 1 ImageError; passed over 1 .json, 1 .txt")
 
 
 def test_what_is_there_is_kept(sources, tmp_path, monkeypatch):
@@ -98,10 +73,14 @@ def test_what_is_there_is_kept(sources, tmp_path, monkeypatch):
     before = (out / "in-0.parquet").stat()
     (out / ".in-1.parquet.12.partial").write_bytes(b"what a killed run left")
     (out / ".manifest.csv.partial").write_bytes(b"what a killed run left")
+    (out / ".stc-12-0123abcd.partial").write_bytes(b"what a killed run left")
     (out / ".movie.mp4.partial").write_bytes(b"what another program is loading")
     done = []
     real = shards.encode_shard
-    monkeypatch.setattr(shards, "encode_shard", lambda job: done.append(job) or real(job))
+    monkeypatch.setattr(
+        shards, "encode_shard", lambda job, report: done.append(job) or real(job, report)
+    )
+    monkeypatch.setattr(sources_module, "SETTLED_NS", -1)
     total = shards.encode_shards(sources, out, ENCODER, workers=1)
     assert [job.source for job in done] == sources[1:]
     assert (out / "in-0.parquet").stat() == before
@@ -113,8 +92,9 @@ def test_what_is_there_is_kept(sources, tmp_path, monkeypatch):
         "in-1.parquet",
         "manifest.csv",
     }
+    other = Encoder(align="never", max_bytes=96, effort=0)
     with pytest.raises(DataError, match="max_bytes = 64, not 96"):
-        shards.encode_shards(sources, out, Encoder(align="never", max_bytes=96), workers=1)
+        shards.encode_shards(sources, out, other, workers=1)
     write_tar(sources[0], {f"{n}.webp": picture(n) for n in range(40)})
     with pytest.raises(DataError, match=r"a in-0\.tar of other content"):
         shards.encode_shards(sources, out, ENCODER, workers=1)
@@ -122,6 +102,7 @@ def test_what_is_there_is_kept(sources, tmp_path, monkeypatch):
 
 def hashed_again(monkeypatch):
     """The sources that are hashed to see whether a shard is still theirs."""
+    monkeypatch.setattr(sources_module, "SETTLED_NS", -1)
     found = []
     real = sources_module.HashedFile
     monkeypatch.setattr(sources_module, "HashedFile", lambda path: found.append(path) or real(path))
@@ -142,10 +123,15 @@ def test_a_source_is_known_by_its_content(sources, tmp_path, monkeypatch):
     read = hashed_again(monkeypatch)
     shards.encode_shards(sources, out, ENCODER, workers=1)
     assert read == []
+    before = rows(out / "in-0.parquet")
     os.utime(sources[0], ns=(0, 0))
     shards.encode_shards(sources, out, ENCODER, workers=1)
     assert read == sources[:1]
+    assert rows(out / "in-0.parquet") == before
+    shards.encode_shards(sources, out, ENCODER, workers=1)
+    assert read == sources[:1]
     sources[0].write_bytes(data.replace(b"not a picture", b"nor a picture"))
+    os.utime(sources[0], ns=(0, 0))
     with pytest.raises(DataError, match=r"a in-0\.tar of other content"):
         shards.encode_shards(sources, out, ENCODER, workers=1)
 
@@ -157,7 +143,7 @@ def test_a_model_of_another_encoder_is_another_model(sources, tmp_path):
     arrays["encoder.levels.0.price"] = arrays["encoder.levels.0.price"] * np.float32(2)
     other = save_model(tmp_path / "other.safetensors", DEFAULT, arrays)
     assert other.fingerprint == open_model().fingerprint
-    encoder = Encoder(align="never", max_bytes=64, model=str(other.path))
+    encoder = Encoder(align="never", max_bytes=64, effort=0, model=str(other.path))
     with pytest.raises(DataError, match="was made with model"):
         shards.encode_shards(sources[:1], tmp_path / "out", encoder, workers=1)
 
@@ -191,21 +177,13 @@ def test_a_broken_tar_file_is_no_shard_and_stops_no_other(damage, sources, tmp_p
     assert len(rows(out / "in-1.parquet")) == 2
 
 
-def test_two_runs_do_not_share_a_folder(sources, tmp_path):
-    fcntl = pytest.importorskip("fcntl")
-    out = tmp_path / "out"
-    out.mkdir()
-    with (out / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(DataError, match="another run"):
-            shards.encode_shards(sources, out, ENCODER, workers=1)
-
-
 def test_sources_are_checked_first(sources, tmp_path):
     (tmp_path / "other").mkdir()
     twin = write_tar(tmp_path / "other" / "in-0.tar", {})
     with pytest.raises(DataError, match="would both be"):
         shards.encode_shards([*sources, twin], tmp_path / "out", ENCODER)
+    with pytest.raises(DataError, match="other is a folder: give tar files"):
+        shards.encode_shards([twin.parent], tmp_path / "out", ENCODER)
     with pytest.raises(DataError, match=r"in-2\.tar: no such file"):
         shards.encode_shards([tmp_path / "in-2.tar"], tmp_path / "out", ENCODER)
     assert not (tmp_path / "out").exists()
@@ -246,37 +224,6 @@ def test_a_level_that_the_model_lacks_is_one_line(sources, tmp_path, capsys):
     assert "level must be 1 to" in capsys.readouterr().err
 
 
-def test_a_killed_run_goes_on(tmp_path):
-    """SIGKILL in the middle of a run of two processes; no picture twice, none lost."""
-    names = [f"in-{number}.tar" for number in range(12)]
-    for number, name in enumerate(names):
-        members = {f"{number}-{n}.webp": picture(100 * number + n) for n in range(8)}
-        members[f"{number}-broken.png"] = b""
-        write_tar(tmp_path / name, members)
-    out = tmp_path / "out"
-    words = ["encode-shards", f"{tmp_path}/in-{{0..11}}.tar", "-o", str(out)]
-    words += ["--align", "never", "--max-bytes", "64"]
-    run = subprocess.Popen(
-        [sys.executable, "-m", "stc", *words, "--workers", "2", "-q"], start_new_session=True
-    )
-    try:
-        while not (done := list(out.glob("in-*.parquet"))):
-            assert run.poll() is None
-            time.sleep(0.005)
-    finally:
-        os.kill(run.pid, signal.SIGKILL)
-        run.wait()
-    assert len(done) < len(names)
-    assert not (out / "manifest.csv").exists()
-    kept = {path: path.stat().st_mtime_ns for path in done}
-    assert main([*words, "--workers", "1", "-q"]) == 0
-    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
-    keys = [row["key"] for path in out.glob("*.parquet") for row in rows(path)]
-    wanted = {f"{number}-{n}" for number in range(12) for n in [*range(8), "broken"]}
-    assert sorted(keys) == sorted(wanted)
-    assert len(Path(out / "manifest.csv").read_text().splitlines()) == 13
-
-
 def test_names_that_are_not_utf8_are_kept_readable(tmp_path):
     data = picture(1)
     with tarfile.open(
@@ -289,6 +236,50 @@ def test_names_that_are_not_utf8_are_kept_readable(tmp_path):
     (row,) = rows(tmp_path / "out/in.parquet")
     assert row["key"] == "caf\\xe9"
     assert row["error"] is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where names of files are bytes")
+def test_a_source_whose_name_is_not_utf8(sources, tmp_path):
+    name = os.fsdecode(b"in-\xff.tar")
+    sources[1].rename(tmp_path / name)
+    for _ in range(2):
+        assert shards.encode_shards([tmp_path / name], tmp_path / "out", ENCODER, 1).faces == 2
+    assert "\nin-\\xff.parquet,2,2," in (tmp_path / "out/manifest.csv").read_text()
+
+
+def test_one_bad_member_ends_no_gallery(tmp_path, capsys):
+    """A row with an error, or a shard's error; all other shards are done, also the next time."""
+    link = write_tar(tmp_path / "link.tar", {"a.webp": picture(1), "b.webp": link_to("nowhere")})
+    headers = {"GNU.sparse.map": "0,x", "GNU.sparse.size": "zz"}
+    sparse = tmp_path / "sparse.tar"
+    sparse.write_bytes(
+        tar_of({"a.webp": (picture(1), {"pax_headers": headers})}, format=tarfile.PAX_FORMAT)
+    )
+    good = write_tar(tmp_path / "good.tar", {"a.webp": picture(2)})
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"1 of 3 shards failed; .*sparse\.tar is not"):
+            shards.encode_shards([sparse, link, good], tmp_path / "out", ENCODER, workers=1)
+        assert "sparse.tar is not a complete tar file: ValueError" in capsys.readouterr().err
+        errors = [row["error"] for row in rows(tmp_path / "out/link.parquet")]
+        assert errors == [None, "ImageError"]
+        assert len(rows(tmp_path / "out/good.parquet")) == 1
+    sparse.write_bytes(good.read_bytes())
+    found = shards.encode_shards([sparse, link, good], tmp_path / "out", ENCODER, workers=1)
+    assert (found.pictures, found.faces) == (4, 3)
+
+
+def test_whatever_fails_is_the_error_of_its_shard(sources, tmp_path, monkeypatch, capsys):
+    def fail(pictures, encoder):
+        if len(pictures) == 2:
+            raise MemoryError
+        return real(pictures, encoder)
+
+    real = shards._encode
+    monkeypatch.setattr(shards, "_encode", fail)
+    with pytest.raises(DataError, match="1 of 2 shards failed"):
+        shards.encode_shards(sources[::-1], tmp_path / "out", ENCODER, workers=1)
+    assert "in-1.tar: MemoryError" in capsys.readouterr().err
+    assert len(rows(tmp_path / "out/in-0.parquet")) == 3
 
 
 @pytest.mark.parametrize("place", [12, 200, 400])
@@ -322,6 +313,12 @@ def test_other_tables_in_the_folder_are_left_alone(sources, tmp_path):
     (out / "in-0.parquet").write_bytes(b"cut")
     with pytest.raises(DataError, match=r"in-0\.parquet is not a complete Parquet file"):
         shards.encode_shards(sources, out, ENCODER, workers=1)
+
+
+def test_the_summary_names_the_most_common_kinds():
+    passed = Counter({f".{n}": 10 - n for n in range(8)})
+    shown = describe(Tally(pictures=1, passed=passed))
+    assert shown.endswith("; passed over 10 .0, 9 .1, 8 .2, 7 .3, 6 .4, 5 .5, 7 others")
 
 
 def test_the_usual_size_is_the_same_said_or_not(sources, tmp_path):

@@ -2,12 +2,15 @@
 
 import hashlib
 import io
+import os
 import tarfile
+import time
 
 import numpy as np
 import pytest
 
-from stc.gallery.sources import CHUNK, HashedFile, same_content
+from stc.errors import DataError
+from stc.gallery.sources import CHUNK, SETTLED_NS, HashedFile, recognise
 from stc.gallery.tars import read_batches
 
 
@@ -30,10 +33,13 @@ def test_any_order_gives_the_digest_of_the_whole(path, places):
             file.seek(place)
             assert file.read(1000) == data[place : place + 1000]
         found = file.identity()
+        assert file.position == len(data)
+    assert time.time_ns() - found.pop("source_read_ns") < 60e9
     assert found == {
         "source_bytes": len(data),
         "source_sha256": hashlib.sha256(data).hexdigest(),
         "source_mtime_ns": path.stat().st_mtime_ns,
+        "source_ctime_ns": path.stat().st_ctime_ns,
     }
 
 
@@ -56,8 +62,54 @@ def test_a_part_that_was_not_read_counts_too(path):
     with HashedFile(path) as file:
         file.read(10)
         known = file.identity()
-    assert same_content(path, known)
-    assert same_content(path, {**known, "source_mtime_ns": 0})
-    assert not same_content(path, {**known, "source_mtime_ns": 0, "source_sha256": "0"})
-    assert not same_content(path, {**known, "source_bytes": 10})
-    assert not same_content(path, {})
+    assert recognise(path, known)
+    assert recognise(path, {**known, "source_mtime_ns": 0})
+    assert not recognise(path, {**known, "source_mtime_ns": 0, "source_sha256": "0"})
+    assert not recognise(path, {**known, "source_bytes": 10})
+    assert not recognise(path, {})
+
+
+def settled(path):
+    """The file's identity as of a time when it had not been changed for long."""
+    with HashedFile(path) as file:
+        known = file.identity()
+    return {**known, "source_read_ns": known["source_ctime_ns"] + SETTLED_NS + 1}
+
+
+def test_other_content_is_noticed_whatever_its_time_of_change_says(path):
+    """As after `cp -p`, `rsync -t` or `touch -r`: same name, same size, same time of change."""
+    known = settled(path)
+    assert recognise(path, known) is known
+    data = bytearray(path.read_bytes())
+    data[1 << 20] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(known["source_mtime_ns"], known["source_mtime_ns"]))
+    assert path.stat().st_mtime_ns == known["source_mtime_ns"]
+    assert recognise(path, known) is None
+
+
+def test_a_copy_is_the_same_and_read_once(path):
+    known = settled(path)
+    os.utime(path, ns=(1, 1))
+    found = recognise(path, known)
+    assert found["source_sha256"] == known["source_sha256"]
+    assert found["source_mtime_ns"] == 1
+    found["source_read_ns"] = found["source_ctime_ns"] + SETTLED_NS + 1
+    assert recognise(path, found) is found
+
+
+def test_a_file_that_was_new_when_it_was_read_is_read_again(path):
+    """It may have been changed within one step of the file system's clock."""
+    known = settled(path)
+    known["source_read_ns"] -= 1
+    assert recognise(path, known) is not known
+    assert recognise(path, {**known, "source_sha256": "0"}) is None
+
+
+def test_a_change_while_it_is_read_is_an_error(path):
+    with HashedFile(path) as file:
+        file.read(10)
+        with path.open("ab") as other:
+            other.write(b"more")
+        with pytest.raises(DataError, match="was changed while it was read"):
+            file.identity()
