@@ -1,6 +1,8 @@
 """From any picture to the canvas: one face, eyes level, 128 x 128 pixels.
 
-* reading: files, images and arrays -> upright RGB
+* reading: files, images and arrays -> upright RGB; `formats` opens files, `jpeg`, `png`, `tiff` and
+  `jxl` see to what Pillow does not, `levels` and `profiles` to black, white and colours, `rows` to
+  pictures that are cut short
 * detection: where the faces are; `network` runs the detector, `warping` samples pictures
 * alignment: the place of a face on the canvas
 * framing: all of it, and which face is meant
@@ -19,8 +21,9 @@ from stc.lazy import lazily
 if TYPE_CHECKING:
     from stc.imaging.alignment import align
     from stc.imaging.detection import Face, find_faces
+    from stc.imaging.formats import ENDINGS
     from stc.imaging.framing import frame, frame_batch
-    from stc.imaging.reading import ENDINGS, Source, load_image
+    from stc.imaging.reading import Source, load_image
 
 __all__ = [
     "ENDINGS",
@@ -34,7 +37,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ENDINGS": "reading",
+    "ENDINGS": "formats",
     "Face": "detection",
     "Source": "reading",
     "align": "alignment",

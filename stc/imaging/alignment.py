@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from stc.canvas import CANVAS
+from stc.floating_point import standard_floats
 from stc.imaging.warping import warp
 
 Floats = npt.NDArray[np.float64]
@@ -21,6 +22,7 @@ TEMPLATE: Floats = np.array(
 )
 
 
+@standard_floats()
 def align(image: Image.Image, landmarks: Floats) -> npt.NDArray[np.uint8]:
     """An RGB image and the landmarks [5, 2] of a face in it -> the canvas, uint8 [128, 128, 3].
 

@@ -4,6 +4,11 @@ A small copy of the picture shows where faces may be; each is then looked at onc
 as large as the network sees best. What that close look does not confirm is no face, so the first
 one may be in doubt: it finds faces half as wide as it could vouch for. Larger copies follow only
 while they can show more. All looks are at reduced copies: the time is bounded whatever the size.
+
+The network knows heads that are tilted by up to 60 degrees. Of one that stands on its head it sees
+nothing, or a face where the mouth is taken for eyes; its score is lower then. Where no face is
+beyond doubt the copies are looked at again after quarter turns, and the way up counts that shows
+the surest face.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from stc.floating_point import standard_floats
 from stc.imaging.alignment import TEMPLATE, displacement, similarity
 from stc.imaging.network import GRAIN, GREY, SAME_FACE, Detection, detect
 from stc.imaging.warping import warp
@@ -37,6 +43,15 @@ _MAX_CANDIDATES = 16
 # How much larger the next copy has to be to be looked at.
 _WORTH_IT = 1.1
 
+# Turns of a copy, counter-clockwise as Pillow has them, and one of them undone: but for the shift,
+# (x, y) of the turned copy is (-y, x) of the copy.
+_TURNS = {
+    1: Image.Transpose.ROTATE_90,
+    2: Image.Transpose.ROTATE_180,
+    3: Image.Transpose.ROTATE_270,
+}
+_QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
+
 # The close look: so many pixels along each side, so many of them a pixel of the canvas, centred on
 # this point of it. The network sees the face about 120 px wide, which is where its landmarks are
 # best, and faces that the first look drew aslant come out level.
@@ -46,6 +61,11 @@ _CENTRE = np.array([64.0, 75.0])
 # A face has this score in its last close look; with less than the second, a first one is the last.
 MIN_SCORE = 0.97
 _HOPELESS = 0.3
+# With this score a face is beyond doubt. Of 40 upright faces 39 have it, of faces seen the wrong
+# way up none: they reach .9973.
+SURE = 0.999
+# Odds by which a face has to be surer after a turn of the picture, for the turn to be believed.
+_SURER = 2.0
 # A face that moved further than this, in RMS pixels of the canvas, is looked at closely once more.
 _STEADY = 6.0
 
@@ -70,23 +90,49 @@ class Face:
         return left + width / 2, top + height / 2
 
 
+@standard_floats()
 def find_faces(image: Image.Image) -> list[Face]:
-    """Faces in an upright RGB image, the largest first; [] if there is none.
+    """Faces in an RGB image, whichever way up it is, the largest first; [] if there is none.
 
-    Those less than half as wide as the largest may be missing: next to it they are background.
+    All faces of one picture are taken to be the same way up, to within 60 degrees. Those less than
+    half as wide as the largest may be missing: next to it they are background.
     Raises ModelError if the network's weights are missing or not the right ones.
+    """
+    best: list[Face] = []
+    copies: dict[int, Image.Image] = {}
+    for quarters in (0, 2, 1, 3):
+        faces = _search(image, quarters, best, copies)
+        if _odds(faces) > _SURER * _odds(best):
+            best = faces
+        if _odds(best) >= SURE / (1 - SURE):
+            break
+    return sorted(best, key=lambda face: face.width, reverse=True)
+
+
+def _odds(faces: list[Face]) -> float:
+    """Of the surest face, p / (1 - p); 0 if there is none."""
+    return max((face.score / (1 - min(face.score, 1 - 1e-12)) for face in faces), default=0.0)
+
+
+def _search(
+    image: Image.Image, quarters: int, known: list[Face], copies: dict[int, Image.Image]
+) -> list[Face]:
+    """Faces of an image that is looked at after so many quarter turns, counter-clockwise.
+
+    known: what was found another way up; it says how closely is looked where nothing is found.
+    copies: smaller ones of the image, by their long sides; those that were missing are added.
     """
     longest = max(image.size)
     faces: list[Face] = []
     side = _SIDES[0]
     while True:
-        unknown = [face for face in _look(image, side) if not _among(face, faces)]
+        unknown = [face for face in _look(image, side, quarters, copies) if not _among(face, faces)]
         for face in _confirmed(image, unknown):
             if not _among(face, faces):
                 faces.append(face)
-        larger = min(_next_side(faces, side, longest), longest, _SIDES[-1])
+        larger = min(_next_side(faces or known, side, longest), longest, _SIDES[-1])
         if larger < side * _WORTH_IT:
-            return sorted(faces, key=lambda face: face.width, reverse=True)
+            return faces
         side = larger
 
 
@@ -101,23 +147,36 @@ def _next_side(faces: list[Face], side: int, longest: int) -> int:
     return side if widest >= 2 * _SEEN else math.ceil(side * 2 * _SEEN / widest)
 
 
-def _look(image: Image.Image, side: int) -> list[Face]:
-    """Candidates in a copy whose long side has `side` px."""
+def _look(
+    image: Image.Image, side: int, quarters: int, copies: dict[int, Image.Image]
+) -> list[Face]:
+    """Candidates in a copy whose long side has `side` px, turned counter-clockwise."""
     scale = side / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
-    small = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
-    across, down = (-(-(length + 2 * _BORDER) // GRAIN) * GRAIN for length in (width, height))
-    left, top = (across - width) // 2, (down - height) // 2
+    if side not in copies:
+        copies[side] = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)
+    small = copies[side]
+    back, origin = np.eye(2), np.zeros(2)  # from the turned copy to the copy: back @ p + origin
+    if quarters:
+        small = small.transpose(_TURNS[quarters])
+        for _ in range(quarters):
+            back = _QUARTER @ back
+        far = back @ small.size
+        origin = np.maximum(-far, 0)
+    across, down = (-(-(length + 2 * _BORDER) // GRAIN) * GRAIN for length in small.size)
+    left, top = (across - small.width) // 2, (down - small.height) // 2
     framed = Image.new("RGB", (across, down), GREY)
     framed.paste(small, (left, top))
     (found,) = detect(np.asarray(framed)[None], _CANDIDATE)
     # Width and height were rounded apart, so each axis has a scale of its own.
     unit, corner = np.array(image.size) / (width, height), np.array([left, top])
-    faces = [
-        _face((box[:2] - corner) * unit, box[2:] * unit, (landmarks - corner) * unit, score)
-        for box, landmarks, score in found
-        if box[2] * unit[0] >= _MIN_WIDTH
-    ]
+    faces = []
+    for box, landmarks, score in found:
+        size = np.abs(back @ box[2:]) * unit
+        middle = (back @ (box[:2] + box[2:] / 2 - corner) + origin) * unit
+        points = ((landmarks - corner) @ back.T + origin) * unit
+        if (size[1] if quarters % 2 else size[0]) >= _MIN_WIDTH:
+            faces.append(_face(middle - size / 2, size, points, score))
     # Sure ones before doubtful ones, and of each the widest: gravel is small and doubtful.
     faces.sort(key=lambda face: (face.score >= 0.5, face.width), reverse=True)
     return faces[:_MAX_CANDIDATES]

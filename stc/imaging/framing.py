@@ -20,6 +20,7 @@ from stc.errors import (
     SeveralFacesError,
     StcError,
 )
+from stc.floating_point import standard_floats
 from stc.imaging.alignment import align as warp
 from stc.imaging.alignment import displacement
 from stc.imaging.detection import Face, find_faces
@@ -42,6 +43,7 @@ RIVAL = 0.5
 ON_CANVAS = 4.0
 
 
+@standard_floats()
 def frame(image: Source, align: Align = "auto", face: Choice = "only") -> Canvas:
     """A picture with a face -> the canvas, uint8 [128, 128, 3].
 

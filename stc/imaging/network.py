@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.errors import ModelError, ModelMissingError
-from stc.fork_lock import ForkLock
+from stc.fork_lock import ForkLock, Inside
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,6 +39,15 @@ _MUCH = 1 << 20
 
 _lock = ForkLock()
 _loaded: list[Any] = []
+_abandoned: list[Any] = []  # in a forked child; never destroyed, which might wait for a lock
+
+
+def _abandon() -> None:
+    _abandoned.extend(_loaded)
+    _loaded.clear()
+
+
+_inside = Inside(_abandon)
 
 
 class Detection(NamedTuple):
@@ -68,7 +77,9 @@ def detect(
 
         options = onnxruntime.RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    outputs = _session().run(None, {"image": pixels, "fine": np.array(fine)}, options)
+    session = _session()
+    with _inside:
+        outputs = session.run(None, {"image": pixels, "fine": np.array(fine)}, options)
     return [
         _merged(*_decoded([level[picture] for level in outputs if level.size], min_score))
         for picture in range(len(pixels))
@@ -120,7 +131,7 @@ def _merged(boxes: Floats, landmarks: Floats, scores: Floats) -> list[Detection]
 
 
 def _session() -> Any:
-    """ONNX Runtime's session, made once."""
+    """ONNX Runtime's session, made once, and again in a child that was forked while it ran."""
     with _lock:
         if not _loaded:
             _loaded.append(_load())

@@ -5,6 +5,7 @@ What comes from strangers is small before it is large: pixels, layers and scans 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from stc.errors import ImageError
+from stc.imaging import formats, jpeg, levels, profiles, rows
 from stc.imaging.quiet import quiet
 
 Source = (
@@ -27,13 +29,6 @@ Source = (
     | Image.Image
     | npt.NDArray[np.uint8]
 )
-
-# What a file in a folder or an archive must be called to be taken for a picture.
-ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff", ".avif"))
-
-# Whatever else Pillow opens starts other programs, such as PostScript's, or is no photograph. HEIF
-# is there if a plug-in of Pillow brought it.
-FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 
 # Half a gigabyte as RGB. Larger than any camera's picture; a bomb is refused before it unfolds.
 MAX_PIXELS = 178_000_000
@@ -58,14 +53,16 @@ def load_image(source: Source) -> Image.Image:
     """A path, bytes, a binary file, a PIL image or an array -> an upright RGB image.
 
     An array is uint8: [H, W] or [H, W, 1] is grey, [H, W, 3] RGB, [H, W, 4] RGBA. EXIF rotation is
-    applied, transparency becomes white, more than 8 bits are scaled down, and of an animation the
-    first frame is taken.
+    applied, colours are brought from their ICC profile to sRGB, transparency becomes white, and of
+    an animation the first frame is taken. More than 8 bits are scaled down by what the file states
+    of black and white, else by the values that occur (`stc.imaging.levels.grey`). Metadata that are
+    broken are ignored; of a picture that is cut short, 5 % of the rows may be missing.
 
     Raises ImageError if the picture is broken, unknown or too large, OSError if the file cannot be
     opened, ValueError for any other kind of array.
     """
     if isinstance(source, np.ndarray):
-        return _to_rgb(_of_pixels(source))
+        return _to_rgb(_of_pixels(source), levels.Scale())
     if isinstance(source, Image.Image):
         return _guarded(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -95,7 +92,7 @@ def _guarded(source: BinaryIO | Image.Image) -> Image.Image:
         with quiet():  # odd metadata is of no concern here
             image = source if isinstance(source, Image.Image) else open_picture(source)
             check(image)
-            return _to_rgb(_turned_upright(image))
+            return _decoded(image)
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -109,18 +106,15 @@ def _guarded(source: BinaryIO | Image.Image) -> Image.Image:
 
 
 def open_picture(file: BinaryIO) -> Image.Image:
-    """A picture of one of FORMATS, its header read and nothing decoded. Raises as Pillow does."""
+    """A picture of one of `stc.imaging.formats.FORMATS`, its header read and nothing decoded.
+
+    Raises ImageError if it is in a format whose plug-in of Pillow is not installed; else as Pillow
+    does.
+    """
     if not file.seekable():
         file = io.BytesIO(file.read())
     with quiet():
-        Image.preinit()
-        common = [form for form in FORMATS if form in Image.OPEN]
-        try:
-            return Image.open(file, formats=common)
-        except UnidentifiedImageError:
-            Image.init()  # the other formats, whose drivers take 30 ms to import
-        others = [form for form in FORMATS if form in Image.OPEN and form not in common]
-        return Image.open(file, formats=others)
+        return formats.open_as_is(file)
 
 
 def check(image: Image.Image, most: int = MAX_PIXELS) -> None:
@@ -138,56 +132,67 @@ def check(image: Image.Image, most: int = MAX_PIXELS) -> None:
     if image.format in ("JPEG", "MPO") and file is not None and file.seekable():
         place = file.tell()
         file.seek(0)
-        # Start of scan. Among coded pixels, a byte of 255 is always followed by another one.
-        scans = file.read().count(b"\xff\xda")
+        scans = jpeg.first_picture(file.read()).scans
         file.seek(place)
         if scans > MAX_SCANS:
             raise ImageError(f"the JPEG has {scans} scans, at most {MAX_SCANS} are read")
 
 
-def _turned_upright(image: Image.Image) -> Image.Image:
-    image.load()  # which turns a TIFF, and takes the tag away
+def _decoded(image: Image.Image) -> Image.Image:
+    scale, raw, file = levels.Scale.of(image), levels.depth(image), getattr(image, "fp", None)
+    loaded = rows.load(image)
+    turn = _UPRIGHT.get(_orientation(image))  # a TIFF's is gone by now: Pillow has turned it
+    if raw and file is not None and not file.closed:
+        with contextlib.suppress(OSError):  # of one that is cut short the upper bytes will do
+            loaded = levels.brightened(loaded, open_picture(file), raw)
+    rgb = _to_rgb(loaded, scale)
+    return rgb if turn is None else rgb.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's, whatever type it is stored as; 1 where there is none, or the EXIF is broken."""
     # Not ImageOps.exif_transpose: it also rewrites the metadata, and fails where that is odd.
-    turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-    return image if turn is None else image.transpose(turn)
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+        return int(value[0] if isinstance(value, (bytes, tuple)) else value)
+    except Exception:  # broken metadata make Pillow raise almost anything
+        return 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, scale: levels.Scale) -> Image.Image:
     if image.mode.startswith(("I", "F")):
-        return _from_wide(image)
-    if image.has_transparency_data or image.mode in ("La", "RGBa"):
+        return _from_wide(image, scale)
+    clear = image.has_transparency_data or image.mode in ("La", "RGBa")
+    if image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getbbox():
+        clear = False  # the fourth byte is padding, whatever the header says
+    if clear:
         # Premultiplied modes convert to their straight twin only.
         straight = image.convert("LA") if image.mode == "La" else image
         layer = straight.convert("RGBA")
         flat = Image.new("RGB", layer.size, "white")
-        flat.paste(layer, mask=layer.getchannel("A"))
+        seen = profiles.to_srgb(layer.convert("RGB"), image.info)
+        flat.paste(seen, mask=layer.getchannel("A"))
         return flat
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
         assert converted is not None  # noqa: S101 - None only for in-place conversion
         return converted
-    if image.mode == "RGB":
-        image.load()  # the file may be closed once this returns
-        return image
-    return image.convert("RGB")
+    if image.mode not in ("RGB", "L", "CMYK"):
+        return profiles.to_srgb(image.convert("RGB"), image.info)
+    image.load()  # the file may be closed once this returns
+    return profiles.to_srgb(image, image.info)
 
 
-def _from_wide(image: Image.Image) -> Image.Image:
-    """Grey of 16 or 32 bits, or of floating point -> RGB, without clipping.
-
-    I;16 counts to 65535. The others do not say where white is: it is taken to be the smallest of
-    1 (floating point), 255 and 65535 that no pixel exceeds; else the values are stretched.
-    """
-    values = np.nan_to_num(np.asarray(image).astype(np.float32))
-    low, high = values.min(), values.max()
-    if image.mode.startswith("I;16"):
-        whites = [65535.0]
-    else:
-        whites = [1.0] * (image.mode == "F") + [255.0, 65535.0]
-    white = next((white for white in whites if low >= 0 and high <= white), None)
-    if white is None:
-        values, white = values - low, max(high - low, 1.0)
-    values *= np.float32(255 / white)
-    grey = values.round(out=values).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
+def _from_wide(image: Image.Image, scale: levels.Scale) -> Image.Image:
+    """Grey of 16 or 32 bits, or of floating point -> RGB."""
+    values = levels.grey(image, scale)
+    curve = profiles.grey_curve(image.info)
+    if curve is None:
+        grey = Image.fromarray(values.round(out=values).astype(np.uint8))
+        return grey.convert("RGB")
+    # Sixteen steps from one of the 256 levels to the next.
+    steps = np.arange(255 * 16 + 1) / 16
+    fine = np.stack([np.interp(steps, np.arange(256), band) for band in curve.T], 1)
+    places = np.multiply(values, 16, out=values).round(out=values).astype(np.uint16)
+    return Image.fromarray(fine.round().astype(np.uint8)[places])

@@ -46,7 +46,8 @@ class Dlib:
     def chips(self, faces: Faces) -> Faces:
         """Canvases -> the network's input, uint8 [N, 150, 150, 3]."""
         box, chips = self._dlib.rectangle(*self.BOX), []
-        for face in faces:
+        # dlib refuses reversed and otherwise strided arrays with a TypeError.
+        for face in map(np.ascontiguousarray, faces):
             shape = self._predictor(face, box)
             chips.append(self._dlib.get_face_chip(face, shape, size=150, padding=0.25))
         return np.stack(chips)

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image, ImageFilter, ImageOps
 
 from stc.imaging import detection, find_faces
+from stc.imaging.alignment import TEMPLATE
+from stc.imaging.network import Detection
 
 EYES_AND_MOUTH = [[144.8, 100.8], [187.4, 103.4], [163.6, 129.2], [142.5, 138.1], [184.2, 140.6]]
 
@@ -77,6 +79,47 @@ def test_landmarks_follow_a_rotation(degrees, portrait):
     assert np.abs(face.landmarks - expected).max() < 4
 
 
+@pytest.mark.parametrize("degrees", range(0, 360, 15))
+def test_a_picture_any_way_up(degrees, portrait):
+    scene = Image.new("RGB", (560, 560), (110, 115, 112))
+    scene.paste(portrait, (120, 120))
+    scene = scene.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(110, 115, 112))
+    (face,) = find_faces(scene)
+    angle = np.radians(-degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    expected = (np.array(EYES_AND_MOUTH) - 160) @ turn.T + 280
+    assert np.sqrt(((face.landmarks - expected) ** 2).sum(1).mean()) < 8  # of a face of 95 px
+
+
+@pytest.mark.parametrize("turn", [None, *Image.Transpose])
+@pytest.mark.parametrize("size", [(320, 320), (320, 250), (250, 320)])
+def test_turned_and_mirrored(turn, size, portrait):
+    picture = portrait.crop((0, 0, *size))
+    seen = picture if turn is None else picture.transpose(turn)
+    (face,) = find_faces(seen)
+    # Pixels whose numbers say where they came from.
+    places = np.stack(np.meshgrid(np.arange(size[0]), np.arange(size[1])), -1).astype(np.float32)
+    bands = [Image.fromarray(places[..., axis]) for axis in (0, 1)]
+    moved = [np.asarray(band if turn is None else band.transpose(turn)) for band in bands]
+    x, y = face.landmarks.T.round().astype(int)
+    found = np.stack([band[y, x] for band in moved], 1)
+    if turn in (
+        Image.Transpose.FLIP_LEFT_RIGHT,
+        Image.Transpose.FLIP_TOP_BOTTOM,
+        Image.Transpose.TRANSPOSE,
+        Image.Transpose.TRANSVERSE,
+    ):
+        found = found[[1, 0, 2, 4, 3]]
+    assert np.sqrt(((found - EYES_AND_MOUTH) ** 2).sum(1).mean()) < 8
+
+
+def test_two_faces_of_a_picture_upside_down(portrait):
+    scene = Image.new("RGB", (660, 330), (90, 110, 100))
+    scene.paste(portrait, (0, 0))
+    scene.paste(portrait.resize((280, 280)), (340, 20))
+    assert len(find_faces(scene.rotate(180))) == 2
+
+
 def test_landmarks_do_not_shake(portrait):
     """The same face a few pixels further, larger or smaller is seen at the same place."""
     (face,) = find_faces(portrait)
@@ -121,16 +164,21 @@ def test_what_a_close_look_does_not_confirm_is_no_face(portrait, monkeypatch):
 
 def test_the_work_is_bounded(monkeypatch):
     pixels = []
-    seen = detection.detect
+    spots = np.random.default_rng(0).uniform(0, 150, (40, 2))
 
-    def counting(batch, *rest, **named):
+    def gravel(batch, *rest, fine=True):
+        """Forty candidates in every copy, of which a close look sees each and believes none."""
         pixels.append(batch[..., 0].size)
-        return seen(batch, *rest, **named)
+        if fine:
+            return [[Detection(np.array([*at, 30, 30]), at + TEMPLATE / 4, 0.9) for at in spots]]
+        seen = Detection(np.array([40, 20, 80, 90]), TEMPLATE * 1.5 - 32.5, 0.5)
+        return [[seen] for _ in batch]
 
-    monkeypatch.setattr(detection, "detect", counting)
-    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
-    find_faces(Image.fromarray(noise).resize((6000, 4500), Image.Resampling.BICUBIC))
-    assert sum(pixels) < 1408**2 + 512**2 + 192**2 + 6 * 16 * 160**2
+    monkeypatch.setattr(detection, "detect", gravel)
+    assert find_faces(Image.new("RGB", (2816, 2112))) == []
+    # Every way up: a copy of each size, and two close looks at 16 candidates of each.
+    assert sum(pixels) > 4 * 1408 * 1056
+    assert sum(pixels) < 4 * (1408**2 + 512**2 + 192**2 + 6 * 16 * 160**2)
 
 
 def test_a_portrait_takes_two_looks(portrait, monkeypatch):

@@ -90,20 +90,59 @@ with quiet():
     steps[1].wait()
 steps[2].wait()
 thread.join()
-assert warnings.filters[1:] == before
+assert warnings.filters == before
 with warnings.catch_warnings(record=True) as heard:
     warnings.warn("still heard", UserWarning)
 assert len(heard) == 1
 """
 
 
-def test_nothing_is_left_behind_but_one_filter_that_applies_to_nobody():
+def test_two_threads_in_turn_leave_nothing_behind():
     subprocess.run([sys.executable, "-c", TWO], check=True)
 
 
-def test_the_filters_are_left_alone_once_it_is_there():
+def test_the_filters_are_left_as_they_were():
+    before = warnings.filters
+    kept = before[:]
     with quiet():
-        before = warnings.filters[:]
         with quiet():
-            assert warnings.filters[:] == before
+            warn()
+        warn()
+    assert warnings.filters is before
+    assert warnings.filters[:] == kept
+
+
+def test_what_was_warned_of_once_is_remembered():
+    def warn_here():
+        warnings.warn("once", OddWarning, stacklevel=1)
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            warn_here()
+            with quiet():
+                warn_here()
+    assert len(heard) == 1
+
+
+def test_a_host_that_clears_its_filters_meanwhile():
+    with warnings.catch_warnings():
+        with quiet():
+            warnings.resetwarnings()
+        assert warnings.filters == []
+
+
+def test_many_threads_leave_nothing_behind():
+    before = warnings.filters[:]
+
+    def work():
+        for _ in range(200):
+            with quiet():
+                warn()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert warnings.filters[:] == before

@@ -27,6 +27,9 @@ def ramp(dtype: str, top: float) -> np.ndarray:
     return np.tile(np.linspace(0, top, 256), (4, 1)).astype(dtype)
 
 
+# An orientation of 1, and a text that fills it up.
+PLAIN_EXIF = b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHIHH", 0x0112, 3, 1, 1, 0) + bytes(4)
+
 EIGHT_BITS = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
 
 
@@ -88,6 +91,90 @@ def test_exif_rotation(orientation, kind):
     loaded = load_image(saved(turned, kind, exif=exif, **options.get(kind, {})))
     off = np.asarray(loaded).astype(int) - np.asarray(upright)
     assert np.abs(off).max() <= (8 if kind == "JPEG" else 0)
+
+
+ORIENTATIONS = {
+    "byte": (1, b"\x03\0\0\0", 1),
+    "text": (2, b"3\0\0\0", 1),
+    "short": (3, b"\0\x03\0\0", 1),
+    "shorts": (3, b"\0\x03\0\0", 2),
+    "long": (4, b"\0\0\0\x03", 1),
+    "signed byte": (6, b"\x03\0\0\0", 1),
+    "signed short": (8, b"\0\x03\0\0", 1),
+}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("stored", ORIENTATIONS.values(), ids=ORIENTATIONS.keys())
+def test_orientation_of_any_type(stored, kind):
+    code, value, count = stored
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHI", 0x0112, code, count) + value
+    grey = Image.fromarray(np.tile(np.arange(64, dtype=np.uint8) * 2, (64, 1)))
+    image = grey if kind == "TIFF" else grey.convert("RGB")
+    options = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100}}.get(kind, {})
+    if kind == "TIFF":
+        data = bytearray(saved(image, kind, tiffinfo={0x0112: 1}))
+        place = data.index(struct.pack("<HHI", 0x0112, 3, 1))
+        little = value[:2][::-1] if code in (3, 8) else value[::-1] if code == 4 else value
+        struct.pack_into("<HHI4s", data, place, 0x0112, code, count, little.ljust(4, b"\0"))
+    else:
+        data = saved(image, kind, exif=exif + bytes(4), **options)
+    found = np.asarray(load_image(bytes(data)))[..., 0].astype(int)
+    assert np.abs(found - np.asarray(grey)[:, ::-1]).max() < 4
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"Exif\0\0no TIFF at all",
+        b"Exif\0\0MM\0*\xff\xff\xff\xff",
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHI4s", 0x0112, 2, 4, b"abc\0"),
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHII", 0x0112, 3, 1 << 30, 9),
+    ],
+)
+def test_broken_exif_does_not_matter(exif, kind):
+    data = bytearray(saved(Image.new("RGB", (64, 64), (90, 60, 30)), kind, exif=PLAIN_EXIF))
+    assert PLAIN_EXIF[6:] in data
+    place = data.index(PLAIN_EXIF[6:])
+    body = exif[6:].ljust(len(PLAIN_EXIF) - 6, b"\0")[: len(PLAIN_EXIF) - 6]
+    data[place : place + len(body)] = body
+    if kind == "PNG":
+        checksum = zlib.crc32(bytes(data[place - 4 : place + len(body)]))
+        struct.pack_into(">I", data, place + len(body), checksum)
+    loaded = load_image(bytes(data))
+    assert np.allclose(np.asarray(loaded), (90, 60, 30), atol=6)
+
+
+def test_a_bmp_whose_alpha_is_empty():
+    """Its fourth byte is padding, whatever the header says; where it is not, it is alpha."""
+    pixels = np.full((4, 4, 4), (30, 60, 90, 0), np.uint8)
+    for solid in (False, True):
+        pixels[:2, :, 3] = 255 * solid
+        header = struct.pack(
+            "<IiiHHIIiiII4I",
+            108,
+            4,
+            4,
+            1,
+            32,
+            3,
+            64,
+            0,
+            0,
+            0,
+            0,
+            0xFF0000,
+            0xFF00,
+            0xFF,
+            0xFF000000,
+        ).ljust(108, b"\0")
+        data = b"BM" + struct.pack("<IHHI", 186, 0, 0, 122) + header + pixels[::-1].tobytes()
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.mode == "RGBA"
+        found = np.asarray(load_image(data))
+        assert (found[:2] == (90, 60, 30)).all()
+        assert (found[2:] == (255 if solid else (90, 60, 30))).all()
 
 
 def test_a_jpeg_of_a_thousand_scans_is_refused():
@@ -171,7 +258,7 @@ def test_first_frame_of_an_animation():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
-@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.8])
 def test_truncated(kind, part, portrait):
     data = saved(portrait, kind)
     with pytest.raises(ImageError):

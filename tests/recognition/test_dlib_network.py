@@ -44,3 +44,12 @@ def test_the_map_is_the_input_of_the_last_block():
     assert maps.shape == (1, 256, 4, 4)
     assert np.array_equal(embeddings, recogniser.embed(frame("tests/assets/astronaut.png")[None]))
     assert maps.any((0, 2, 3)).mean() > 0.9
+
+
+def test_arrays_that_are_not_contiguous():
+    recogniser = Dlib()
+    face = frame("tests/assets/astronaut.png")
+    faces = np.stack([face, face[::-1]])
+    for seen in (faces[:, :, ::-1], faces[..., ::-1], np.asfortranarray(faces)):
+        expected = recogniser.embed(np.ascontiguousarray(seen))
+        assert np.array_equal(recogniser.embed(seen), expected)

@@ -1,0 +1,122 @@
+"""Which formats are opened, what a file is by its first bytes, and plug-ins of Pillow for the rest.
+
+Pillow reads HEIC and JPEG XL, and in some builds AVIF, only by a plug-in. An installed one is
+imported when a file of that format comes, and not before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import re
+import sys
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from stc.errors import ImageError
+from stc.imaging import jpeg, jxl, png, tiff
+
+# Whatever else Pillow opens starts other programs, such as PostScript's, or is no photograph.
+FORMATS = (
+    *("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "TIFF"),
+    "WEBP",
+)
+
+# What a file in a folder or an archive must be called to be taken for a picture.
+ENDINGS = frozenset(
+    (
+        *(".avif", ".bmp", ".heic", ".heif", ".hif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
+        *(".jxl", ".mpo", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+    )
+)
+
+# The name for people, the module that brings Pillow the format, and the package to install.
+_PLUGINS = {
+    "AVIF": ("AVIF", "pillow_avif", "pillow-avif-plugin"),
+    "HEIF": ("HEIC", "pillow_heif", "pillow-heif"),
+    "JXL": ("JPEG XL", "pillow_jxl", "pillow-jxl-plugin"),
+}
+# Brands of the box `ftyp`: what the file is, or what it may be read as.
+_HEIC = re.compile(rb"hei[cxms]|hev[cxms]")
+_HEAD = 64  # bytes that tell
+
+
+def sniff(head: bytes) -> str:
+    """Pillow's name for the format of a file that begins so; empty for others than AVIF, HEIF,
+    JPEG, JXL, PNG and TIFF, which Pillow tells apart itself."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(png.MAGIC):
+        return "PNG"
+    if head.startswith(jxl.MAGICS):
+        return "JXL"
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return "TIFF"
+    if head[4:8] == b"ftyp":
+        size = int.from_bytes(head[:4], "big")
+        brands = [head[8:12], *(head[i : i + 4] for i in range(16, min(size, len(head)), 4))]
+        if b"avif" in brands or b"avis" in brands:
+            return "AVIF"
+        if brands[0] in (b"mif1", b"msf1") or any(_HEIC.fullmatch(brand) for brand in brands):
+            return "HEIF"
+    return ""
+
+
+def open_as_is(file: BinaryIO) -> Image.Image:
+    """A picture of one of FORMATS at the start of a file that can seek; nothing is decoded.
+
+    Raises UnidentifiedImageError if it is no picture, ImageError for a format whose plug-in is not
+    installed, and whatever Pillow raises.
+    """
+    file.seek(0)
+    form = sniff(file.read(_HEAD))
+    file.seek(0)
+    if form == "JPEG":
+        file = io.BytesIO(jpeg.first_picture(file.read()).data)
+    elif form == "PNG":
+        file = io.BytesIO(png.first_picture(file.read()))
+    elif form == "TIFF":
+        file = tiff.readable(file)
+    elif form == "JXL":
+        jxl.check(file)
+    Image.preinit()
+    if form in _PLUGINS:
+        return _with_plugin(file, form)
+    common = [name for name in FORMATS if name in Image.OPEN]
+    try:
+        return Image.open(file, formats=common)
+    except UnidentifiedImageError:
+        Image.init()  # the other formats, whose drivers take 30 ms to import
+    others = [name for name in FORMATS if name in Image.OPEN and name not in common]
+    return Image.open(file, formats=others)
+
+
+def _with_plugin(file: BinaryIO, form: str) -> Image.Image:
+    name, module, package = _PLUGINS[form]
+    if not _is_known(form):
+        try:
+            plugin = importlib.import_module(module)
+        except ImportError:
+            raise ImageError(
+                f"the picture is in the format {name}, which Pillow reads with a plug-in: "
+                f"pip install {package}, or try JPEG or PNG"
+            ) from None
+        if form == "HEIF":
+            plugin.register_heif_opener()
+    try:
+        return Image.open(file, formats=[form])
+    except UnidentifiedImageError:
+        raise ImageError(f"the {name} picture is broken or cut short; try JPEG or PNG") from None
+
+
+def _is_known(form: str) -> bool:
+    """Whether Pillow can open the format, by itself or by what the host has imported."""
+    if form == "AVIF" and form not in Image.OPEN:
+        with contextlib.suppress(ImportError):  # it comes with Pillow from 11.3 on
+            importlib.import_module("PIL.AvifImagePlugin")
+    if form not in Image.OPEN:
+        return False
+    driver = sys.modules.get(Image.OPEN[form][0].__module__)
+    return bool(getattr(driver, "SUPPORTED", True))  # Pillow's may have been built without it

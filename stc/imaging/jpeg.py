@@ -1,0 +1,109 @@
+"""The first picture of a JPEG file, and how many passes it takes to decode.
+
+Telephones append a film, a second exposure or the other pictures of a burst to a JPEG file. What
+follows the end of the first picture is nobody's to decode or count.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+# A marker among coded pixels: a byte of 255 there is followed by 0, or by a restart marker.
+_NEXT = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+_END, _SCAN, _APP0, _APP1, _APP2, _APP14, _APP15, _COMMENT = (
+    *(0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE),
+)
+_ALONE = (0x01, 0xD8)  # markers without a length
+_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+# Metadata that say how pixels are meant: YCbCr or RGB, which way up, in which colours. The names
+# that they begin with, and their least size.
+_MEANT = {
+    _APP0: ((b"JFIF\0",), 14),
+    _APP1: ((b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"), 14),
+    _APP2: ((b"ICC_PROFILE\0",), 14),
+    _APP14: ((b"Adobe",), 12),
+}
+_ALL = (1 << 64) - 1  # of the coefficients of a block, one bit each
+
+
+@dataclass
+class Jpeg:
+    """The first picture of a file."""
+
+    data: bytes  # without metadata that say nothing of its pixels
+    scans: int = 0
+    ended: bool = False  # whether its end marker is there
+    progressive: bool = False
+    # Of each component: which coefficients complete scans have brought, as bits.
+    _brought: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether scans that are there to their end have shown every coefficient once."""
+        return bool(self._brought) and all(bits == _ALL for bits in self._brought.values())
+
+
+def first_picture(data: bytes) -> Jpeg:
+    """The first picture of a file that begins with a JPEG's magic bytes.
+
+    Reads segments as decoders do, so that none finds a scan that was not counted here: outside
+    segments, every byte pair that could start one counts.
+    """
+    parts = [data[:2]]
+    found = Jpeg(b"")
+    last: tuple[list[int], int] | None = None  # components and coefficients of the scan before
+    place = 2
+    while marker := _NEXT.search(data, place):
+        code = marker[1][0]
+        start, end = marker.start(), marker.end()
+        parts.append(data[place:start])  # coded pixels, or bytes that decoders pass over
+        if code not in _ALONE and last is not None:
+            components, bits = last
+            for component in components:
+                found._brought[component] |= bits
+            last = None
+        if code in _ALONE:
+            place = end
+            continue
+        if code == _END:
+            parts.append(b"\xff\xd9")
+            found.ended = True
+            break
+        length = int.from_bytes(data[end : end + 2], "big")
+        body = data[end + 2 : end + length]
+        if length < 2 or end + length > len(data):
+            parts.append(data[start:])  # broken or cut short: the decoder's to say
+            found.scans += data.count(b"\xff\xda", start)
+            break
+        place = end + length
+        if code == _SCAN:
+            found.scans += 1
+            last = _scan(body, found)
+        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
+            found.progressive = code in _PROGRESSIVE
+            found._brought = dict.fromkeys(body[6::3], 0)
+        if _keeps(code, body):
+            parts.append(b"\xff" + data[end - 1 : place])
+    else:
+        parts.append(data[place:])
+    found.data = b"".join(parts)
+    return found
+
+
+def _scan(body: bytes, found: Jpeg) -> tuple[list[int], int] | None:
+    """Which components a scan has, and which of their coefficients; None if it says neither."""
+    count = body[0] if body else 0
+    if len(body) != 2 * count + 4:
+        return None
+    first, last = body[-3:-1] if found.progressive else (0, 63)
+    bits = ((2 << min(last, 63)) - 1) & ~((1 << min(first, 63)) - 1)
+    return [one for one in body[1 : 1 + 2 * count : 2] if one in found._brought], bits
+
+
+def _keeps(code: int, body: bytes) -> bool:
+    """Whether a segment has to do with pixels."""
+    if code in _MEANT:
+        names, least = _MEANT[code]
+        return body.startswith(names) and len(body) >= least
+    return not (_APP0 <= code <= _APP15 or code == _COMMENT)

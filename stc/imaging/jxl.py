@@ -1,0 +1,75 @@
+"""The size of a JPEG XL picture, read before it is decoded: the plug-in decodes when it opens."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from stc.errors import ImageError
+
+_BARE = b"\xff\x0a"
+_BOXED = b"\0\0\0\x0cJXL \r\n\x87\n"
+MAGICS = (_BARE, _BOXED)
+
+# Ratios of width to height that a size may be given by (ISO 18181-1, SizeHeader).
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+_LENGTHS = (9, 13, 18, 30)  # bits of a side
+# As for pixels that may be transparent or of more than 8 bits in `stc.imaging.reading`.
+MAX_PIXELS = 44_500_000
+
+
+def check(file: BinaryIO, most: int = MAX_PIXELS) -> None:
+    """Raise ImageError if the picture at the start of a file has too many pixels, or no size."""
+    file.seek(0)
+    found = size(file.read(1 << 16))
+    file.seek(0)
+    if found is None:
+        raise ImageError("the JPEG XL picture is broken or cut short")
+    width, height = found
+    if width * height > most:
+        raise ImageError(
+            f"the picture has {width} x {height} pixels, at most {most} can be read safely"
+        )
+
+
+def size(head: bytes) -> tuple[int, int] | None:
+    """Width and height that a file's first bytes state; None if they do not."""
+    if head.startswith(_BOXED):
+        head = _codestream(head)
+    if not head.startswith(_BARE) or len(head) < 12:
+        return None
+    bits = int.from_bytes(head[2:12], "little")
+
+    def take(count: int) -> int:
+        nonlocal bits
+        value = bits & ((1 << count) - 1)
+        bits >>= count
+        return value
+
+    small = take(1)
+
+    def side() -> int:
+        return 8 * (take(5) + 1) if small else 1 + take(_LENGTHS[take(2)])
+
+    height = side()
+    ratio = take(3)
+    if ratio == 0:
+        return side(), height
+    across, down = _RATIOS[ratio - 1]
+    return height * across // down, height
+
+
+def _codestream(data: bytes) -> bytes:
+    """The start of the coded picture in a file of boxes; empty if it is not among these bytes."""
+    place = len(_BOXED)
+    while place + 8 <= len(data):
+        length, kind, header = int.from_bytes(data[place : place + 4], "big"), data[place + 4 :], 8
+        if length == 1:
+            length, header = int.from_bytes(data[place + 8 : place + 16], "big"), 16
+        if kind.startswith(b"jxlc"):
+            return data[place + header :]
+        if kind.startswith(b"jxlp"):
+            return data[place + header + 4 :]
+        if length < header:
+            break
+        place += length
+    return b""

@@ -1,0 +1,121 @@
+"""Grey and colours of more than 8 bits -> 8 bits: where black and white are.
+
+Files seldom say. A camera's 12 bits in samples of 16 leave 15 of 16 parts of the scale empty, a
+thermal camera's picture sits in the middle of it. What the file states comes first, then the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from stc.imaging import tiff
+
+Values = npt.NDArray[np.float32]
+
+# Whites of 8, 10, 12, 14 and 16 bits.
+_WHITES = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
+# So large a part of the pixels may be beyond white, and beyond black: specks and hot pixels.
+_BEYOND = 0.001
+_SAMPLES = 1_000_000  # pixels that tell the scale
+# With less of the scale in use than this, the scale is another.
+_IN_USE = 1 / 16
+_BITS_PER_SAMPLE = 258
+# Which unpacking of 16-bit samples gives their other byte.
+_OTHER_BYTE = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B"}
+# Of an image that kept the upper bytes: brighter ones use 15 bits or more.
+_DARK = 63
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a file says of its grey."""
+
+    extremes: tuple[float, float] | None = None  # the values of black and white
+    negative: bool = False  # whether the smaller values are white
+
+    @classmethod
+    def of(cls, image: Image.Image) -> Scale:
+        """What the file of an image says that has not been loaded yet."""
+        extremes = tiff.extremes(image)
+        if extremes is None and getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE) == (12,):
+            extremes = (0.0, 4095.0)
+        return cls(extremes, tiff.is_negative(image))
+
+
+def grey(image: Image.Image, scale: Scale) -> Values:
+    """A grey image of 16 or 32 bits or of floating point -> float32 [H, W], 0 black, 255 white.
+
+    Black and white are those that the file states; else 0 and the smallest of 255, 1023, 4095,
+    16383 and 65535 (of 1 too for floating point) that no more than one pixel in a thousand
+    exceeds; else, where a pixel is negative, larger than all of these, or the picture uses less
+    than a sixteenth of that scale, the smallest and the largest value.
+    """
+    values = _finite(np.asarray(image).astype(np.float32))
+    black, white = scale.extremes or _from_data(values, floating=image.mode == "F")
+    values -= np.float32(black)
+    values *= np.float32(255 / max(white - black, 1e-30))
+    if scale.negative:
+        np.subtract(np.float32(255), values, out=values)
+    return np.clip(values, 0, 255, out=values)
+
+
+def _from_data(values: npt.NDArray[Any], *, floating: bool = False) -> tuple[float, float]:
+    """The values of black and white, by those that occur."""
+    few = values.ravel()[:: max(1, values.size // _SAMPLES)]
+    low, high = (float(one) for one in np.quantile(few, (_BEYOND, 1 - _BEYOND)))
+    whites = (1.0,) * floating + _WHITES
+    white = next((white for white in whites if high <= white), None)
+    if white is None or low < 0:
+        return float(few.min()), float(few.max())
+    if low < high < low + white * _IN_USE:
+        return low, high
+    return 0.0, white
+
+
+def _finite(values: Values) -> Values:
+    """Infinite values at the end of the others, and black for what is not a number."""
+    finite = np.isfinite(values)
+    if finite.all():
+        return values
+    known = values[finite]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    return np.nan_to_num(values, copy=False, nan=min(low, 0.0), posinf=high, neginf=low)
+
+
+def depth(image: Image.Image) -> str:
+    """How Pillow unpacks 16-bit samples of an RGB image that is not loaded; empty for others."""
+    if image.mode not in ("RGB", "RGBA") or not getattr(image, "tile", None):
+        return ""
+    args = image.tile[0][3]  # type: ignore[attr-defined]
+    raw = args if isinstance(args, str) else args[0] if args else ""
+    return raw if isinstance(raw, str) and raw[-4:] in _OTHER_BYTE else ""
+
+
+def brightened(upper: Image.Image, unloaded: Image.Image, raw: str) -> Image.Image:
+    """Colours of 16 bits with the scale that they use.
+
+    upper: what Pillow made of them, which keeps the upper bytes alone. unloaded: the same picture
+    opened once more. raw: its `depth`.
+    """
+    colours = upper.getextrema()[:3]
+    if max(high for _, high in colours) > _DARK:  # type: ignore[misc]
+        return upper
+    other = raw[:-4] + _OTHER_BYTE[raw[-4:]]
+    tiles = []
+    for name, box, offset, args in unloaded.tile:  # type: ignore[attr-defined]
+        tiles.append((name, box, offset, other if isinstance(args, str) else (other, *args[1:])))
+    unloaded.tile = [type(unloaded.tile[0])(*tile) for tile in tiles]  # type: ignore[attr-defined]
+    unloaded.load()
+    high, low = np.asarray(upper), np.asarray(unloaded)
+    values = (high[..., :3].astype(np.uint16) << 8 | low[..., :3]).astype(np.float32)
+    black, white = _from_data(values)
+    values = np.clip((values - black) * (255 / max(white - black, 1e-30)), 0, 255)
+    pixels = np.concatenate([values.round().astype(np.uint8), high[..., 3:]], 2)
+    result = Image.fromarray(pixels)
+    result.info = upper.info
+    return result

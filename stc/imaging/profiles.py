@@ -1,0 +1,92 @@
+"""Colours as their profile means them: ICC profiles and PNG's gamma, brought to sRGB.
+
+A profile that is broken, too large or made for other channels is ignored, as viewers do.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+Bytes = npt.NDArray[np.uint8]
+
+# Printers' profiles have 2 MB, all others less.
+MAX_PROFILE = 4 << 20
+# Colours that come out no further off, of 255, are sRGB's already.
+_ALIKE = 3
+_SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
+_SRGB_GAMMA = 1 / 2.2
+
+
+def to_srgb(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
+    """An image of mode RGB, L or CMYK, with what its file says of colours -> RGB."""
+    if image.mode == "L":
+        grey = grey_curve(info)
+        return image.convert("RGB") if grey is None else Image.fromarray(grey[np.asarray(image)])
+    transform = _of(info, image.mode)
+    if transform is not None:
+        return transform.apply(image)  # type: ignore[no-any-return]
+    curve = _gamma_curve(info) if image.mode == "RGB" else None
+    rgb = image.convert("RGB")
+    return rgb if curve is None else rgb.point([int(level) for level in curve] * 3)
+
+
+def grey_curve(info: dict[Any, Any]) -> Bytes | None:
+    """What grey of 256 levels becomes, [256, 3] in RGB; None if it stays what it is."""
+    ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
+    transform = _of(info, "L")
+    if transform is not None:
+        return np.array(transform.apply(ramp), np.uint8).reshape(256, 3)
+    curve = _gamma_curve(info)
+    return None if curve is None else np.repeat(curve[:, None], 3, 1)
+
+
+def _of(info: dict[Any, Any], mode: str) -> Any:
+    profile = info.get("icc_profile")
+    if not isinstance(profile, bytes) or not 0 < len(profile) <= MAX_PROFILE:
+        return None
+    return _transform(profile, mode)
+
+
+@lru_cache(maxsize=8)
+def _transform(profile: bytes, mode: str) -> Any:
+    """From a profile's colours to sRGB's; None if there is nothing to do, or none can be made."""
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if opened.profile.xcolor_space != _SPACES[mode]:
+            return None
+        srgb = ImageCms.createProfile("sRGB")
+        # What LittleCMS precomputes for grey is 10 levels off in the shadows of a linear one.
+        flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE
+        transform = ImageCms.buildTransform(opened, srgb, mode, "RGB", flags=flags)
+        probe = _probe(mode)
+        there = np.asarray(transform.apply(probe), np.int16)
+    except Exception:  # broken profiles make Pillow raise many kinds of errors
+        return None
+    same = np.abs(there - np.asarray(probe.convert("RGB"), np.int16)).max() <= _ALIKE
+    return None if same and mode != "CMYK" else transform
+
+
+def _probe(mode: str) -> Image.Image:
+    """An image of colours from all over the space."""
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    levels = np.linspace(0, 255, 17 if bands == 1 else 5).astype(np.uint8)
+    grid = np.stack(np.meshgrid(*[levels] * bands), -1).reshape(1, -1, bands)
+    return Image.frombytes(mode, (grid.shape[1], 1), grid.tobytes())
+
+
+def _gamma_curve(info: dict[Any, Any]) -> Bytes | None:
+    """What 256 levels become by PNG's gamma, where no better word is said of colours."""
+    gamma = info.get("gamma")
+    if "srgb" in info or "icc_profile" in info or not isinstance(gamma, float):
+        return None
+    if abs(gamma - _SRGB_GAMMA) < 0.02 or not 0.1 <= gamma <= 10:
+        return None
+    light = (np.arange(256) / 255) ** (1 / gamma)
+    levels = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.asarray((255 * levels).round(), np.uint8)

@@ -1,0 +1,72 @@
+"""TIFF files of grey where 0 is white, which Pillow reads as they are, or not at all.
+
+Of 8 bits and fewer Pillow turns them round itself. For more, the tag is rewritten in a copy, and
+the picture is told by `is_negative`.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import BinaryIO
+
+from PIL import Image
+
+_BITS, _PHOTOMETRIC, _SAMPLES = 258, 262, 277
+_SHORT = 3
+_MOST_TAGS = 4096
+# Smallest and largest sample: of a type of the samples' own, and of unsigned shorts.
+_EXTREMES = ((340, 341), (280, 281))
+
+
+class _Negative(io.BytesIO):
+    """A file whose picture was white where it says 0."""
+
+
+def readable(file: BinaryIO) -> BinaryIO:
+    """A file that Pillow reads: the same, or a copy in which 0 is black if it was white."""
+    file.seek(0)
+    head = file.read(8)
+    order = "<" if head[:2] == b"II" else ">"
+    (offset,) = struct.unpack(order + "I", head[4:8].ljust(4, b"\0"))
+    file.seek(offset)
+    count = int.from_bytes(file.read(2), "little" if order == "<" else "big")
+    entries = file.read(12 * min(count, _MOST_TAGS))
+    file.seek(0)
+    places = {}
+    for place in range(0, len(entries) - 11, 12):
+        tag, kind, many, value = struct.unpack_from(order + "HHIH", entries, place)
+        if kind == _SHORT and many == 1:
+            places[tag] = (place, value)
+    white = places.get(_PHOTOMETRIC, (0, 1))
+    if white[1] != 0 or places.get(_SAMPLES, (0, 1))[1] != 1 or places.get(_BITS, (0, 1))[1] <= 8:
+        return file
+    data = bytearray(file.read())
+    struct.pack_into(order + "H", data, offset + 2 + white[0] + 8, 1)
+    return _Negative(data)
+
+
+def is_negative(image: Image.Image) -> bool:
+    """Whether 0 is white in the pixels of an image that was opened from `readable`'s file, or by
+    Pillow alone."""
+    if isinstance(getattr(image, "fp", None), _Negative):
+        return True
+    tags = getattr(image, "tag_v2", {})
+    return image.mode.startswith(("I", "F")) and tags.get(_PHOTOMETRIC) == 0
+
+
+def extremes(image: Image.Image) -> tuple[float, float] | None:
+    """The values of black and white that a file states for grey; None if it states none."""
+    tags = getattr(image, "tag_v2", {})
+    for low, high in _EXTREMES:
+        try:
+            black, white = (float(_first(tags[tag])) for tag in (low, high))
+        except (KeyError, TypeError, ValueError, IndexError):
+            continue
+        if black < white:
+            return black, white
+    return None
+
+
+def _first(value: object) -> float:
+    return float(value[0] if isinstance(value, tuple) else value)  # type: ignore[arg-type]
