@@ -1,0 +1,53 @@
+"""Bytes of which nobody has said whether they are a file, text, a tag's memory or a picture."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from fuzz.target import Target
+from fuzz.targets import base45, decode, ndef, qr
+from stc.carriers.reading import read_carried
+from stc.errors import FormatError, ImageError
+
+
+def answer(data: bytes) -> Any:
+    """The file, read as one with a header, and as a bare one if that is none."""
+    if qr.is_slow(data):
+        return None
+    try:
+        return read_carried(data)
+    except FormatError:
+        return read_carried(data, bare=True)
+
+
+def repair(data: bytes, draw: random.Random) -> bytes:
+    """What one of the carriers needs: checksums, or the text of a file."""
+    return draw.choice((decode.repair, base45.repair, qr.repair))(data, draw)
+
+
+def seeds() -> dict[str, bytes]:
+    """One or two of every carrier."""
+    tags, texts, files = ndef.seeds(), base45.seeds(), decode.seeds()
+    return {
+        "file": files["small-9"],
+        "tag": tags["short"],
+        "tag-digits": tags["before"].hex(" ").encode(),
+        "message": tags["message"],
+        "two-records": tags["two-records"],
+        "text": texts["scanner"],
+        "bare-text": texts["bare"],
+        "picture": qr.seeds()["png"],
+        "empty": b"",
+    }
+
+
+TARGET = Target(
+    answer=answer,
+    seeds=seeds,
+    errors=(FormatError, ImageError),
+    parsers=("stc.carriers.reading", "stc.carriers.ndef", "stc.carriers.text"),
+    repair=repair,
+    max_len=512,
+    memory=1024,
+)
