@@ -1,16 +1,21 @@
-"""How many threads a computation may use here."""
+"""How many threads a computation may use here, and work shared out among them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from stc.errors import BackendError
 
 VARIABLE = "STC_THREADS"
 NO_LIMIT = 1 << 30
+
+_Result = TypeVar("_Result")
 
 
 def threads() -> int:
@@ -24,6 +29,40 @@ def threads() -> int:
     if not text.isdecimal() or int(text) < 1:
         raise BackendError(f"{VARIABLE} must be a whole number of at least 1, not {text!r}")
     return int(text)
+
+
+def in_threads(work: Callable[[int], _Result], count: int, number: int) -> list[_Result]:
+    """[work(0), ... work(count - 1)], on at most `number` threads, of which the caller's is one.
+
+    They end with the call, so no pool is lost in a fork. Where the system grants fewer, or none,
+    those that there are do the work: an executor would refuse it while the interpreter waits for
+    its last threads. The first error is raised, and what has not begun is left.
+    """
+    todo = iter(range(count))  # its steps are atomic
+    done: dict[int, _Result] = {}
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        for one in todo:
+            if errors:
+                return
+            try:
+                done[one] = work(one)
+            except BaseException as error:  # an interruption of the caller's thread among them
+                errors.append(error)
+
+    others = []
+    with contextlib.suppress(RuntimeError):  # no more threads for this process
+        for _ in range(min(number, count) - 1):
+            other = threading.Thread(target=run, daemon=True)
+            other.start()
+            others.append(other)
+    run()
+    for other in others:
+        other.join()
+    if errors:
+        raise errors[0]
+    return [done[one] for one in range(count)]
 
 
 def cores() -> int:

@@ -1,6 +1,7 @@
 """How many threads are used."""
 
 import os
+import threading
 
 import pytest
 
@@ -59,3 +60,33 @@ def test_the_least_quota_of_the_control_groups_counts(tmp_path, limits, expected
 
 def test_without_control_groups_there_is_no_quota(tmp_path):
     assert quota(tmp_path / "cgroup", tmp_path / "root") == cores.NO_LIMIT
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 7, 100])
+def test_work_is_shared_out_and_its_results_are_in_order(number):
+    assert cores.in_threads(lambda one: one * one, 20, number) == [i * i for i in range(20)]
+    assert cores.in_threads(lambda one: one, 0, number) == []
+
+
+def test_the_first_error_is_raised_and_what_has_not_begun_is_left():
+    begun = []
+
+    def work(one):
+        begun.append(one)
+        if one == 3:
+            raise KeyError(one)
+
+    with pytest.raises(KeyError):
+        cores.in_threads(work, 1000, 1)
+    assert begun == [0, 1, 2, 3]
+    with pytest.raises(KeyError):
+        cores.in_threads(work, 1000, 3)
+
+
+def test_where_no_thread_can_be_started_the_caller_does_the_work(monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    seen = cores.in_threads(lambda _: threading.get_ident(), 5, 4)
+    assert seen == [threading.get_ident()] * 5

@@ -42,4 +42,5 @@ def decode_symbols(tables: Tables, count: int, payload: bytes) -> tuple[int, npt
 
 
 def _weights(frequencies: Counts) -> npt.NDArray[np.float64]:
-    return frequencies.astype(np.float64) * 256 - 1
+    # In C order, whatever the table's: constriction takes memory as it lies.
+    return frequencies.astype(np.float64, order="C") * 256 - 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stc.errors import ModelError
+from stc.fork_lock import cached_property
 
 Counts = npt.NDArray[np.integer[Any]]
 

@@ -6,15 +6,15 @@ one thread is. Batches are spread over processes or calling threads instead.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
 
 import threadpoolctl
 
-_lock = Lock()
+from stc.fork_lock import ForkLock, in_forked_child
+
+_lock = ForkLock()
 _users = 0
 _limit: threadpoolctl.threadpool_limits | None = None  # while there are users
 
@@ -27,7 +27,7 @@ def one_thread() -> Iterator[None]:
     """
     global _users, _limit
     with _lock:
-        if _users == 0:
+        if _users == 0 and _limit is None:
             _claim()
             _limit = _controller().limit(limits=1, user_api="blas")
         _users += 1
@@ -35,7 +35,7 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         with _lock:
-            _users -= 1
+            _users = max(0, _users - 1)  # a child that was forked inside leaves as well
             if _users == 0 and _limit is not None:
                 _claim()
                 _limit.restore_original_limits()
@@ -43,14 +43,16 @@ def one_thread() -> Iterator[None]:
                 _limit = None
 
 
-def _renew() -> None:
-    """A forked child has the calling thread alone: nobody else is inside, or will unlock."""
-    global _lock, _users
-    _lock, _users = Lock(), 0
+def _leave_all() -> None:
+    """Of the threads that were inside, a forked child has at most the one that forked.
+
+    The next to enter finds the limit still set, and what it was before in `_limit`.
+    """
+    global _users
+    _users = 0
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_renew)
+in_forked_child(_leave_all)
 
 
 def _claim() -> None:

@@ -5,13 +5,13 @@ Safe to use from several threads, and in the child of a fork.
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
 from stc.bitstream import parse_header
 from stc.codec.codec import Codec
 from stc.codec.model_file import ModelFile, find_model, open_model
+from stc.fork_lock import ForkLock, in_forked_child
 
 MAX_KEPT = 4  # codecs, of some 50 MB each
 
@@ -25,7 +25,7 @@ class _Slot:
 
 
 _slots: dict[tuple[str, str], _Slot] = {}  # by the model's identity and the device; last used last
-_lock = threading.Lock()  # of the dictionary; never held while a codec is built
+_lock = ForkLock()  # of the dictionary; never held while a codec is built
 
 
 def load_codec(model: str | Path | None = None, *, device: str = "cpu") -> Codec:
@@ -78,11 +78,8 @@ def _renew_locks() -> None:
 
     Codecs that are built stay: they hold no lock, thread or open file of their own.
     """
-    global _lock
-    _lock = threading.Lock()
     for slot in _slots.values():
         slot.lock = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_renew_locks)
+in_forked_child(_renew_locks)

@@ -17,6 +17,7 @@ from stc.codec.model_file import ModelFile, open_model
 from stc.codec.planes import Canvases, check_canvases
 from stc.codec.tokens import Tokens
 from stc.errors import BudgetError, QualityError
+from stc.floating_point import standard_floats
 from stc.settings import Encoded, Settings
 
 
@@ -26,14 +27,20 @@ class Codec:
     model: the name of a shipped model or the path of a model file; the default model if None.
     device: "cpu", which needs no torch; "cuda" or "cuda:1"; "torch", the GPU's code on the CPU.
 
+    A child that was forked after use goes on with "cpu" as its parent did, with "torch" on one
+    thread; "cuda" raises BackendError there, since CUDA does not survive a fork: use
+    `multiprocessing.get_context("spawn")`.
+
     Raises ModelMissingError, WrongModelError, BackendError, MissingExtraError.
     """
 
+    @standard_floats()
     def __init__(self, model: str | Path | ModelFile | None = None, *, device: str = "cpu") -> None:
         self.model = model if isinstance(model, ModelFile) else open_model(model)
         self.device = device
         self._engine = open_engine(self.model, device)
 
+    @standard_floats()
     def encode_batch(
         self, canvases: Canvases, settings: Settings | None = None, **changes: Any
     ) -> list[Encoded]:
@@ -81,6 +88,7 @@ class Codec:
         data = bitstream.pack(short, tables, group, indices[:count], bare=bare)
         return Encoded(data, count)
 
+    @standard_floats()
     def decode_batch(self, files: Sequence[bytes], *, bare: bool = False) -> Canvases:
         """The bytes of B files -> faces, uint8 [B, 128, 128, 3].
 
@@ -98,6 +106,7 @@ class Codec:
             self.model.check_named(bitstream.parse_header(data).fingerprint)
         return bitstream.unpack(data, self.model.tables, bare=bare)
 
+    @standard_floats()
     def identity_kept(self, source: Canvases, other: Canvases) -> npt.NDArray[np.float32]:
         """The share of the identity of B canvases that B others have too, 0 to 1, float32 [B]."""
         check_canvases(source)

@@ -8,7 +8,6 @@ weights/README.md says where the file comes from.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +18,8 @@ import numpy.typing as npt
 from stc.codec.onnx_file import part
 from stc.codec.planes import Canvases
 from stc.errors import ModelError, ModelMissingError, WrongModelError
-from stc.fork_lock import ForkLock
-from stc.threads import threads
+from stc.fork_lock import ForkLock, Inside
+from stc.threads import in_threads, threads
 
 Floats = npt.NDArray[np.float32]
 
@@ -32,6 +31,15 @@ _INSTALL = "install the package again, or encode with effort 0, which does witho
 
 _lock = ForkLock()
 _opened: list[Eye] = []
+_abandoned: list[Eye] = []  # in a forked child; never destroyed, which might wait for a lock
+
+
+def _abandon() -> None:
+    _abandoned.extend(_opened)
+    _opened.clear()
+
+
+_inside = Inside(_abandon)
 
 
 class View(NamedTuple):
@@ -85,12 +93,13 @@ class Eye:
                 "perception": weight,
             }
             try:
-                found: list[Floats] = session.run(wanted, given)
+                with _inside:
+                    found: list[Floats] = session.run(wanted, given)
             except Exception as error:  # ONNX Runtime's errors share no base of their own
                 raise ModelError(f"the encoder's eye cannot be run: {error}; {_INSTALL}") from error
             return found
 
-        parts = [*_in_threads(work, len(canvases))]
+        parts = in_threads(work, len(canvases), threads())
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 
@@ -133,19 +142,8 @@ def _session(network: bytes) -> Any:
     return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
 
 
-def _in_threads(work: Callable[[int], list[Floats]], faces: int) -> Iterator[list[Floats]]:
-    """work(0), work(1), ... in order. Threads end with the call: no pool is lost in a fork."""
-    number = min(threads(), faces)
-    if number <= 1:
-        return map(work, range(faces))
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(number) as pool:
-        return pool.map(work, range(faces))
-
-
 def open_eye() -> Eye:
-    """The shipped eye, opened once a process.
+    """The shipped eye, opened once a process, and again in a child that was forked while it looked.
 
     Raises ModelMissingError without its file, WrongModelError if the file was changed.
     """

@@ -11,6 +11,7 @@ from stc.bitstream import Header, decode_symbols, parse_header
 from stc.bitstream.header import VERSION, split_count
 from stc.codec.model_file import ModelFile, find_model, open_model
 from stc.errors import CorruptError, WrongModelError
+from stc.source import Data, bytes_of
 
 
 @dataclass(frozen=True)
@@ -32,21 +33,23 @@ class FileInfo:
     bits_per_level: tuple[float, ...] | None  # ideal code length of the tokens of each level
 
 
-def info(data: bytes, *, model: str | Path | None = None, bare: bool = False) -> FileInfo:
+def info(data: Data, *, model: str | Path | None = None, bare: bool = False) -> FileInfo:
     """Read the header of a .stc file, and its tokens if the model is installed.
 
+    data: the file's bytes, its path, or an open binary file.
     bare: the file was made so; its model is the default one unless `model` is given.
 
     Raises FormatError for anything that is not a .stc file, WrongModelError if it needs another
-    model than the one that is given. Only `decode` checks that the payload is the one encoding of
-    its tokens.
+    model than the one that is given; OSError for a file that cannot be read, TypeError for what can
+    be no file. Only `decode` checks that the payload is the one encoding of its tokens.
     """
+    file = bytes_of(data)
     known, group, per_level = None, None, None
     if bare:
         known = open_model(model)
-        header = _bare_header(data, known)
+        header = _bare_header(file, known)
     else:
-        header = parse_header(data)
+        header = parse_header(file)
         if model is not None:
             known = open_model(model)
             known.check_named(header.fingerprint)
@@ -58,11 +61,11 @@ def info(data: bytes, *, model: str | Path | None = None, bare: bool = False) ->
     return FileInfo(
         version=header.version,
         fingerprint=header.fingerprint.hex(),
-        size=len(data),
+        size=len(file),
         overhead=header.overhead,
         tokens=header.tokens,
-        bpp128=8 * len(data) / 128**2,
-        bpp256=8 * len(data) / 256**2,
+        bpp128=8 * len(file) / 128**2,
+        bpp256=8 * len(file) / 256**2,
         model=None if known is None else known.name,
         group=group,
         bits_per_level=per_level,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from stc.codec.core import Core, Matrix
 from stc.codec.metric import Metric
 from stc.codec.model_file import ModelFile
+from stc.fork_lock import cached_property
 from stc.kernels import PreparedCodebooks, search
 
 Floats = npt.NDArray[np.float32]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from stc.bitstream import Tables, overhead
 from stc.errors import SettingsError
+from stc.fork_lock import cached_property
 from stc.settings import Settings
 
 Longs = npt.NDArray[np.int64]

@@ -14,7 +14,6 @@ import sys
 from array import array as typed_array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from stc.codec.shapes import (
     matrix_shape,
 )
 from stc.errors import ModelMissingError, WrongModelError
+from stc.fork_lock import cached_property
 from stc.tensor_file import (
     ALIGNMENT,
     ITEM_SIZES,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from stc.codec.layers import decoder_arrays, decoder_widths
 from stc.codec.matrix import Floats, Matrix, check_prefix, check_rows, check_spent
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import PLANES, Canvases
+from stc.fork_lock import cached_property
 from stc.native.library import Arrays, function, ints, scratch
 from stc.threads import threads
 

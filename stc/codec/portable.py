@@ -7,7 +7,6 @@ the model file, so that every layer is one matrix product from the right.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from stc.codec.matrix import Floats, Matrix, check_prefix, check_rows, check_spe
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import CHROMA, LUMA, PLANES, Canvases
 from stc.codec.upsampling import bicubic, bilinear
+from stc.fork_lock import cached_property
 
 ROWS = 256  # of a matrix in 8 bits that are floats at a time: few enough to stay in the cache
 

@@ -10,7 +10,6 @@ training and for GPUs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from stc.codec.limit import Limit
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import PLANE_WEIGHT, Canvases, to_planes
 from stc.codec.tokens import Tokens
+from stc.fork_lock import cached_property
 
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from stc.floating_point import standard_floats
 from stc.kernels.prepared import PreparedCodebooks
 from stc.kernels.registry import AUTO, choose
 from stc.threads import threads
@@ -13,6 +14,7 @@ Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
 
 
+@standard_floats()
 def search(
     latents: Floats,
     codebooks: PreparedCodebooks,

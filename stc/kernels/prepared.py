@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 import numpy.typing as npt
+
+from stc.floating_point import standard_floats
+from stc.fork_lock import cached_property
 
 Floats = npt.NDArray[np.float32]
 
@@ -55,18 +56,19 @@ class PreparedCodebooks:
 
     penalty: Floats | None  # [G, T, K]
 
+    @standard_floats()
     def __init__(
         self, codebooks: npt.NDArray[np.floating], penalty: npt.NDArray[np.floating] | None = None
     ) -> None:
         check_shape(codebooks.shape)
-        with np.errstate(over="ignore"):
-            books = np.ascontiguousarray(codebooks, np.float32)
-            squares = np.einsum("gtkd,gtkd->gtk", books, books)
+        books = np.ascontiguousarray(codebooks, np.float32)
+        squares = np.einsum("gtkd,gtkd->gtk", books, books)
         if not np.isfinite(squares).all():
             raise ValueError("codebooks hold NaN, infinity or numbers whose square is infinite")
         self._geometry = _Geometry(books)
         self.penalty = _checked(penalty, books)
 
+    @standard_floats()
     def with_penalty(self, penalty: npt.NDArray[np.floating] | None) -> PreparedCodebooks:
         """The same codebooks with another penalty; the codebooks are not prepared again."""
         other = object.__new__(PreparedCodebooks)
@@ -149,8 +151,7 @@ def _checked(
         return None
     if penalty.shape != codebooks.shape[:3]:
         raise ValueError(f"penalty must be {list(codebooks.shape[:3])}, not {list(penalty.shape)}")
-    with np.errstate(over="ignore"):
-        added = np.ascontiguousarray(penalty, np.float32)
+    added = np.ascontiguousarray(penalty, np.float32)
     if not np.isfinite(added).all():
         raise ValueError("penalty holds NaN or infinity")
     return added

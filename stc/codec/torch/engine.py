@@ -7,7 +7,7 @@ CUDA devices. device="torch" runs this code on the CPU, which is how it is teste
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cached_property, wraps
+from functools import wraps
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,7 +28,9 @@ from stc.codec.torch.eye import Eye
 from stc.codec.torch.load import load_modules
 from stc.codec.torch.tokenizer import Level
 from stc.errors import BackendError
+from stc.fork_lock import cached_property
 from stc.kernels.torch import PackedCodebooks, PreparedCodebooks, gather, search
+from stc.kernels.torch.state import check_usable, undisturbed
 
 Floats = npt.NDArray[np.float32]
 
@@ -36,26 +38,15 @@ IMPROVED = 32  # faces improved together: autograd keeps tens of megabytes of ea
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-def _exactly(method: _Method) -> _Method:
-    """Run a method in full float32, whatever the program around it allows.
-
-    torch rounds the inputs of a GPU's convolutions to 10 bits (TF32) unless it is told otherwise,
-    which would move pixels by more than the tolerance between decoders.
-    """
+def _undisturbed(method: _Method) -> _Method:
+    """Run a method of the engine as if the program around it had changed nothing of torch."""
 
     @wraps(method)
-    def exact(self: TorchEngine, *arguments: Any) -> Any:
-        if self.device.type != "cuda":
+    def run(self: TorchEngine, *arguments: Any) -> Any:
+        with undisturbed(self.device):
             return method(self, *arguments)
-        matmul = torch.backends.cuda.matmul
-        before, matmul.allow_tf32 = matmul.allow_tf32, False
-        try:
-            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                return method(self, *arguments)
-        finally:
-            matmul.allow_tf32 = before
 
-    return exact  # type: ignore[return-value]
+    return run  # type: ignore[return-value]
 
 
 class TorchEngine:
@@ -68,6 +59,10 @@ class TorchEngine:
 
     def __init__(self, model: ModelFile, device: str) -> None:
         self.device = _device(device)
+        with undisturbed(self.device):
+            self._prepare(model)
+
+    def _prepare(self, model: ModelFile) -> None:
         tokenizer, decoder = load_modules(model)
         self._tokenizer, self._decoder = tokenizer.to(self.device), decoder.to(self.device)
         groups = self._tokenizer.groups
@@ -80,16 +75,16 @@ class TorchEngine:
         self._costs_of = [torch.from_numpy(costs).to(self.device) for costs in tables.costs]
         self._group_costs = torch.from_numpy(tables.group_costs).to(self.device)
 
+    @_undisturbed
     @torch.inference_mode()
-    @_exactly
     def tokenize(self, canvases: Canvases, limit: Limit) -> tuple[Tensor, Tokens]:
         components = self._analyse(canvases)
         groups, indices, counts = self._encode(components, limit)
         found = (field.cpu().numpy() for field in (groups, indices, counts))
         return components, Tokens(*found)
 
+    @_undisturbed
     @torch.no_grad()  # where autograd may be turned on again
-    @_exactly
     def improve(
         self, canvases: Canvases, components: Tensor, nearest: Tokens, limit: Limit, effort: int
     ) -> Tokens:
@@ -104,22 +99,22 @@ class TorchEngine:
             found.append(improve(studio, of, starts, limit, plan))
         return Tokens.joined(found)
 
+    @_undisturbed
     @torch.inference_mode()
-    @_exactly
     def quality(self, components: Tensor, tokens: Tokens) -> Floats:
         return self._identity_kept(components, self._dequantise(*self._uploaded(tokens)))
 
+    @_undisturbed
     @torch.inference_mode()
-    @_exactly
     def draw(self, tokens: Tokens) -> Canvases:
         groups, indices, counts = self._uploaded(tokens)
         planes = self._tokenizer.planes(self._dequantise(groups, indices, counts))
-        rgb = self._decoder(planes, counts / self._tokenizer.tokens)
+        rgb = self._decoder(planes, counts.float() / self._tokenizer.tokens)
         pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8)
         return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
 
+    @_undisturbed
     @torch.inference_mode()
-    @_exactly
     def identity_kept(self, source: Canvases, other: Canvases) -> Floats:
         return self._identity_kept(self._analyse(source), self._analyse(other))
 
@@ -224,7 +219,7 @@ class TorchEngine:
         rest = components.repeat_interleave(number, 0)
         for stage, indices, keep in zip(self._stages, found, keeps, strict=False):
             rest[:, : stage.components] -= stage.decode(indices, groups, keep)
-        bits = self._total(groups, joined).gather(1, counts[:, None] - 1)[:, 0] / TOTAL
+        bits = self._total(groups, joined).gather(1, counts[:, None] - 1)[:, 0].float() / TOTAL
         most = counts.view(-1, number).amax(1).repeat_interleave(number)
         costs = torch.zeros(len(groups), dtype=torch.float64, device=self.device)
         for level, start in zip(self._tokenizer.levels[:levels], self._starts, strict=False):
@@ -309,7 +304,7 @@ class _Studio:
         engine = self._engine
         groups, indices, counts = engine._uploaded(tokens)
         components = engine._dequantise(groups, indices, counts)
-        share = counts / engine._tokenizer.tokens
+        share = counts.float() / engine._tokenizer.tokens
         rgb = engine._decoder(engine._tokenizer.planes(components), share)
         return components, (rgb.clamp(0, 1) * 255).round()
 
@@ -356,4 +351,7 @@ def _device(name: str) -> torch.device:
         raise BackendError(f"device {name} is not there: torch {torch.__version__} sees no GPU")
     if (device.index or 0) >= torch.cuda.device_count():
         raise BackendError(f"device {name} is not there: {torch.cuda.device_count()} GPUs are")
+    check_usable(device)
+    if device.index is None:  # whichever is current now, and for good
+        device = torch.device("cuda", torch.cuda.current_device())
     return device

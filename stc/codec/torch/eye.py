@@ -52,7 +52,7 @@ class Eye(nn.Module):
     ) -> Tensor:
         """How far canvases are from what was seen in their sources, [B]; differentiable."""
         given = {"canvas": canvases, "embedding": embedding, "features": features}
-        weight = torch.tensor([perception], device=canvases.device)
+        weight = torch.tensor([perception], dtype=torch.float32, device=canvases.device)
         return self._run("loss", {**given, "perception": weight})["loss"]
 
     def _folded(self, nodes: list[Node], known: dict[str, Any]) -> list[Node]:

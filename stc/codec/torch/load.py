@@ -20,14 +20,17 @@ def load_modules(model: ModelFile) -> tuple[LevelTokenizer, Decoder]:
     """
     config = model.config
     basis = to_float(model.matrix("basis"))
-    tokenizer = LevelTokenizer(basis.shape[1], config["groups"], [])
+    # Whatever torch's default type is, numbers are float32.
+    tokenizer = LevelTokenizer(basis.shape[1], config["groups"], []).float()
     tokenizer.basis.copy_(basis)
     tokenizer.mean.copy_(_tensor(model, "mean"))
     tokenizer.group_bits.copy_(_bits(_tensor(model, "groups.counts")))
     for number, shape in enumerate(config["levels"]):
         tokenizer.levels.append(_level(model, number, *shape))
-    decoder = Decoder(tuple(config["widths"]))
-    decoder.load_state_dict({name: _weight(model, name) for name in decoder.state_dict()})
+    with torch.device("meta"):  # weights of chance would take numbers from the host's generator
+        decoder = Decoder(tuple(config["widths"]))
+    weights = {name: _weight(model, name) for name in decoder.state_dict()}
+    decoder.load_state_dict(weights, assign=True)
     return tokenizer.eval().requires_grad_(False), decoder.eval().requires_grad_(False)
 
 
@@ -56,12 +59,12 @@ def _level(
     name = f"levels.{number}."
     counts, metric = _tensor(model, f"{name}counts"), model.metric(number)
     rank = metric.factor.shape[1]
-    level = Level(components, len(counts), tokens, codewords, dimensions, rank)
+    level = Level(components, len(counts), tokens, codewords, dimensions, rank).float()
     widths: npt.NDArray[np.int64] = model.array(f"{name}widths").astype(np.int64)
     used = torch.from_numpy(np.arange(dimensions) < widths[:, None])  # [T, D]
     columns = used.flatten().nonzero()[:, 0]
     level.synthesis[columns] = to_float(model.matrix(f"{name}synthesis")).T
-    padded = torch.zeros(len(counts) * codewords, tokens * dimensions)
+    padded = torch.zeros(len(counts) * codewords, tokens * dimensions, dtype=torch.float32)
     padded[:, columns] = to_float(model.matrix(f"{name}codebooks"))
     books = padded.view(len(counts), codewords, tokens, dimensions).transpose(1, 2)
     level.codebooks.weight.copy_(books)

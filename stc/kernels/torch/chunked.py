@@ -61,7 +61,7 @@ def run(
         indices, costs = zip(*every, strict=True)
         return torch.stack(indices, 1), torch.stack(costs, 1)
     found = torch.empty(latents.shape[:2], dtype=torch.long, device=latents.device)
-    paid = torch.empty(latents.shape[:2], device=latents.device)
+    paid = torch.empty(latents.shape[:2], dtype=torch.float32, device=latents.device)
     for group in groups.unique().tolist():
         rows = groups == group
         found[rows], paid[rows] = nearest_in_group(latents[rows], prepared, group)

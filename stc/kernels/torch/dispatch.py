@@ -11,6 +11,7 @@ from torch import Tensor
 from stc.kernels.registry import AUTO, Backend, choose
 from stc.kernels.torch.nearest import Nearest, best_group
 from stc.kernels.torch.prepared import PreparedCodebooks
+from stc.kernels.torch.state import undisturbed
 
 # Indices held at once while the groups compete: 8 bytes each.
 PIECE = 1 << 22
@@ -45,6 +46,17 @@ def search(
         codebooks = PreparedCodebooks(codebooks, penalty)
     elif penalty is not None:
         codebooks = codebooks.with_penalty(penalty)
+    with undisturbed(latents.device):
+        return _search(latents, codebooks, groups, check, backend)
+
+
+def _search(
+    latents: Tensor,
+    codebooks: PreparedCodebooks,
+    groups: Literal["best", "all"] | Tensor,
+    check: bool,
+    backend: str,
+) -> Nearest:
     latents = _checked(latents, codebooks, check)
     run = _runner(choose(backend, "torch", latents.device.type))
     if isinstance(groups, Tensor):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor
 
+from stc.fork_lock import cached_property
 from stc.kernels import prepared as on_host
 from stc.kernels.prepared import MAX_DIMENSIONS, centre_of, check_shape
 

@@ -38,7 +38,7 @@ def _run(
     batch, tokens, dimensions = latents.shape
     shape = (batch, tokens) if groups is not None else (batch, prepared.groups, tokens)
     indices = torch.empty(shape, dtype=torch.long, device=latents.device)
-    costs = torch.empty(shape, device=latents.device)
+    costs = torch.empty(shape, dtype=torch.float32, device=latents.device)
     if batch == 0:
         return indices, costs
     high, low = prepared.split
@@ -115,7 +115,7 @@ def gather(indices: Tensor, flat: Tensor, columns: Tensor, groups: Tensor) -> Te
 
     block = 256
     batch, width = len(indices), columns.shape[1]
-    output = torch.empty(batch, width, device=flat.device)
+    output = torch.empty(batch, width, dtype=torch.float32, device=flat.device)
     if batch:
         with _on(flat.device):
             gather_kernel[(batch, -(-width // block))](
