@@ -12,9 +12,10 @@ from stc.lazy import lazily
 if TYPE_CHECKING:
     from stc.service.app import create_app
     from stc.service.limits import Limits
+    from stc.service.server import uvicorn_settings
 
-__all__ = ["Limits", "create_app"]
+__all__ = ["Limits", "create_app", "uvicorn_settings"]
 
-_HOMES = {"Limits": "limits", "create_app": "app"}
+_HOMES = {"Limits": "limits", "create_app": "app", "uvicorn_settings": "server"}
 
 __getattr__ = lazily(__name__, _HOMES)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,11 +17,22 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from stc import __version__
-from stc.bitstream import MAX_BYTES, MEDIA_TYPE
-from stc.carriers.qr import to_text
+from stc.bitstream import MEDIA_TYPE
+from stc.carriers.text import to_text
 from stc.errors import SettingsError
-from stc.service.dispatch import Dispatcher, RequestError, failure
+from stc.service.answers import Answers
+from stc.service.description import (
+    BYTES,
+    ENCODED_JSON,
+    SERVER_FAILURE,
+    TEXT,
+    body,
+    parameters,
+    responses,
+)
+from stc.service.dispatch import Dispatcher, RequestError, error_response, failure
 from stc.service.limits import Limits
+from stc.service.requests import check_headers, check_parameters, check_picture
 from stc.service.work import decode, encode
 from stc.settings import Settings
 from stc.threads import threads as usable_threads
@@ -49,17 +60,30 @@ def create_app(
 
     # FastAPI's own pages of documentation load scripts from elsewhere; openapi.json does not.
     app = FastAPI(
-        title="STC", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="STC",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirection has no message
     )
 
-    encoded_types = {MEDIA_TYPE: _BYTES, "application/json": _ENCODED_JSON}
-    decoded_types = {"image/png": _BYTES}
+    def failed(what: str, error: Exception) -> Response:
+        return error_response(what, error)[1]
+
+    app.add_middleware(Answers, limits=dispatcher.limits, failed=failed)
+
+    async def body_of(request: Request) -> bytes:
+        """The body of a request that asks for nothing unknown. Raises RequestError."""
+        check_parameters(request, parameters(app))
+        check_headers(request)
+        return await dispatcher.read(request, dispatcher.limits.body)
 
     @app.post(
         "/encode",
-        openapi_extra=_body("image/*"),
+        openapi_extra=body("image/*"),
         response_class=Response,
-        responses=_responses(encoded_types),
+        responses=responses({MEDIA_TYPE: BYTES, "application/json": ENCODED_JSON}),
     )
     async def post_encode(
         request: Request,
@@ -69,8 +93,9 @@ def create_app(
         """A picture -> a .stc file, or JSON with its Base45 text; with size and quality."""
 
         async def handle() -> Response:
-            body = await dispatcher.read(request, dispatcher.limits.body)
-            encoded = await dispatcher.run(encode, body, settings, model, dispatcher.limits)
+            picture = await body_of(request)
+            check_picture(picture)
+            encoded = await dispatcher.run(encode, picture, settings, model, dispatcher.limits)
             dispatcher.metrics.observe_quality(encoded.quality)
             data, quality = encoded.data, round(encoded.quality, 4)
             if form == "base45":
@@ -83,9 +108,9 @@ def create_app(
 
     @app.post(
         "/decode",
-        openapi_extra=_body(MEDIA_TYPE),
+        openapi_extra=body(MEDIA_TYPE, "text/plain", "application/json", "image/*"),
         response_class=Response,
-        responses=_responses(decoded_types),
+        responses=responses({"image/png": BYTES}),
     )
     async def post_decode(
         request: Request,
@@ -93,26 +118,27 @@ def create_app(
         mark: bool = False,
         bare: bool = False,
     ) -> Response:
-        """A .stc file -> a PNG, which says in its metadata that it is reconstructed."""
+        """A .stc file, or what carries one -> a PNG, which says in its metadata that it is
+        reconstructed."""
 
         async def handle() -> Response:
-            if size > dispatcher.limits.size:
-                most = dispatcher.limits.size
-                raise RequestError(422, "ArgumentError", f"size: at most {most} pixels")
-            body = await dispatcher.read(request, MAX_BYTES)
-            picture = await dispatcher.run(decode, body, size, mark, bare, model)
+            limits = dispatcher.limits
+            if size > limits.size:
+                raise RequestError(422, "ArgumentError", f"size: at most {limits.size} pixels")
+            file = await body_of(request)
+            picture = await dispatcher.run(decode, file, size, mark, bare, model, limits)
             return Response(picture, media_type="image/png")
 
         return await dispatcher.respond("decode", handle)
 
-    @app.get("/health")
+    @app.get("/health", responses=SERVER_FAILURE)
     async def health() -> dict[str, str]:
         """Whether the model is loaded and requests are served."""
         if dispatcher.model is None:  # some servers do not tell an application that they start
             await dispatcher.start(model)
         return {"status": "ok", "version": __version__, "model": str(dispatcher.model)}
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=Response, responses=TEXT)
     async def metrics() -> Response:
         """Counters for Prometheus."""
         return Response(dispatcher.metrics.text(), media_type="text/plain; version=0.0.4")
@@ -131,48 +157,15 @@ def create_app(
         return failure(422, name, str(error))
 
     @app.exception_handler(HTTPException)
-    async def unknown(_: Request, error: HTTPException) -> Response:
-        return failure(error.status_code, "HttpError", str(error.detail))
+    async def unknown(request: Request, error: HTTPException) -> Response:
+        served = ", ".join(app.openapi()["paths"])
+        message = f"{error.detail}: there are {served} and /openapi.json"
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = headers["Allow"].replace("GET", "GET, HEAD")
+            message = f"{error.detail}: {headers['Allow']} is served here"
+        response = failure(error.status_code, "HttpError", message)
+        response.headers.update(headers)
+        return response
 
     return app
-
-
-_BYTES = {"schema": {"type": "string", "format": "binary"}}
-_ENCODED_JSON = {
-    "schema": {
-        "type": "object",
-        "properties": {
-            "base45": {"type": "string"},
-            "bytes": {"type": "integer"},
-            "quality": {"type": "number"},
-        },
-    }
-}
-_FAILURE = {
-    "schema": {
-        "type": "object",
-        "properties": {"error": {"type": "string"}, "message": {"type": "string"}},
-    }
-}
-_FAILURES = {
-    408: "the body came too slowly",
-    413: "the body is too large",
-    422: "what was sent cannot be used",
-    500: "something went wrong here",
-    503: "busy, try again",
-    504: "not done in time",
-}
-
-
-def _responses(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """How openapi.json describes a route's answers."""
-    failures: dict[int | str, dict[str, Any]] = {
-        status: {"description": what, "content": {"application/json": _FAILURE}}
-        for status, what in _FAILURES.items()
-    }
-    return {200: {"description": "done", "content": content}, **failures}
-
-
-def _body(media: str) -> dict[str, Any]:
-    """How openapi.json describes a request's body of bytes."""
-    return {"requestBody": {"required": True, "content": {media: _BYTES}}}

@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
+_DIGITS = 20  # of a length; int() refuses numbers of some thousand
+
 # What was sent cannot be used, and the message says why.
 _INPUT_ERRORS = (
     FormatError,
@@ -113,7 +115,7 @@ class Dispatcher:
                 )
             response = await handle()
         except Exception as error:
-            outcome, response = _error_response(verb, error)
+            outcome, response = error_response(verb, error)
         finally:
             if admitted:
                 self._bodies.release()
@@ -130,8 +132,11 @@ def failure(status: int, name: str, message: str) -> JSONResponse:
     return JSONResponse({"error": name, "message": message}, status)
 
 
-def _error_response(verb: str, error: Exception) -> tuple[str, Response]:
-    """An error's name in the counters, and the response that tells of it."""
+def error_response(verb: str, error: Exception) -> tuple[str, Response]:
+    """An error's name in the counters, and the response that tells of it.
+
+    verb: what was asked for, in the log's line of an error that is the server's fault.
+    """
     name = type(error).__name__
     if isinstance(error, RequestError):
         response = failure(error.status, error.name, str(error))
@@ -150,14 +155,15 @@ def _error_response(verb: str, error: Exception) -> tuple[str, Response]:
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:
+    """The body; of one that says that it is too large, nothing is read. Raises RequestError."""
     declared = request.headers.get("content-length", "0")
-    parts, size = [], 0
-    if not declared.isdecimal() or int(declared) <= max_bytes:
+    body = bytearray()  # grows in place: chunks of one byte cost no more than large ones
+    too_large = declared.isdecimal() and (len(declared) > _DIGITS or int(declared) > max_bytes)
+    if not too_large:
         async for chunk in request.stream():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > max_bytes:
+            body += chunk
+            if len(body) > max_bytes:
                 break
         else:
-            return b"".join(parts)
+            return bytes(body)
     raise RequestError(413, "BodyTooLargeError", f"more than {max_bytes} bytes")

@@ -7,7 +7,6 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 
 import httpx
 import pytest
@@ -29,9 +28,9 @@ from stc.errors import (
 )
 from stc.service import Limits, create_app, dispatch
 from stc.service import app as service
+from tests.service.conftest import PATIENT, ask, serving
 
 ASTRONAUT = "tests/assets/astronaut.png"
-PATIENT = Limits(seconds=600)  # a busy machine must not fail a test
 
 
 def picture_of(colour, size=(200, 200), mode="RGB"):
@@ -48,28 +47,6 @@ def chunks(data, size=50_000):
             yield data[start : start + size]
 
     return parts()
-
-
-@pytest.fixture(scope="module")
-def astronaut():
-    with open(ASTRONAUT, "rb") as file:
-        return file.read()
-
-
-@pytest.fixture(scope="module")
-def app():
-    return create_app(PATIENT, threads=1)
-
-
-def ask(app, method, path, **options):
-    """One request and its response."""
-
-    async def go():
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://stc") as client:
-            return await client.request(method, path, **options)
-
-    return asyncio.run(go())
 
 
 def test_a_picture_becomes_a_file_and_a_picture_again(app, astronaut):
@@ -112,7 +89,7 @@ def test_base45(app, astronaut):
         ("/decode", b"", 422, "TruncatedError"),
         ("/decode", b"\x89PNG", 422, "BadMagicError"),
         ("/decode", b"\xfa\xc1" + bytes(9), 422, "CorruptError"),
-        ("/decode", bytes(70_000), 413, "BodyTooLargeError"),
+        ("/decode", bytes(70_000), 422, "BadMagicError"),
         ("/decode?size=5000", b"", 422, "ArgumentError"),
         ("/nothing", b"", 404, "HttpError"),
     ],
@@ -225,7 +202,7 @@ def test_health_and_description(app):
         ("/decode", {"image/png"}),
     ):
         answers = paths[path]["post"]["responses"]
-        assert set(answers) == {"200", "408", "413", "422", "500", "503", "504"}
+        assert set(answers) == {*("200", "400", "408", "413", "415", "422", "500", "503", "504")}
         assert set(answers["200"]["content"]) == kinds
 
 
@@ -299,25 +276,12 @@ def count(text, **labels):
 
 def test_under_load_with_bad_input_nothing_is_lost(astronaut, face_file):
     """A server on loopback, eight clients at once, five kinds of requests mixed."""
-    config = uvicorn.Config(
-        create_app(PATIENT, threads=2),
-        port=0,
-        ws="none",
-        access_log=False,
-        log_level="error",
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
     kinds = [
         ("/encode?align=never", astronaut, 200),
         ("/decode", face_file, 200),
         ("/encode", astronaut[:9000], 422),
         ("/decode", face_file[:-1], 422),
-        ("/decode", bytes(70_000), 413),
+        ("/decode", bytes(300_000), 413),
     ]
 
     async def client(number, link):
@@ -326,16 +290,14 @@ def test_under_load_with_bad_input_nothing_is_lost(astronaut, face_file):
             for path, body, status in kinds[number % 5 :] + kinds[: number % 5]
         ]
 
-    async def storm():
+    async def storm(port):
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=600) as link:
             answers = await asyncio.gather(*(client(number, link) for number in range(8)))
             return answers, (await link.get("/metrics")).text
 
-    try:
-        answers, text = asyncio.run(storm())
-    finally:
-        server.should_exit = True
-        thread.join()
+    limits = Limits(body=len(astronaut), seconds=600)
+    with serving(create_app(limits, threads=2), limits) as port:
+        answers, text = asyncio.run(storm(port))
     assert [found == wanted for each in answers for found, wanted in each] == [True] * 40
     assert count(text, verb="encode", outcome="ok") == 8
     assert count(text, verb="decode", outcome="ok") == 8
@@ -363,11 +325,16 @@ def test_a_server_that_cannot_start_says_why(words, code, message, capsys):
 
 @pytest.mark.parametrize(
     ("words", "changes"),
-    [([], {}), (["--max-body", "3", "--max-seconds", "7"], {"body": 3 << 20, "seconds": 7})],
+    [
+        ([], {}),
+        (["--max-body", "3", "--max-seconds", "7"], {"body": 3 << 20, "seconds": 7}),
+        (["--max-waiting", "5", "--max-connections", "9"], {"waiting": 5, "connections": 9}),
+    ],
 )
 def test_the_limits_of_the_command_are_those_of_the_service(words, changes, monkeypatch):
     made = []
-    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
+    served = []
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **how: served.append(how["http"].limits))
     monkeypatch.setattr("stc.service.create_app", lambda limits, **_: made.append(limits))
     level = logging.getLogger("stc").level
     try:
@@ -375,6 +342,8 @@ def test_the_limits_of_the_command_are_those_of_the_service(words, changes, monk
     finally:
         logging.getLogger("stc").setLevel(level)
     assert made == [Limits(**changes)]
+    assert served[0].connections <= made[0].connections
+    assert served[0].seconds == made[0].seconds
 
 
 def test_the_command_tells_of_the_limits_without_a_web_server():

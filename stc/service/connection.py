@@ -1,0 +1,153 @@
+"""Connections of the server: how many there are, and how long one may say nothing.
+
+uvicorn waits for the headers of a request, and for a client that reads nothing, as long as they
+take. Some hundred idle clients then use up all files that the process may open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from http import HTTPStatus
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from stc.service.limits import Limits
+
+LINGER = 2.0  # seconds that a client has to read why it was refused
+
+_log = logging.getLogger(__name__)
+
+
+class Connection(H11Protocol):
+    """A connection that is cut when it keeps the server waiting for more than `limits.seconds`.
+
+    The time runs while the headers of a request are awaited, the first or another, and while the
+    client does not read what was written. Bodies and work have limits of their own, in
+    `Dispatcher`. One connection more than `limits.connections` cuts the one that has waited
+    longest without a request; where all have one, the new one is answered with status 503.
+    """
+
+    limits = Limits()
+    _timer: asyncio.TimerHandle | None = None
+    _refused = False
+    _waits_since = 0.0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no request is being answered."""
+        return self._refused or self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._waits_since = self.loop.time()
+        if len(self.connections) > self.limits.connections and not self._make_room():
+            self._refuse()
+        else:
+            self._start_timer(self.limits.seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._waits_since = self.loop.time()
+        self._stop_timer()
+        self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_timer()
+        self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP in JSON, as every error; called where h11's error is handled."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # whoever waits for the body is told that it ended
+            self.cycle.message_event.set()
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.abort()  # an answer was begun, and cannot be begun again
+            return
+        status = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        self.transport.write(_response(HTTPStatus(status), "HttpError", msg.rstrip(".")))
+        self._linger()
+
+    def _watch(self) -> None:
+        """Let the time run while the client is waited for, and only then."""
+        if not (self.is_waiting or self.flow.write_paused):
+            self._stop_timer()
+        elif self._timer is None:
+            self._start_timer(self.limits.seconds)
+
+    def _make_room(self) -> bool:
+        """Cut the connection that has waited longest without a request, if there is one."""
+        others = (one for one in self.connections if isinstance(one, Connection))
+        waiting = [one for one in others if one.is_waiting and one is not self]
+        _log.warning("more than %d connections", self.limits.connections)
+        if not waiting:
+            return False
+        oldest = min(waiting, key=lambda one: one._waits_since)
+        self.connections.discard(oldest)  # which connection_lost does, but only later
+        oldest.transport.abort()
+        return True
+
+    def _refuse(self) -> None:
+        message = f"{self.limits.connections} connections are open already"
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        self.transport.write(_response(status, "BusyError", message, "Retry-After: 1"))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say no more, and pass over what still comes: closing at once would take away from the
+        client what it has not read yet."""
+        self._refused = True
+        try:
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+        except OSError:  # the client has gone already
+            self.transport.abort()
+            return
+        self._start_timer(LINGER)
+
+    def _start_timer(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(seconds, self.transport.abort)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def connection_class(limits: Limits) -> type[Connection]:
+    """The class of connections with these limits, for uvicorn's setting `http`."""
+    return type("LimitedConnection", (Connection,), {"limits": limits})
+
+
+def _response(status: HTTPStatus, name: str, message: str, *headers: str) -> bytes:
+    """A whole response, as `stc.service.dispatch.failure` makes them, after which nothing comes."""
+    content: dict[str, Any] = {"error": name, "message": message}
+    body = json.dumps(content).encode()
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *headers,
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

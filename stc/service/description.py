@@ -1,0 +1,67 @@
+"""How openapi.json describes bodies and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+ENCODED_JSON: dict[str, Any] = {
+    "schema": {
+        "type": "object",
+        "properties": {
+            "base45": {"type": "string"},
+            "bytes": {"type": "integer"},
+            "quality": {"type": "number"},
+        },
+        "required": ["base45", "bytes", "quality"],
+    }
+}
+_FAILURE = {
+    "schema": {
+        "type": "object",
+        "properties": {"error": {"type": "string"}, "message": {"type": "string"}},
+        "required": ["error", "message"],
+    }
+}
+SERVER_FAILURE: dict[int | str, dict[str, Any]] = {
+    500: {"description": "the model cannot be loaded", "content": {"application/json": _FAILURE}}
+}
+TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "done", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+_FAILURES = {
+    400: "a parameter that is not known, or no HTTP",
+    408: "the body came too slowly",
+    413: "the body is too large",
+    415: "the body is wrapped in something: a form, JSON, Base64, compression",
+    422: "what was sent cannot be used",
+    500: "something went wrong here",
+    503: "busy, try again",
+    504: "not done in time",
+}
+
+
+def responses(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """A route's answers: what it gives when all went well, and the failures, which all share."""
+    failures: dict[int | str, dict[str, Any]] = {
+        status: {"description": what, "content": {"application/json": _FAILURE}}
+        for status, what in _FAILURES.items()
+    }
+    return {200: {"description": "done", "content": content}, **failures}
+
+
+def body(*media: str) -> dict[str, Any]:
+    """A request's body of bytes, of one of these types."""
+    return {"requestBody": {"required": True, "content": dict.fromkeys(media, BYTES)}}
+
+
+def parameters(app: FastAPI) -> dict[str, list[str]]:
+    """The names of the parameters of every route that takes a body, by its path."""
+    paths = app.openapi()["paths"].items()
+    return {
+        path: [parameter["name"] for parameter in verbs["post"].get("parameters", [])]
+        for path, verbs in paths
+        if "post" in verbs
+    }
