@@ -15,7 +15,7 @@ from stc.protection.gallery import Gallery
 from stc.protection.key import Key
 from stc.protection.matching import made_with, match, match_many, match_pairs
 from stc.protection.record import ProtectedTemplate, read_records
-from stc.protection.renewal import renew
+from stc.protection.renewal import is_renewal, previous_tag, renew
 from stc.protection.revocation import Revocations, revoke
 from stc.protection.template import GroupedTemplate
 
@@ -25,10 +25,12 @@ __all__ = [
     "Key",
     "ProtectedTemplate",
     "Revocations",
+    "is_renewal",
     "made_with",
     "match",
     "match_many",
     "match_pairs",
+    "previous_tag",
     "protect",
     "protect_many",
     "read_records",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,14 @@ from stc.errors import (
 )
 from stc.protection.record_id import MAX_ID, RecordId, id_to_name, name_to_id
 from stc.protection.stream import STEPS, Parameters, kept_positions
-from stc.protection.template import Floats, is_sound_shape
+from stc.protection.template import MAX_CELLS, Floats, is_sound_shape
 
 MAGIC = b"STCp"
 VERSION = 1
 _HEADER = struct.Struct("<4sBB4sHHHHH8sB")  # little-endian, and 29 bytes
 _CHECK = 4  # bytes of CRC-32 over all that comes before
+_LONGEST = _HEADER.size + 1 + MAX_ID + MAX_CELLS + _CHECK  # bytes of a record, of 8 bits
+_PART = 1 << 20  # bytes that are read of a file at a time; more than the longest record
 
 
 class Fields(NamedTuple):
@@ -70,16 +73,23 @@ def unpack(data: bytes) -> Fields:
     return fields
 
 
-def unpack_each(data: bytes, shape: tuple[int, int] | None = None) -> Iterator[Fields]:
-    """The records of containers that follow one another.
+def unpack_each(source: bytes | BinaryIO, shape: tuple[int, int] | None = None) -> Iterator[Fields]:
+    """The records of containers that follow one another, in bytes or in a file open for reading.
 
-    Raises FormatError; TemplateError for a record that is not of `shape`, if one is given, before
-    it takes memory: groups of few kept dimensions grow a hundredfold when they are read.
+    Of a file no more than a part is in memory. Raises FormatError; TemplateError for a record that
+    is not of `shape`, if one is given, before it takes memory: groups of few kept dimensions grow
+    a hundredfold when they are read.
     """
-    place = 0
-    while place < len(data):
-        fields, place = _read(memoryview(data), place, shape)
-        yield fields
+    file = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
+    data, is_end = b"", False
+    while not is_end:
+        more = file.read(_PART)
+        data, place, is_end = data + more, 0, not more
+        # A record may be longer than what is left: then it is read once more is there.
+        while place < len(data) and (is_end or len(data) - place >= _LONGEST):
+            fields, place = _read(memoryview(data), place, shape)
+            yield fields
+        data = data[place:]
 
 
 def _read(data: memoryview, start: int, shape: tuple[int, int] | None) -> tuple[Fields, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import os
@@ -12,10 +11,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from stc.errors import KeyFileError, TemplateError
+from stc.protection.new_file import write_new
 
 BYTES = 32
 _HEAD = b"STC protection key 1\n"
 _CHECK = 4  # bytes of SHA-256 against typing errors
+_MAX_FILE = len(_HEAD) + 2 * (BYTES + _CHECK) + 16  # bytes: line ends are an editor's choice
 
 
 class Key:
@@ -35,13 +36,13 @@ class Key:
 
     @classmethod
     def load(cls, path: Path) -> Key:
-        """Read a key file. Raises KeyFileError if it is none, or open to other users."""
+        """Read a key file. Raises KeyFileError if it is none, or open to other users; OSError."""
         with path.open("rb") as file:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & (
                 stat.S_IRWXG | stat.S_IRWXO
             ):
                 raise KeyFileError(f"{path} is open to other users: chmod 600 it")
-            data = file.read(len(_HEAD) + 2 * (BYTES + _CHECK) + 2)
+            data = file.read(_MAX_FILE + 1)
         if not data.startswith(_HEAD):
             raise KeyFileError(f"{path} is not an STC protection key")
         try:
@@ -49,27 +50,21 @@ class Key:
         except ValueError:
             raise KeyFileError(f"{path}: the key is damaged") from None
         secret, check = raw[:BYTES], raw[BYTES:]
-        if len(secret) != BYTES or not hmac.compare_digest(_check(secret), check):
+        sound = len(data) <= _MAX_FILE and len(secret) == BYTES
+        if not sound or not hmac.compare_digest(_check(secret), check):
             raise KeyFileError(f"{path}: the key is damaged")
         return cls(secret)
 
     def save(self, path: Path) -> None:
-        """Write a new file of mode 0600. Raises KeyFileError if there is one already."""
+        """Write a new file of mode 0600, which is whole as soon as it has its name.
+
+        Raises KeyFileError if there is one already, OSError.
+        """
         text = _HEAD + (self._secret + _check(self._secret)).hex().encode() + b"\n"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         try:
-            handle = os.open(path, flags, 0o600)
+            write_new(path, text)
         except FileExistsError:
             raise KeyFileError(f"{path} is there already: a key is never overwritten") from None
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-            raise
 
     def stream(self, context: bytes, length: int) -> bytes:
         """So many pseudo-random bytes for a public context: SHAKE-256 (FIPS 202) of key, context.

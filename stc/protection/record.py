@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 
@@ -83,10 +84,13 @@ class ProtectedTemplate:
         return cls(*unpack(data))
 
 
-def read_records(data: bytes, shape: tuple[int, int] | None = None) -> Iterator[ProtectedTemplate]:
+def read_records(
+    data: bytes | BinaryIO, shape: tuple[int, int] | None = None
+) -> Iterator[ProtectedTemplate]:
     """The records of containers that follow one another, as in a file of many.
 
-    shape: groups and dimensions of a group that every record must have. Raises FormatError, and
+    data: bytes, or a file open for reading, of which no more than a part is in memory. shape:
+    groups and dimensions of a group that every record must have. Raises FormatError, and
     TemplateError for a record of another shape.
     """
     return (ProtectedTemplate(*fields) for fields in unpack_each(data, shape))

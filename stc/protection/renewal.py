@@ -9,6 +9,7 @@ from stc.protection.enrolment import protect
 from stc.protection.key import Key
 from stc.protection.matching import made_with
 from stc.protection.record import ProtectedTemplate
+from stc.protection.stream import check_generation, tag_of
 from stc.protection.template import GroupedTemplate
 
 
@@ -41,3 +42,22 @@ def renew(
         generation=record.generation + 1,
     )
     return replace(made, bits=record.bits)
+
+
+def is_renewal(made: ProtectedTemplate, record: ProtectedTemplate, key: Key) -> bool:
+    """Whether a record is what renewing another gave: the next generation of its id, of the same
+    parameters, made with `key`, which is the new key if there was one."""
+    return (
+        (made.name, made.parameters) == (record.name, record.parameters)
+        and made.generation == record.generation + 1
+        and bool(made_with(key, [made])[0])
+    )
+
+
+def previous_tag(record: ProtectedTemplate, key: Key) -> bytes:
+    """The tag of the record that this one renewed, if it was made with `key`.
+
+    Raises TemplateError for a record of generation 0, which renewed none.
+    """
+    check_generation(record.generation - 1)
+    return tag_of(key, record.parameters, record.name, record.generation - 1)

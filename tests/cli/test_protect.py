@@ -1,6 +1,7 @@
 """`stc protect`, each subcommand, with a stand-in for a recogniser."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stc.cli.main import main
+from stc.protection import Key, ProtectedTemplate, Revocations
 from tests.recognition.stand_ins import Thumbnails
 
 FACE = "tests/assets/astronaut.png"
@@ -39,6 +41,34 @@ def test_a_key_is_made_once_and_never_shown(tmp_path, capsys):
     assert secret not in capsys.readouterr().out
     assert main(["protect", "keygen", "-o", str(target)]) == 8
     assert "never overwritten" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["protect", "keygen", "-o", "k", "-q"],
+        ["protect", "keygen", "-q", "-o", "k"],
+        ["protect", "keygen", "-qo", "k"],
+        ["protect", "-q", "keygen", "-o", "k"],
+        ["-q", "protect", "keygen", "-o", "k"],
+        ["protect", "keygen", "--output", "k", "--quiet"],
+    ],
+)
+def test_a_key_is_made_without_a_word(words, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 0
+    assert capsys.readouterr() == ("", "")
+    assert Key.load(tmp_path / "k")
+
+
+@pytest.mark.parametrize("target", ["-", "/dev/stdout"])
+def test_a_key_is_not_printed(target, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["protect", "keygen", "-o", target]) == 8
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "is not printed" in captured.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_enroll_and_match(record, key, capsys):
@@ -110,6 +140,106 @@ def test_a_list_that_is_not_there_is_no_empty_list(record, key, tmp_path, capsys
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     assert main(["protect", "match", *words, str(tmp_path / "bytes")]) == 4
     assert "not a list of revoked records" in capsys.readouterr().err
+
+
+def test_lists_that_are_none(record, key, tmp_path, capsys):
+    words = [FACE, record, "--key", key, "--head", "plain", "--revoked", str(tmp_path / "list")]
+    with (tmp_path / "list").open("wb") as file:
+        file.truncate(1 << 40)  # takes no room on the disk
+    assert main(["protect", "match", *words]) == 4
+    assert "are no list of revoked records" in capsys.readouterr().err
+    (tmp_path / "list").write_text("0123456789abcdef\n0123")
+    assert main(["protect", "match", *words]) == 4
+    assert "16 hex digits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("there", "kept"),
+    [
+        ("", ""),
+        ("0123456789abcdef\n", "0123456789abcdef\n"),
+        ("0123456789abcdef", "0123456789abcdef\n"),
+        ("0123456789abcdef\n0123", "0123456789abcdef\n"),
+        ("0123", ""),
+        ("0123456789ABCDEF\r\n", "0123456789ABCDEF\r\n"),
+    ],
+)
+def test_a_list_is_added_to_whatever_its_end(there, kept, record, key, tmp_path):
+    """A line that an interruption cut short is no revocation, and goes."""
+    path = tmp_path / "list"
+    path.write_bytes(there.encode())
+    words = [FACE, record, "--key", key, "--head", "plain", "--revoked", str(path)]
+    assert main(["protect", "-q", "renew", *words, "-o", str(tmp_path / "b.stp")]) == 0
+    text = path.read_bytes().decode()
+    assert text.startswith(kept)
+    assert len(text) == len(kept) + 17
+    assert len(Revocations.from_text(text)) == 1 + bool(kept)
+
+
+def test_a_list_that_is_none_is_not_added_to(record, key, tmp_path):
+    path = tmp_path / "list"
+    path.write_text("a letter to a friend")
+    words = [FACE, record, "--key", key, "--head", "plain", "--revoked", str(path)]
+    assert main(["protect", "renew", *words, "-o", str(tmp_path / "b.stp")]) == 4
+    assert path.read_text() == "a letter to a friend"
+    assert not (tmp_path / "b.stp").exists()
+
+
+def test_a_folder_that_vanishes(key, tmp_path, capsys, monkeypatch):
+    """While the face is looked for. The other pictures are done."""
+    from stc.cli.protect import enroll
+
+    real = enroll.template_of
+
+    def vanish(name, extractor):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        return real(name, extractor)
+
+    monkeypatch.setattr(enroll, "template_of", vanish)
+    words = ["enroll", FACE, "-o", str(tmp_path / "out") + "/", "--key", key, "--head", "plain"]
+    assert main(["protect", *words]) == 1
+    assert capsys.readouterr().err.startswith("stc: error: ")
+
+
+def test_a_renewal_into_a_folder_that_vanishes(record, key, tmp_path, capsys, monkeypatch):
+    from stc.cli.protect import renew
+
+    (tmp_path / "out").mkdir()
+    real = renew.template_of
+
+    def vanish(name, extractor):
+        (tmp_path / "out").rmdir()
+        return real(name, extractor)
+
+    monkeypatch.setattr(renew, "template_of", vanish)
+    words = [FACE, record, "--key", key, "--head", "plain", "--revoked", str(tmp_path / "list")]
+    assert main(["protect", "renew", *words, "-o", str(tmp_path / "out" / "b.stp")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+    assert not (tmp_path / "list").exists()
+
+
+def test_a_renewal_to_stdout(record, key, tmp_path, capfdbinary):
+    words = [FACE, record, "--key", key, "--head", "plain", "--revoked", str(tmp_path / "list")]
+    assert main(["protect", "renew", *words, "-o", "-"]) == 0
+    captured = capfdbinary.readouterr()
+    assert ProtectedTemplate.from_bytes(captured.out).generation == 1
+    assert b"generation 1; the picture scored" in captured.err
+    assert len((tmp_path / "list").read_text()) == 17
+
+
+def test_many_records_are_matched_a_part_at_a_time(record, key, tmp_path, capsys, monkeypatch):
+    from stc.cli.protect import match
+
+    monkeypatch.setattr(match, "_PART", 3)
+    many = tmp_path / "many.stp"
+    many.write_bytes(Path(record).read_bytes() * 10)
+    words = [FACE, str(many), record, "--key", key, "--head", "plain"]
+    assert main(["protect", "match", *words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 11
+    assert len(set(lines)) == 1
+    assert main(["protect", "match", *words, "--top", "4", "--threshold", "0.5"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
 
 
 def test_ids_are_shown_without_what_moves_a_terminal(key, tmp_path, capsys):

@@ -1,7 +1,10 @@
 """Stored records: round trips, hostile bytes, size."""
 
+import io
 import struct
+import tracemalloc
 import zlib
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ from stc.protection import (
     GroupedTemplate,
     Key,
     ProtectedTemplate,
+    container,
     match,
     protect,
     read_records,
@@ -144,3 +148,54 @@ def test_any_bytes_are_read_or_refused(data, place):
 
 def sealed(data):
     return data + struct.pack("<I", zlib.crc32(data))
+
+
+class Endless:
+    """A file that never ends: a start, then one byte again and again; counts what is read."""
+
+    def __init__(self, start, byte):
+        self._start, self._byte, self.read_of_it = start, byte, 0
+
+    def read(self, size):
+        assert size > 0
+        self.read_of_it += size
+        data, self._start = self._start[:size], self._start[size:]
+        return data + self._byte * (size - len(data))
+
+
+@pytest.mark.parametrize("start", [b"", DATA, DATA * 50, b"STCp"])
+@pytest.mark.parametrize("byte", [b"\0", b"S", b"\xff"])
+def test_an_endless_file_is_refused_where_it_goes_wrong(start, byte):
+    file = Endless(start, byte)
+    with pytest.raises(FormatError):
+        for _ in read_records(file):
+            pass
+    assert file.read_of_it < len(start) + (4 << 20)
+
+
+def test_a_file_is_read_in_parts(tmp_path, monkeypatch):
+    """Records that lie across the borders of parts are the same as in memory."""
+    monkeypatch.setattr(container, "_PART", 1 << 15)
+    largest = protect(random_template(groups=64, size=256), KEY, "b" * 64, drop=0.0).to_bytes()
+    data = (DATA * 7 + largest) * 8
+    assert len(data) > 4 << 15
+    (tmp_path / "many.stp").write_bytes(data)
+    with open(tmp_path / "many.stp", "rb") as file:
+        from_file = [one.record_id for one in read_records(file)]
+    assert from_file == [one.record_id for one in read_records(data)]
+    assert len(from_file) == 8 * 8
+    (tmp_path / "cut.stp").write_bytes(data[:-1])
+    with open(tmp_path / "cut.stp", "rb") as file, pytest.raises(TruncatedError):
+        list(read_records(file))
+
+
+def test_a_file_takes_little_memory():
+    """Sixteen megabytes of records, of which one part and one record are held."""
+    large = protect(random_template(groups=64, size=256), KEY, 0, drop=0.0).to_bytes()
+    file = io.BytesIO(large * 1000)
+    tracemalloc.start()
+    count = sum(1 for _ in islice(read_records(file), 70))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 70
+    assert peak < 6 << 20

@@ -1,5 +1,6 @@
 """Keys, and the files they are kept in."""
 
+import errno
 import os
 import pickle
 import stat
@@ -44,6 +45,59 @@ def test_damaged_and_open_files_are_refused(tmp_path):
         path.chmod(0o640)
         with pytest.raises(KeyFileError, match="chmod 600"):
             Key.load(path)
+
+
+def test_files_that_are_no_keys(tmp_path):
+    """Endless ones are read no further than a key is long."""
+    path = tmp_path / "k"
+    Key(bytes(32)).save(path)
+    text = path.read_bytes()
+    for more in (b"\n" * 99, b" " * 99 + b"x"):
+        path.write_bytes(text + more)
+        with pytest.raises(KeyFileError):
+            Key.load(path)
+    path.write_bytes(text.replace(b"\n", b"\r\n").replace(b"1\r\n", b"1\n"))  # an editor's end
+    assert Key.load(path) == Key(bytes(32))
+    path.write_bytes(text)
+    os.truncate(path, 1 << 40)  # takes no room on the disk
+    with pytest.raises(KeyFileError):
+        Key.load(path)
+    with pytest.raises(OSError, match="folder"):
+        Key.load(tmp_path / "no folder" / "k")
+
+
+@pytest.mark.parametrize("missing", ["O_TMPFILE", "links", ""])
+def test_a_key_is_written_on_every_file_system(tmp_path, missing, monkeypatch):
+    if missing:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    if missing == "links":
+
+        def refuse(*_, **__):
+            raise PermissionError(1, "no hard links here")
+
+        monkeypatch.setattr(os, "link", refuse)
+    key = Key.generate()
+    key.save(tmp_path / "k")
+    assert Key.load(tmp_path / "k") == key
+    with pytest.raises(KeyFileError, match="never overwritten"):
+        Key.generate().save(tmp_path / "k")
+    assert Key.load(tmp_path / "k") == key
+    assert [path.name for path in tmp_path.iterdir()] == ["k"]
+
+
+@pytest.mark.parametrize("missing", ["O_TMPFILE", ""])
+def test_a_key_that_cannot_be_written_leaves_nothing(tmp_path, missing, monkeypatch):
+    if missing:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        Key.generate().save(tmp_path / "k")
+    assert caught.value.filename == str(tmp_path / "k")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_does_not_show_itself():

@@ -10,9 +10,11 @@ from stc.protection import (
     Key,
     ProtectedTemplate,
     Revocations,
+    is_renewal,
     made_with,
     match,
     match_many,
+    previous_tag,
     protect,
     renew,
     revoke,
@@ -44,6 +46,27 @@ def test_no_record_comes_twice_when_a_key_comes_back(template, key):
         match(template, new, key)
     with pytest.raises(WrongKeyError):
         renew(template, old, other)
+
+
+def test_what_a_renewal_gave_is_known(template, key):
+    """After an interruption, by the record alone."""
+    other = Key(b"o" * 32)
+    old = protect(template, key, "a")
+    new, moved = renew(template, old, key), renew(template, old, key, other)
+    assert is_renewal(new, old, key)
+    assert is_renewal(moved, old, other)
+    assert previous_tag(new, key) == previous_tag(moved, key) == old.tag
+    for made, before, by in (
+        (old, old, key),
+        (new, old, other),
+        (moved, old, key),
+        (new, protect(template, key, "b"), key),
+        (new, protect(template, key, "a", 0.8), key),
+        (renew(template, new, key), old, key),
+    ):
+        assert not is_renewal(made, before, by)
+    with pytest.raises(TemplateError, match="generations are 0 to 65535, not -1"):
+        previous_tag(old, key)
 
 
 def test_limits(template, key):

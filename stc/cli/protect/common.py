@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from stc.cli.files import read_all, read_picture
-from stc.errors import CorruptError, FormatError, TemplateError
+from stc.cli.files import is_device, read_all, read_picture
+from stc.errors import CorruptError, FormatError, StcError, TemplateError
 
 if TYPE_CHECKING:
-    from stc.protection import GroupedTemplate, ProtectedTemplate, Revocations
+    from stc.protection import GroupedTemplate, ProtectedTemplate
     from stc.protection.extractors import Extractor
 
 SUFFIX = ".stp"
-MAX_BYTES = 1 << 30  # of a file of records
+MAX_STREAM = 1 << 26  # bytes of records that come from a stream, which are read at once
 
 
 def add_extractor(parser: argparse.ArgumentParser) -> None:
@@ -60,43 +60,36 @@ def read_records(
 ) -> Iterator[ProtectedTemplate]:
     """All records of some files, each of which may hold many, one after the other.
 
-    Raises FormatError; TemplateError for a record of another shape, if one is given.
+    No more than a part of a file is in memory. Raises FormatError; TemplateError for a record of
+    another shape, if one is given; OSError.
     """
     from stc.protection import read_records as read
 
     for name in names:
-        data = read_all(name, MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise CorruptError(f"{name}: more than {MAX_BYTES} bytes are not read at once")
-        try:
-            yield from read(data, shape)
-        except (FormatError, TemplateError) as error:
-            raise type(error)(f"{name}: {error}") from error
+        with _opened(name) as file:
+            try:
+                yield from read(file, shape)
+            except (FormatError, TemplateError) as error:
+                raise type(error)(f"{name}: {error}") from error
 
 
-def read_revoked(path: Path) -> Revocations:
-    """The list of revoked records. Raises CorruptError, OSError."""
-    from stc.protection import Revocations
+def read_record(name: str) -> ProtectedTemplate:
+    """The one record of a file. Raises FormatError; StcError if there are none or several."""
+    records = list(islice(read_records([name]), 2))
+    if len(records) != 1:
+        found = "several" if records else "none"
+        raise StcError(f"{name} must hold one record, not {found}")
+    return records[0]
 
-    try:
-        return Revocations.from_text(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise CorruptError(f"{path} is not a list of revoked records: {error}") from error
 
-
-def add_revoked(path: Path, record: ProtectedTemplate) -> None:
-    """Add a line to the list, which is begun if it is not there. Raises OSError.
-
-    Appended and not rewritten, so that two who revoke at once lose nothing.
-    """
-    with path.open("ab+") as file:
-        if file.tell() > 0:
-            file.seek(-1, 2)
-        line = f"{record.tag.hex()}\n"
-        last = file.read(1)
-        file.write((line if last in (b"", b"\n") else f"\n{line}").encode())
-        file.flush()
-        os.fsync(file.fileno())
+def _opened(name: str) -> BinaryIO:
+    """A file, or what is left of a stream. Raises CorruptError for an endless one, OSError."""
+    if not is_device(name):
+        return open(name, "rb")
+    data = read_all(name, MAX_STREAM + 1)
+    if len(data) > MAX_STREAM:
+        raise CorruptError(f"{name}: more than {MAX_STREAM} bytes are not read from a stream")
+    return io.BytesIO(data)
 
 
 def new_parser(verbs: Any, name: str, what: str, **more: Any) -> argparse.ArgumentParser:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import logging
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from stc.cli.numbers import positive
+from stc.cli.printing import shown
 from stc.cli.protect.common import (
     add_extractor,
     add_key,
     new_parser,
     open_extractor,
     read_records,
-    read_revoked,
     template_of,
 )
+from stc.cli.protect.revoking import read_revoked
+
+_PART = 1024  # records that are in memory at a time
 
 _log = logging.getLogger(__name__)
 
@@ -51,16 +55,22 @@ def run(options: argparse.Namespace) -> int:
     key = Key.load(options.key)
     revoked = None if options.revoked is None else read_revoked(options.revoked)
     query = template_of(options.probe, open_extractor(options))
-    records = list(read_records(options.records, query.shape))
-    if options.skip_other_keys:
-        own = made_with(key, records)
-        if not own.all():
-            _log.warning("%d of %d records are of other keys", (~own).sum(), len(own))
-        records = [record for record, ours in zip(records, own, strict=True) if ours]
-    scores = match_many(query, records, key, revoked=revoked)
-    order = sorted(range(len(records)), key=lambda row: -scores[row])
+    found: list[tuple[float, str]] = []
+    others, count = 0, 0
+    each = read_records(options.records, query.shape)
+    while records := list(islice(each, _PART)):
+        count += len(records)
+        if options.skip_other_keys:
+            own = made_with(key, records)
+            others += int((~own).sum())
+            records = [record for record, ours in zip(records, own, strict=True) if ours]
+        scores = match_many(query, records, key, revoked=revoked)
+        found += zip(map(float, scores), (record.label for record in records), strict=True)
+    if others:
+        _log.warning("%d of %d records are of other keys", others, count)
     if options.threshold is not None:
-        order = [row for row in order if scores[row] > options.threshold]
-    for row in order[: options.top]:
-        print(f"{scores[row]:.6f}\t{records[row].label}")
-    return 1 if options.threshold is not None and not order else 0
+        found = [(score, label) for score, label in found if score > options.threshold]
+    found.sort(key=lambda pair: -pair[0])
+    for score, label in found[: options.top]:
+        print(f"{score:.6f}\t{shown(label)}")
+    return 1 if options.threshold is not None and not found else 0

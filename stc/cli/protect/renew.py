@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from itertools import islice
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stc.cli.files import check_target, same_file
+from stc.cli.files import check_target, is_device, is_stdout, same_file
+from stc.cli.printing import shown
 from stc.cli.protect.common import (
     add_extractor,
     add_key,
-    add_revoked,
     new_parser,
     open_extractor,
-    read_records,
-    read_revoked,
+    read_record,
     template_of,
 )
+from stc.cli.protect.replacing import check_replaceable, locked, replace, sync_folder
+from stc.cli.protect.revoking import add_revoked, check_list, known_revoked
 from stc.cli.writing import write_atomically
 from stc.errors import StcError
+
+if TYPE_CHECKING:
+    from stc.protection import GroupedTemplate, Key, ProtectedTemplate
 
 
 def add_parser(verbs: Any) -> None:
@@ -29,7 +33,8 @@ def add_parser(verbs: Any) -> None:
         "renew",
         "replace a record by one of new noise, and revoke the old one",
         epilog="A fresh picture is needed. But for its id, which is the same, nothing links the\n"
-        "new record to the old one.",
+        "new record to the old one. The new record is on the disk before the old one is revoked;\n"
+        "after an interruption, the same command does what is left to be done.",
     )
     parser.add_argument("probe", metavar="PICTURE", help="fresh picture of the person")
     parser.add_argument("record", metavar="RECORD", help="the old record")
@@ -50,30 +55,111 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Revoke the old record, then write the new one: if the second fails, nothing is left open."""
-    from stc.protection import Key, match, renew
+    """Write the new record, then revoke the old one.
+
+    Whatever interrupts this, one of both is there as a whole and is not revoked.
+    """
+    from stc.protection import Key
 
     key = Key.load(options.key)
-    new_key = None if options.new_key is None else Key.load(options.new_key)
-    records = list(islice(read_records([options.record]), 2))
-    if len(records) != 1:
-        found = "several" if records else "none"
-        raise StcError(f"{options.record} must hold one record, not {found}")
-    (record,) = records
-    if options.revoked.exists():
-        read_revoked(options.revoked).check(record)
-    there = options.output != "-" and Path(options.output).exists()
-    if there and not same_file(options.output, options.record):
-        raise StcError(f"{options.output} exists, and is not the old record")
-    check_target(options.output, force=there)
-    template = template_of(options.probe, open_extractor(options))
+    new_key = key if options.new_key is None else Key.load(options.new_key)
+    record = read_record(options.record)
+    # Found out before the lock is held: this takes a second.
+    template = None
+    if not _left_undone(options, record, key, new_key):
+        template = template_of(options.probe, open_extractor(options))
+    with locked(options.record):
+        if options.record != "-":
+            record = read_record(options.record)
+        tags = _left_undone(options, record, key, new_key)
+        if tags:
+            line = f"record {record.label} had been renewed; the old one is revoked now"
+        elif template is None:
+            raise StcError(f"{options.record} was renewed by another process in the meantime")
+        else:
+            line, tags = _write_new(options, template, record, key, new_key)
+        try:
+            known = known_revoked(options.revoked)
+            add_revoked(options.revoked, [tag for tag in tags if tag not in known])
+        except OSError as error:
+            raise StcError(
+                f"{options.output} is the new record, but the old one could not be revoked: "
+                f"{options.revoked}: {error.strerror}; then give the same command again"
+            ) from error
+    if not options.quiet:
+        stream = sys.stderr if is_stdout(options.output) else sys.stdout
+        print(shown(f"{options.output}: {line}"), file=stream)
+    return 0
+
+
+def _left_undone(
+    options: argparse.Namespace, record: ProtectedTemplate, key: Key, new_key: Key
+) -> list[bytes]:
+    """The tags that an interrupted renewal has not revoked; none if no new record is there yet.
+
+    Raises RevokedError if the record was renewed, StcError for files that could not be written.
+    """
+    from stc.protection import made_with, previous_tag
+
+    check_list(options.revoked)
+    revoked = known_revoked(options.revoked)
+    if record.generation and new_key != key and made_with(new_key, [record])[0]:
+        # In place of the old one, which was made with the other key.
+        tag = previous_tag(record, key)
+        if tag not in revoked:
+            return [tag]
+    revoked.check(record)
+    output = options.output
+    if is_device(output):
+        return []
+    if same_file(options.record, output):
+        check_replaceable(output)
+        return []
+    there = Path(output).exists()
+    check_target(output, force=there)
+    if there and not _is_renewal_in(output, record, new_key):
+        raise StcError(f"{output} exists, and is not the old record")
+    return [record.tag] if there else []
+
+
+def _is_renewal_in(name: str, record: ProtectedTemplate, key: Key) -> bool:
+    """Whether a file holds what renewing the record with that key gave."""
+    from stc.protection import is_renewal
+
+    try:
+        return is_renewal(read_record(name), record, key)
+    except StcError:
+        return False
+
+
+def _write_new(
+    options: argparse.Namespace,
+    template: GroupedTemplate,
+    record: ProtectedTemplate,
+    key: Key,
+    new_key: Key,
+) -> tuple[str, list[bytes]]:
+    """Write the new record to the disk; gives the line to print and the tags to be revoked.
+
+    Raises StcError if the picture is not of the person, or what was asked for cannot be done.
+    """
+    from stc.protection import match, previous_tag, renew
+
     made = renew(template, record, key, new_key)
     score = match(template, record, key)
     if options.threshold is not None and not score > options.threshold:
         raise StcError(f"the picture scores {score:.4f} against {record.label}: nothing is changed")
-    add_revoked(options.revoked, record)
-    write_atomically(options.output, made.to_bytes(), force=there)
-    if not options.quiet and options.output != "-":
-        about = f"record {made.label}, generation {made.generation}"
-        print(f"{options.output}: {about}; the picture scored {score:.4f} against the old one")
-    return 0
+    data, output = made.to_bytes(), options.output
+    if is_device(output):
+        write_atomically(output, data)
+    else:
+        if same_file(options.record, output):
+            replace(output, data)
+        else:
+            write_atomically(output, data)
+        sync_folder(output)
+    about = f"record {made.label}, generation {made.generation}"
+    line = f"{about}; the picture scored {score:.4f} against the old one"
+    # The one before, too: its renewal may have been interrupted when this took its place.
+    before = [previous_tag(record, key)] if record.generation else []
+    return line, [*before, record.tag]
