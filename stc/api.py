@@ -16,7 +16,9 @@ from PIL import Image
 
 from stc.canvas import CANVAS
 from stc.codec.cache import codec_of, load_codec
+from stc.floating_point import standard_floats
 from stc.settings import MAX_SIZE, Encoded, Settings, integer_in_range
+from stc.source import Data, bytes_of, check_picture
 
 if TYPE_CHECKING:
     from stc.imaging import Source
@@ -39,13 +41,15 @@ def encode(
     device: "cpu", which needs no torch, or "cuda".
 
     Raises SettingsError, ImageError, FaceError, BudgetError, QualityError, ModelError; OSError for
-    a file that cannot be opened.
+    a file that cannot be opened; TypeError for what can be no picture.
     """
+    check_picture(image)
     settings = Settings.of(settings, **changes)
     (encoded,) = encode_pictures([image], settings, model=model, device=device)
     return encoded.unwrap().data
 
 
+@standard_floats()
 def encode_pictures(
     pictures: Iterable[Source],
     settings: Settings,
@@ -69,26 +73,31 @@ def encode_pictures(
     return [Encoded(error=one) if isinstance(one, Exception) else next(coded) for one in framed]
 
 
+@standard_floats()
 def decode(
-    data: bytes,
+    data: Data,
     *,
     size: int = CANVAS,
     bare: bool = False,
     model: str | Path | None = None,
     device: str = "cpu",
 ) -> Image.Image:
-    """The bytes of a .stc file -> an RGB picture of size x size pixels, 1 to 4096.
+    """A .stc file -> an RGB picture of size x size pixels, 1 to 4096.
+
+    data: the file's bytes, its path, or an open binary file. For its Base45 text, a tag's memory or
+        a picture of its QR code see `stc.carriers.reading.read_carried`.
 
     The model is the one that the file names, among those shipped, unless `model` is given; a bare
     file names none, and gets the default one.
 
     Raises FormatError for anything that is not a sound .stc file, ModelError if the model is
-    missing, SettingsError for a size out of range.
+    missing, SettingsError for a size out of range; OSError for a file that cannot be read,
+    TypeError for what can be no file.
     """
     size = integer_in_range("size", size, MAX_SIZE)
-    data = bytes(data)  # a bytearray or memoryview will do
-    codec = codec_of(data, model, bare=bare, device=device)
-    picture = Image.fromarray(codec.decode_batch([data], bare=bare)[0])
+    file = bytes_of(data)
+    codec = codec_of(file, model, bare=bare, device=device)
+    picture = Image.fromarray(codec.decode_batch([file], bare=bare)[0])
     if size != CANVAS:
         picture = picture.resize((size, size), Image.Resampling.LANCZOS)
     return picture

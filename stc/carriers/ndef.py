@@ -1,28 +1,46 @@
 """NFC tags: how much of their memory is left for a .stc file, and what that memory then holds.
 
 A type 2 tag (NFC Forum T2T) holds TLV blocks: type, length, value. One of type 03 has the NDEF
-message, one of type FE ends the list. The message is a single record with a media type:
+message, one of type FE ends the list. The message that is written is a
+single record with a media type:
 
     header  type length  payload length  type                      payload
     1       1            1 or 4          application/vnd.stc-face  the .stc file
 
 A length below 255 takes one byte in a TLV block, a longer one three; a payload of up to 255 bytes
-takes a short record.
+takes a short record. What is read may be a message of many records, some of them in chunks, in the
+memory of any tag of type 2 or 5, with or without the pages before it.
 """
 
 from __future__ import annotations
 
-from stc.bitstream import MEDIA_TYPE
-from stc.errors import BudgetError, CorruptError, TruncatedError
+from collections.abc import Callable, Iterator
+from functools import partial
 
-# Bytes of user memory (NXP NTAG213/215/216 data sheet).
-TAGS = {"ntag213": 144, "ntag215": 504, "ntag216": 888}
+from stc.bitstream import MEDIA_TYPE, has_header
+from stc.errors import BudgetError, CorruptError, FormatError, SeveralCodesError, TruncatedError
+
+# Bytes for data that the capability container of a new tag states (NXP NTAG213/215/216 data sheet):
+# of an NTAG215's memory 8 bytes less, of an NTAG216's 16. Phones write no further.
+TAGS = {"ntag213": 144, "ntag215": 496, "ntag216": 872}
 
 _NULL, _MESSAGE, _END = 0x00, 0x03, 0xFE
-_WHOLE = 0xC0  # message begin and message end: the only record
-_SHORT = 0x10
+_LONG = 0xFF  # a length of three bytes follows
+
+# The first byte of a record: flags, and what kind of name its type is.
+_BEGIN, _LAST, _CHUNK, _SHORT, _HAS_ID = 0x80, 0x40, 0x20, 0x10, 0x08
+_WHOLE = _BEGIN | _LAST  # the only record
+_KIND = 0x07
 _MEDIA = 0x02  # the type is a media type, RFC 2046
-_FLAGS = 0xFF & ~_SHORT
+_UNCHANGED = 0x06  # a chunk that goes on with the record before it
+
+# Where the blocks of a dump begin, and how far before that stands the capability container: from
+# page 3 of a type 2 tag, or block 0 of a type 5 one; the same with a container of eight bytes; from
+# page 0 of a type 2 tag; and behind the header of 56 bytes that Proxmark writes before that.
+_STARTS = ((4, 4), (8, 8), (16, 4), (72, 4))
+_CONTAINER = (0xE1, 0xE2)
+
+MAX_DUMP = 1 << 17  # bytes; no tag has so much memory
 
 
 def capacity(tag: str) -> int:
@@ -63,34 +81,116 @@ def memory(data: bytes, tag: str) -> bytes:
 
 
 def read(dump: bytes) -> bytes:
-    """The .stc file in a tag's user memory, whatever blocks stand before it. Raises FormatError."""
-    at = 0
-    while True:
-        kind, at = _take(dump, at, 1)
-        if kind == bytes([_NULL]):
-            continue
-        if kind == bytes([_END]):
-            raise CorruptError("the tag holds no NDEF message")
-        length, at = _take(dump, at, 1)
-        if length == b"\xff":
-            length, at = _take(dump, at, 2)
-        value, at = _take(dump, at, int.from_bytes(length, "big"))
-        if kind == bytes([_MESSAGE]):
-            return _payload(value)
+    """The .stc file in an NDEF message, or in a dump of a tag's memory that holds one.
+
+    dump: a message; a tag's user memory, from page 4 on; or the same after its capability
+    container, or after all pages that stand before it. Other blocks, messages and records are
+    passed over. Of several records of the media type those that hold a .stc file with a header
+    count; where none does, all do, since bare files have none.
+
+    The file is not checked beyond its magic. Raises FormatError; SeveralCodesError, a FormatError,
+    for two different files.
+    """
+    if len(dump) > MAX_DUMP:
+        raise CorruptError(f"{len(dump)} bytes are not a tag's memory: that has up to {MAX_DUMP}")
+    problems: list[FormatError] = []
+    for payloads in _readings(dump):
+        try:
+            return _one(payloads())
+        except SeveralCodesError:
+            raise
+        except FormatError as error:
+            problems.append(error)
+    raise problems[0]
 
 
-def _payload(inner: bytes) -> bytes:
-    header, at = _take(inner, 0, 2)
-    if header[0] & _FLAGS != _WHOLE | _MEDIA:
-        raise CorruptError("the tag's NDEF message is not one record with a media type")
-    length, at = _take(inner, at, 1 if header[0] & _SHORT else 4)
-    name, at = _take(inner, at, header[1])
-    if name != MEDIA_TYPE.encode():
-        raise CorruptError(f"the tag holds {name!r}, not {MEDIA_TYPE}")
-    data, at = _take(inner, at, int.from_bytes(length, "big"))
-    if at != len(inner):
-        raise CorruptError("the tag's NDEF message goes on after its record")
-    return data
+def _readings(dump: bytes) -> Iterator[Callable[[], list[bytes]]]:
+    """The ways to take a dump, the surest first. Each gives the payloads of the media type."""
+    for start, back in _STARTS:
+        if start < len(dump) and dump[start - back] in _CONTAINER:
+            yield partial(_in_memory, dump[start:])
+    if _begins_message(dump):
+        yield partial(_in_message, dump)
+    length = int.from_bytes(dump[:2], "big")
+    if length <= len(dump) - 2 and _begins_message(dump[2:3]):  # the NDEF file of a type 4 tag
+        yield partial(_in_message, dump[2 : 2 + length])
+    yield partial(_in_memory, dump)
+
+
+def _begins_message(data: bytes) -> bool:
+    """Whether data begins as a message does and a list of blocks does not."""
+    return bool(data) and data[0] & (_WHOLE | _CHUNK) in (_BEGIN, _WHOLE, _BEGIN | _CHUNK)
+
+
+def _in_message(message: bytes) -> list[bytes]:
+    """The payload of every record of the media type in an NDEF message. Raises FormatError."""
+    found: list[bytes] = []
+    chunks: list[bytes] | None = None  # of a record that is not complete yet
+    at, flags, wanted = 0, 0, False
+    while not flags & _LAST:
+        first = at == 0
+        (flags, name_length), at = _take(message, at, 2)
+        if bool(flags & _BEGIN) != first:
+            raise CorruptError("the tag's NDEF message does not begin where it should")
+        length, at = _take(message, at, 1 if flags & _SHORT else 4)
+        id_length, at = _take(message, at, 1 if flags & _HAS_ID else 0)
+        name, at = _take(message, at, name_length)
+        _, at = _take(message, at, int.from_bytes(id_length, "big"))
+        payload, at = _take(message, at, int.from_bytes(length, "big"))
+        if (flags & _KIND == _UNCHANGED) != (chunks is not None):
+            raise CorruptError("the tag's NDEF message has a chunk out of place")
+        if chunks is None:
+            chunks = []
+            wanted = flags & _KIND == _MEDIA and name.lower() == MEDIA_TYPE.encode()
+        chunks.append(payload)
+        if not flags & _CHUNK:
+            if wanted:
+                found.append(b"".join(chunks))
+            chunks = None
+    if chunks is not None:
+        raise TruncatedError("the tag's NDEF message ends inside a record in chunks")
+    if at != len(message):
+        raise CorruptError("the tag's NDEF message goes on after its last record")
+    return found
+
+
+def _in_memory(memory: bytes) -> list[bytes]:
+    """What the NDEF messages of a tag's memory hold of the media type. Raises FormatError."""
+    found: list[bytes] = []
+    at, messages = 0, 0
+    while at < len(memory) or not messages:
+        try:
+            (kind,), at = _take(memory, at, 1)
+            if kind == _NULL:
+                continue
+            if kind == _END:
+                break
+            (length,), at = _take(memory, at, 1)
+            if length == _LONG:
+                more, at = _take(memory, at, 2)
+                length = int.from_bytes(more, "big")
+            value, at = _take(memory, at, length)
+        except TruncatedError:
+            if found:  # nothing ends the list of blocks: what follows them is not one
+                break
+            raise
+        if kind == _MESSAGE:
+            messages += 1
+            if value:
+                found += _in_message(value)
+    if not messages:
+        raise CorruptError("the tag holds no NDEF message")
+    return found
+
+
+def _one(found: list[bytes]) -> bytes:
+    """The one file among the payloads of the media type. Raises FormatError."""
+    files = list(dict.fromkeys(filter(has_header, found))) or list(dict.fromkeys(found))
+    if not files:
+        raise CorruptError(f"the tag holds no record of media type {MEDIA_TYPE}")
+    if len(files) > 1:
+        raise SeveralCodesError(f"{len(files)} different faces on the tag: give one record")
+    return files[0]
 
 
 def _take(data: bytes, at: int, count: int) -> tuple[bytes, int]:

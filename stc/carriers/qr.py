@@ -9,20 +9,27 @@ segno writes symbols, zxing-cpp reads them, base45 translates: `pip install 'stc
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from stc.bitstream import has_header
+from stc.bitstream import has_header, parse_header
 from stc.carriers.symbols import DEFAULT_LEVEL, KINDS, LEVELS, VERSIONS
+from stc.carriers.text import from_text, missing, to_text
 from stc.errors import (
     BadMagicError,
     BudgetError,
-    MissingExtraError,
+    FormatError,
     NoCodeError,
     SeveralCodesError,
+    TruncatedError,
 )
+from stc.imaging.quiet import quiet
 from stc.imaging.reading import Source, load_image, open_picture
 
 if TYPE_CHECKING:
@@ -34,8 +41,7 @@ QUIET = 4  # modules of white around a symbol, as the standard requires
 # side still has two pixels a module at version 40, and no picture takes more than a second or two.
 MAX_SIDE = 4096
 
-_BOXES = b"ftyp"  # how HEIC, which phones write and Pillow does not read, and its kin begin
-_BASE45 = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
+_BOXES = b"ftyp"  # how HEIC, which phones write, and its kin begin
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def capacity(version: int, ecc: str = DEFAULT_LEVEL, *, text: bool = False) -> i
     try:
         from segno import consts
     except ImportError as error:
-        raise _missing(error) from error
+        raise missing(error) from error
 
     table = cast("dict[int, dict[int, int]]", consts.SYMBOL_CAPACITY)
     bits = table[version][getattr(consts, f"ERROR_LEVEL_{ecc}")]
@@ -129,15 +135,6 @@ def make(
     return Symbol(version, str(code.error), int(side), len(data), text, code)
 
 
-def to_text(data: bytes) -> str:
-    """Base45. Raises MissingExtraError."""
-    try:
-        from base45 import b45encode
-    except ImportError as error:
-        raise _missing(error) from error
-    return str(b45encode(data), "ascii")
-
-
 def is_picture(data: bytes) -> bool:
     """Whether data begins like a picture of a common format; not a pixel of it is decoded."""
     try:
@@ -151,60 +148,119 @@ def is_picture(data: bytes) -> bool:
 
 def contents(image: Source) -> list[bytes]:
     """What every QR code in a picture holds, each different one once. Raises ImageError."""
-    try:
-        import zxingcpp
-    except ImportError as error:
-        raise _missing(error) from error
-    grey = load_image(image).convert("L")
-    grey.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)
-    formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
-    found = zxingcpp.read_barcodes(grey, formats=formats)
-    if not found and max(grey.size) <= MAX_SIDE // 2:
-        # The reader finds a third of the blurred, slanted codes that it misses in twice the size.
-        larger = grey.resize((2 * grey.width, 2 * grey.height), Image.Resampling.BICUBIC)
-        found = zxingcpp.read_barcodes(larger, formats=formats)
-    return list(dict.fromkeys(code.bytes for code in found))
+    return list(dict.fromkeys(code.bytes for code in _find(image)))
 
 
 def read(image: Source, *, bare: bool = False) -> bytes:
     """The .stc file in a picture, or a photograph, of its QR code.
 
     Codes that hold something else are skipped. Of a bare file they cannot be: it has no magic, so
-    the picture must show one code alone. The file is not checked beyond its magic.
+    the picture must show one code alone. A file in several codes (structured append) is put
+    together if it is not bare and all of them are in the picture. The file is not checked beyond
+    its magic, but for one that was put together, whose checksum must match.
 
     Raises NoCodeError, SeveralCodesError, BadMagicError for a code that does not hold a .stc file,
-    ImageError, MissingExtraError.
+    TruncatedError for a part of one, ImageError, MissingExtraError.
     """
-    codes = contents(image)
+    codes = _find(image)
     if not codes:
         raise NoCodeError(
             "no QR code can be read in the picture; take it closer, straight and sharp, with the "
             "white border around the code"
         )
-    files = [_untext(code) for code in codes]
+    parts = sorted({(code.index, code.bytes) for code in codes if code.index is not None})
+    if not bare:  # one stain makes a part of a code: what is sound by itself is not one
+        parts = [part for part in parts if _joined([(0, part[1])]) is None]
+    wholes = dict.fromkeys(code.bytes for code in codes if (code.index, code.bytes) not in parts)
+    files = [_untext(code, bare=bare) for code in wholes]
     if not bare:
         files = list(dict.fromkeys(file for file in files if has_header(file)))
+    joined = _joined(parts) if parts and not bare else None
+    if joined is not None and joined not in files:
+        files.append(joined)
+    if parts and (bare or not files):
+        numbers = ", ".join(str(index + 1) for index, _ in parts)
+        raise TruncatedError(
+            f"the picture shows part {numbers} of what several QR codes hold together (structured "
+            "append): "
+            + ("a bare file must be in one code" if bare else "take one picture of all of them")
+        )
     if len(files) > 1:
         raise SeveralCodesError(f"{len(files)} QR codes in the picture: crop it to one of them")
     if not files:
         raise BadMagicError(
-            f"the QR code does not hold a .stc file: it begins with {codes[0][:24]!r}"
+            f"the QR code does not hold a .stc file: it begins with {codes[0].bytes[:24]!r}"
         )
     return files[0]
 
 
-def _untext(code: bytes) -> bytes:
-    """The bytes behind Base45 text; anything else stays what it is."""
-    if not _BASE45.issuperset(code):
-        return code
-    try:
-        from base45 import b45decode
+@dataclass(frozen=True)
+class _Code:
+    """A code in a picture."""
 
-        return bytes(b45decode(code))
+    bytes: bytes
+    index: int | None  # of the part that it holds, if several codes hold one file
+
+
+def _find(image: Source) -> list[_Code]:
+    """Every QR code in a picture. Raises ImageError, MissingExtraError."""
+    try:
+        import zxingcpp
     except ImportError as error:
-        raise _missing(error) from error
-    except ValueError:
-        return code
+        raise missing(error) from error
+    from stc.carriers.sequence import part_index
+
+    formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    for picture in _grounds(image):
+        grey = picture.convert("L")
+        grey.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)
+        found = zxingcpp.read_barcodes(grey, formats=formats)
+        if not found and max(grey.size) <= MAX_SIDE // 2:
+            # The reader finds a third of the blurred, slanted codes that it misses in twice the
+            # size.
+            larger = grey.resize((2 * grey.width, 2 * grey.height), Image.Resampling.BICUBIC)
+            found = zxingcpp.read_barcodes(larger, formats=formats)
+        if found:
+            return [_Code(code.bytes, part_index(code)) for code in found]
+    return []
+
+
+def _grounds(image: Source) -> Iterator[Image.Image]:
+    """A picture on white, and a transparent one then on black: its white modules show there."""
+    if isinstance(image, (str, os.PathLike)):
+        image = Path(image).read_bytes()
+    elif hasattr(image, "read") and not isinstance(image, Image.Image):
+        image = image.read()
+    yield load_image(image)
+    # What was read once can be read again.
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    with quiet():
+        picture = image if isinstance(image, Image.Image) else open_picture(io.BytesIO(image))
+        if not picture.has_transparency_data and picture.mode not in ("La", "RGBa"):
+            return
+        layer = (picture.convert("LA") if picture.mode == "La" else picture).convert("RGBA")
+    ground = Image.new("RGB", layer.size, "black")
+    ground.paste(layer, mask=layer.getchannel("A"))
+    yield ground
+
+
+def _joined(parts: list[tuple[int, bytes]]) -> bytes | None:
+    """The file in its sorted parts, or None if one is missing or they hold something else."""
+    if [index for index, _ in parts] != list(range(len(parts))):
+        return None
+    file = _untext(b"".join(part for _, part in parts))
+    try:
+        parse_header(file)
+    except FormatError:
+        return None
+    return file
+
+
+def _untext(code: bytes, *, bare: bool = False) -> bytes:
+    """The bytes behind Base45 text; anything else stays what it is."""
+    found = from_text(code, bare=bare, shortest=0)
+    return code if found is None else found
 
 
 def _check(version: int, ecc: str) -> None:
@@ -212,7 +268,3 @@ def _check(version: int, ecc: str) -> None:
         raise ValueError(f"a QR code has a version of 1 to 40, not {version}")
     if ecc not in LEVELS:
         raise ValueError(f"a QR code has level {', '.join(LEVELS)}, not {ecc!r}")
-
-
-def _missing(error: ImportError) -> MissingExtraError:
-    return MissingExtraError(f"{error.name} is missing: pip install 'stc[qr]'")

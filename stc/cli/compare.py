@@ -9,16 +9,18 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stc.cli import streams
 from stc.cli.decode import picture_format, size
 from stc.cli.files import (
     MAX_PICTURE,
     add_force,
     check_length,
     check_target,
-    is_picture,
+    is_stdout,
     read_all,
     same_file,
 )
+from stc.cli.printing import shown
 from stc.cli.settings import add_device, add_framing, add_model
 from stc.cli.writing import write_atomically
 from stc.errors import MissingExtraError, NoFaceError, StcError
@@ -29,9 +31,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 EPILOG = """\
-Both are compared as faces on the canvas of 128x128 pixels: a .stc file, or a picture of its QR
-code, is decoded; any other picture is framed as `stc encode` does it. PSNR and SSIM are over RGB;
-identity is the share of what a face recogniser attends to in A that B has, as in `stc encode`.
+Both are compared as faces on the canvas of 128x128 pixels: a .stc file, or what carries one (a
+picture of its QR code, its text, the memory of a tag), is decoded; any other picture is framed as
+`stc encode` does it. PSNR and SSIM are over RGB; identity is the share of what a face recogniser
+attends to in A that B has, as in `stc encode`.
 
 examples:
   stc compare photo.jpg face.stc
@@ -81,10 +84,13 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Print how alike the two faces are, and draw both if --output is given."""
-    if options.output == "-" and options.json:
+    to_stdout = options.output is not None and is_stdout(options.output)
+    if to_stdout and options.json:
         options.usage_error("--json and -o - cannot both write to stdout")
     if options.first == options.second == "-":
         options.usage_error("only one of the two can come from stdin")
+    if options.json or (options.output is None and not options.quiet):
+        streams.check_stdout()
     form = None if options.output is None else picture_format(options.output)
     for name in (options.first, options.second):
         if options.output is not None and same_file(name, options.output):
@@ -111,26 +117,25 @@ def run(options: argparse.Namespace) -> int:
         }
         finite = {k: v if math.isfinite(v) else None for k, v in figures.items()}
         print(json.dumps({**files, **finite}))
-    elif not options.quiet and options.output != "-":
+    elif not options.quiet and not to_stdout:
         for face in pair:
-            print(f"{face.name}: {face.size} bytes")
+            print(f"{shown(face.name)}: {face.size} bytes")
         print(describe(figures))
     return 0
 
 
 def load(name: str, options: argparse.Namespace) -> Face:
-    """A picture, a .stc file or a picture of its QR code, as a face on the canvas.
+    """A picture, a .stc file or what carries one, as a face on the canvas.
 
     Raises FormatError, ImageError, FaceError, ModelError, OSError. Where a face is not found, and
     the library that reads QR codes is not installed, NoFaceError names it.
     """
-    from stc.bitstream import MAX_BYTES, has_header
+    from stc.carriers.reading import read_bytes
 
     data = read_all(name, MAX_PICTURE + 1)
-    if has_header(data):
-        return decoded(name, data[:MAX_BYTES], options, bare=False)
-    if options.bare and not is_picture(data, bare=True):
-        return decoded(name, data[:MAX_BYTES], options, bare=True)
+    found = read_bytes(data, bare=options.bare)
+    if found is not None:
+        return decoded(name, found, options)
     check_length(data)
     from stc.imaging import frame
 
@@ -147,16 +152,18 @@ def load(name: str, options: argparse.Namespace) -> Face:
             ) from missing
         except StcError:  # neither a face nor a code: more likely a face was meant
             raise no_face from None
-        return decoded(name, file, options, bare=options.bare)
+        return decoded(name, file, options)
     return Face(name, len(data), False, canvas)
 
 
-def decoded(name: str, data: bytes, options: argparse.Namespace, *, bare: bool) -> Face:
+def decoded(name: str, data: bytes, options: argparse.Namespace) -> Face:
     """The face of a .stc file. Raises FormatError, ModelError."""
     import numpy as np
 
     from stc.api import decode
+    from stc.bitstream import has_header
 
+    bare = options.bare and not has_header(data)
     picture = decode(data, bare=bare, model=options.model, device=options.device)
     return Face(name, len(data), True, np.array(picture))
 

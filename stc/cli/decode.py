@@ -1,4 +1,4 @@
-"""`stc decode`: a .stc file, or a picture of its QR code -> a picture of the face."""
+"""`stc decode`: a .stc file, or what carries one -> a picture of the face."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stc.cli.files import add_paths, for_each, pair_up, read_face
+from stc.cli.files import add_paths, for_each, is_device, pair_up, read_face
 from stc.cli.numbers import int_in_range
 from stc.cli.settings import add_device, add_model
 from stc.cli.writing import write_atomically
@@ -14,15 +14,19 @@ from stc.errors import ImageError
 from stc.settings import MAX_SIZE
 
 EPILOG = """\
-The format of the picture follows from the name of OUT; - and folders get PNG. IN may also be a
-picture or photograph of a QR code that `stc qr` made. Metadata say that the picture is
-reconstructed, so only formats that hold some are written: PNG, JPEG, WebP, AVIF, TIFF, GIF.
+The format of the picture follows from the name of OUT; -, pipes and folders get PNG. IN may also be
+what carries a .stc file: a picture or photograph of the QR code that `stc qr` made, the text of a
+--text code as a scanner gives it, an NDEF message, a dump of an NFC tag's memory. Metadata say that
+the picture is reconstructed, so only formats that hold some are written: PNG, JPEG, WebP, AVIF,
+TIFF, GIF.
 
 examples:
   stc decode face.stc -o face.png
   stc decode face.stc -o face.jpg --size 256
   stc decode faces/*.stc -o pictures/
   stc decode photo-of-the-code.jpg -o face.png --mark
+  stc decode scanned.txt -o face.png
+  stc decode tag.bin -o face.png
 """
 
 
@@ -35,7 +39,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_paths(parser, ".stc file, or picture of a QR code")
+    add_paths(parser, ".stc file, picture of its QR code, its text, or memory of a tag")
     parser.add_argument(
         "--size",
         type=size,
@@ -67,12 +71,13 @@ def run(options: argparse.Namespace) -> int:
         data = read_face(name, bare=options.bare)
 
         from stc.api import decode
+        from stc.bitstream import has_header
         from stc.imaging import marking
 
         picture = decode(
             data,
             size=options.size,
-            bare=options.bare,
+            bare=options.bare and not has_header(data),
             model=options.model,
             device=options.device,
         )
@@ -92,7 +97,8 @@ def picture_format(target: str) -> str:
     """
     from stc.imaging.marking import FORMATS
 
-    form = "PNG" if target == "-" else FORMATS.get(Path(target).suffix.lower())
+    ending = Path(target).suffix.lower()
+    form = FORMATS.get(ending, "PNG" if is_device(target) else None)
     if form is None or not _is_written(form):
         raise ImageError(
             f"cannot write a picture named {target!r}, with a note that it is reconstructed: "

@@ -8,7 +8,16 @@ from typing import Any
 
 from stc.carriers import ndef
 from stc.carriers.symbols import DEFAULT_LEVEL
-from stc.cli.files import add_paths, check_target, for_each, pair_up, read_picture, same_file
+from stc.cli.files import (
+    add_paths,
+    check_target,
+    for_each,
+    is_stdout,
+    pair_up,
+    read_picture,
+    same_file,
+)
+from stc.cli.printing import shown
 from stc.cli.qr import add_symbol, picture_kind
 from stc.cli.settings import add_settings, settings_of
 from stc.cli.writing import write_atomically
@@ -87,14 +96,14 @@ def run(options: argparse.Namespace) -> int:
             check_target(code, force=options.force)
         encoded = encode(read_picture(name), settings, options)
         data = encoded.data
-        lines = [f"{target}: {describe(encoded)}"]
+        lines = [f"{shown(target)}: {describe(encoded)}"]
         drawn = None
-        if kind is not None:
+        if code is not None and kind is not None:
             from stc.carriers import qr
 
             symbol = qr.make(data, ecc=options.ecc, version=options.qr_version, text=options.text)
             drawn = symbol.draw(kind)
-            lines.append(f"{code}: {symbol}")
+            lines.append(f"{shown(code)}: {symbol}")
         if options.output:
             write_atomically(target, data, force=options.force)
         if code is not None and drawn is not None:
@@ -108,7 +117,7 @@ def check(options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     if not options.output and not options.qr:
         options.usage_error("-o/--output OUT or --qr CODE is needed")
-    if options.output == options.qr == "-":
+    if options.output and options.qr and is_stdout(options.output) and is_stdout(options.qr):
         options.usage_error("-o and --qr cannot both write to stdout")
     if not options.qr:
         for name, given in (

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from stc.bitstream import MAX_BYTES, has_header
+from stc.bitstream import has_header
+from stc.carriers.reading import read_carried
+from stc.cli import streams
+from stc.cli.printing import shown, shown_lines
 from stc.errors import ImageError, StcError
 
 MAX_PICTURE = 1 << 26  # bytes; longer pictures are refused
-_MAX_BARE = 1024  # bytes; no bare file is longer
 
 
 def add_paths(parser: argparse.ArgumentParser, what: str, *, required: bool = True) -> None:
@@ -37,38 +41,28 @@ def add_force(parser: argparse.ArgumentParser) -> None:
 
 
 def read_all(name: str, limit: int | None = None) -> bytes:
-    """The bytes of a file or of stdin, the first `limit` of them if that is given."""
+    """The bytes of a file or of stdin, the first `limit` of them if that is given.
+
+    Raises StcError if stdin is closed, OSError.
+    """
     size = -1 if limit is None else limit
-    if name == "-":
-        return sys.stdin.buffer.read(size)
+    number = streams.descriptor(name, 0)
+    if number is not None:
+        return streams.read(number, size)
     with open(name, "rb") as file:
         return file.read(size)
 
 
 def read_face(name: str, *, bare: bool = False) -> bytes:
-    """The bytes of a .stc file, or of the one whose QR code a picture shows.
+    """The bytes of a .stc file, or of the one that an input carries: a picture of its QR code, its
+    text, a tag's memory.
 
-    Input that is neither is returned as it is, for the parser of .stc files to refuse. Raises
-    FormatError, ImageError, MissingExtraError, OSError.
+    Raises FormatError for input that is nothing of that, ImageError, MissingExtraError, OSError.
     """
     data = read_all(name, MAX_PICTURE + 1)
-    if not is_picture(data, bare=bare):
-        return data[:MAX_BYTES]
-    check_length(data)
-    from stc.carriers import qr
-
-    return qr.read(data, bare=bare)
-
-
-def is_picture(data: bytes, *, bare: bool) -> bool:
-    """Whether an input is a picture rather than a .stc file, which may be a bare one if `bare`."""
-    # PNG and JPEG begin with these bytes, and no picture of another kind is so short.
-    short = len(data) <= _MAX_BARE and data[:1] not in (b"\x89", b"\xff")
-    if has_header(data) or (bare and short):
-        return False
-    from stc.carriers import qr
-
-    return qr.is_picture(data)
+    if not has_header(data):
+        check_length(data)
+    return read_carried(data, bare=bare)
 
 
 def read_picture(name: str) -> bytes:
@@ -85,20 +79,52 @@ def check_length(data: bytes) -> None:
 
 
 def check_target(name: str, *, force: bool) -> None:
-    """Raise StcError if `name` cannot be written: it exists and `force` is not given, or its folder
-    does not exist."""
-    if name == "-" or is_device(name):
+    """Raise StcError if `name` cannot be written: it exists and `force` is not given, it is a
+    folder, or its folder does not exist."""
+    if is_device(name):
         return
+    if os.path.isdir(name):
+        raise StcError(f"{name} is a folder: give the name of a file")
     if not force and os.path.isfile(name):
         raise already_exists(name)
-    path = Path(os.path.realpath(name))
+    path = real_path(name)
     if not path.parent.is_dir():
         raise StcError(f"there is no folder {path.parent} to write {path.name} into")
 
 
+def real_path(name: str) -> Path:
+    """The path that a name leads to, links followed. Raises StcError."""
+    try:
+        return Path(os.path.realpath(name))
+    except FileNotFoundError:
+        raise StcError(f"{name}: the current folder is gone: give a path from / on") from None
+
+
 def is_device(name: str) -> bool:
-    """Whether a name leads to a device, a pipe or anything else that is not a regular file."""
-    return os.path.exists(name) and not os.path.isfile(name)
+    """Whether what is written to a name goes through: to a stream, a pipe, a device, a socket."""
+    if streams.descriptor(name, 1) is not None:
+        return True
+    return os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
+
+
+def is_stdout(name: str) -> bool:
+    """Whether what is written to a name meets what is printed on stdout."""
+    if streams.descriptor(name, 1) == 1:
+        return True
+    found = _stat(name, 1) if is_device(name) else None
+    printed = _stat("-", 1)
+    if found is None or printed is None or stat.S_ISCHR(found.st_mode):
+        return False
+    return os.path.samestat(found, printed)
+
+
+def _stat(name: str, dash: int) -> os.stat_result | None:
+    """What the system knows of a file, or None if there is none."""
+    number = streams.descriptor(name, dash)
+    try:
+        return os.stat(name) if number is None else os.fstat(number)
+    except OSError:
+        return None
 
 
 def already_exists(name: str) -> StcError:
@@ -126,8 +152,13 @@ def pair_up(inputs: list[str], output: str, suffix: str) -> list[tuple[str, str]
 
 
 def same_file(first: str, second: str) -> bool:
-    """Whether two names are one file."""
-    return "-" not in (first, second) and os.path.realpath(first) == os.path.realpath(second)
+    """Whether an input, or an output, and another output are one file, by whatever names."""
+    one, other = _stat(first, 0), _stat(second, 1)
+    if one is not None and other is not None:
+        return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other)
+    if is_device(first) or is_device(second):
+        return False
+    return real_path(first) == real_path(second)
 
 
 def for_each(
@@ -137,7 +168,7 @@ def for_each(
 ) -> int:
     """Run work(input, output) for every pair; one failure does not stop the rest.
 
-    Prints the line that work returns, to stderr if stdout carries data. Returns the exit code of
+    Prints the lines that work returns, to stderr if stdout carries data. Returns the exit code of
     the first failure, or 0.
     """
     code = 0
@@ -150,11 +181,15 @@ def for_each(
         except (StcError, OSError) as error:
             if len(pairs) == 1:
                 raise
-            _print(f"stc: error: {name}: {error}", sys.stderr)
+            with contextlib.suppress(OSError):  # it changes nothing for the others
+                _print(f"stc: error: {shown(f'{name}: {error}')}", sys.stderr)
             code = code or getattr(error, "exit_code", 1)
             continue
         if not options.quiet:
-            _print(line, sys.stderr if target == "-" else sys.stdout)
+            # A verb need not care what is in the names that it prints.
+            line = shown_lines(line.replace(target, shown(target)))
+            data_too = is_stdout(target) or is_stdout(getattr(options, "qr", None) or target)
+            _print(line, sys.stderr if data_too else sys.stdout)
     return code
 
 

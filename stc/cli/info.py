@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
+from stc.cli import streams
 from stc.cli.files import read_face
+from stc.cli.printing import shown, shown_lines
 from stc.cli.settings import add_model
 from stc.errors import StcError
 
@@ -26,7 +27,10 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "inputs", nargs="*", metavar="FILE", help=".stc file, picture of a QR code, or - for stdin"
+        "inputs",
+        nargs="*",
+        metavar="FILE",
+        help=".stc file, picture of its QR code, its text, memory of a tag, or - for stdin",
     )
     parser.add_argument("--bare", action="store_true", help="the input was made with --bare")
     parser.add_argument(
@@ -40,26 +44,31 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Print a description of every file."""
+    if not options.quiet or options.json:
+        streams.check_stdout()
     if options.backends:
         return show_backends()
     if not options.inputs:
         options.usage_error("a FILE, or --backends, is needed")
+    from stc.bitstream import has_header
     from stc.codec.info import info
 
     code = 0
     for name in options.inputs:
         try:
-            found = info(read_face(name, bare=options.bare), model=options.model, bare=options.bare)
+            data = read_face(name, bare=options.bare)
+            bare = options.bare and not has_header(data)
+            found = info(data, model=options.model, bare=bare)
         except (StcError, OSError) as error:
             if len(options.inputs) == 1:
                 raise
-            print(f"stc: error: {name}: {error}", file=sys.stderr)
+            streams.say(f"stc: error: {shown(f'{name}: {error}')}")
             code = code or getattr(error, "exit_code", 1)
             continue
         if options.json:
             print(json.dumps({"file": name, **dataclasses.asdict(found)}))
         elif not options.quiet:
-            print(describe(name, found, bare=options.bare))
+            print(shown_lines(describe(shown(name), found, bare=bare)))
     return code
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
 from stc import __version__
-from stc.cli.plugins import VerbParser, add_loudness
+from stc.cli import streams
+from stc.cli.plugins import Parser, VerbParser, add_loudness
+from stc.cli.printing import Formatter, shown
 from stc.errors import StcError
 
 DESCRIPTION = "Put a human face into 50 to 400 bytes, and get it back."
@@ -32,6 +33,7 @@ exit codes:
   2  the command was typed wrongly     7  the input is not a readable picture
   3  no usable face in the picture     8  a template cannot be protected or matched
   4  not a sound .stc file             9  less is kept than --min-quality
+Of many inputs the first that failed decides; the others are done. 130: interrupted.
 """
 
 # The runtime's verbs and their modules; others plug in (stc.cli.plugins).
@@ -49,7 +51,7 @@ VERBS = {
 
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     """The parser of the whole command, or of one verb of the runtime, which is quicker to load."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="stc",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -74,31 +76,41 @@ def every_verb() -> list[ModuleType]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
+    streams.prepare()
+    try:
+        try:
+            return run(sys.argv[1:] if arguments is None else list(arguments))
+        finally:
+            streams.finish()
+    except StcError as error:
+        return fail(str(error), error.exit_code)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename in (None, streams.NAMES[1]):
+            return 1  # whoever read the output has gone, and needs no message
+        return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+    except KeyboardInterrupt:
+        return fail("interrupted", 130)
+    finally:
+        streams.abandon()
+
+
+def run(words: list[str]) -> int:
+    """Parse the words and run the verb. Raises what the verb does; SystemExit for wrong words."""
     verb = next((word for word in words if not word.startswith("-")), None)
     options = build_parser(verb).parse_args(words)
     level = logging.WARNING
     if options.verbose or options.quiet:
         level = logging.DEBUG if options.verbose else logging.ERROR
-    logging.basicConfig(level=logging.WARNING, format="stc: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(Formatter("stc: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("stc").setLevel(level)
-    try:
-        return int(options.run(options))
-    except StcError as error:
-        return fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        # Whoever read the output has gone: write nothing more, not even when Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
-    except KeyboardInterrupt:
-        return fail("interrupted", 130)
+    return int(options.run(options))
 
 
 def fail(message: str, code: int) -> int:
-    """Print one line to stderr and return the code."""
-    print(f"stc: error: {message}", file=sys.stderr)
+    """Print one line to stderr, if that is possible, and return the code."""
+    streams.say(f"stc: error: {shown(message)}")
     return code
 
 

@@ -10,12 +10,15 @@ module may import much: so it is done only for a verb that is not built in, and 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import sys
 from collections.abc import Callable, Container, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
+
+from stc.cli.printing import shown
 
 GROUP = "stc.verbs"
 
@@ -60,7 +63,19 @@ def add_loudness(parser: argparse.ArgumentParser, default: object) -> None:
             flags.add_argument(*names, action="store_true", default=default, help=what)
 
 
-class VerbParser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors do nothing to a terminal, whatever words they quote."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(shown(message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse's own ignores that help could not be written.
+        with contextlib.suppress(*() if file is sys.stdout else (OSError,)):
+            (file or sys.stderr).write(message)
+
+
+class VerbParser(Parser):
     """A verb's parser: takes -v and -q, and plugged-in verbs beside its own.
 
     Both are added when something is parsed or help is shown: flags stand last in help, those that

@@ -6,17 +6,18 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stc.bitstream import MAX_BYTES, parse_header
+from stc.bitstream import has_header, parse_header
 from stc.carriers.symbols import DEFAULT_LEVEL, KINDS, LEVELS, VERSIONS
-from stc.cli.files import add_paths, for_each, pair_up, read_all
+from stc.cli.files import add_paths, for_each, is_device, pair_up, read_face
 from stc.cli.numbers import int_in_range
 from stc.cli.writing import write_atomically
 from stc.errors import StcError
 
 EPILOG = """\
 The smallest symbol that holds the file is made, with the highest error correction that fits into
-it. OUT may end with .png, .svg, .pdf or .eps; - and folders get PNG. `stc decode` reads the code
-back, from the picture or from a photograph. Needs pip install 'stc[qr]'.
+it. OUT may end with .png, .svg, .pdf or .eps; -, pipes and folders get PNG. `stc decode` reads the
+code back, from the picture or from a photograph, and the text that a scanner gives. IN may be what
+`stc decode` reads. Needs pip install 'stc[qr]'.
 
 examples:
   stc qr face.stc -o code.png
@@ -35,7 +36,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_paths(parser, ".stc file")
+    add_paths(parser, ".stc file, or what carries one")
     add_symbol(parser, "its version, 1 to 40; else the smallest that holds the file")
     parser.add_argument(
         "--scale",
@@ -79,8 +80,8 @@ def run(options: argparse.Namespace) -> int:
 
     def work(name: str, target: str) -> str:
         kind = picture_kind(target)
-        data = read_all(name, MAX_BYTES)
-        if not options.bare:
+        data = read_face(name, bare=options.bare)
+        if not options.bare or has_header(data):
             parse_header(data)
 
         from stc.carriers import qr
@@ -96,7 +97,9 @@ def run(options: argparse.Namespace) -> int:
 
 def picture_kind(target: str) -> str:
     """The kind of picture, one of KINDS, that a file name stands for. Raises StcError."""
-    kind = "png" if target == "-" else Path(target).suffix.lower()[1:]
+    kind = Path(target).suffix.lower()[1:]
+    if kind not in KINDS and is_device(target):
+        kind = "png"
     if kind not in KINDS:
         endings = ", ".join(f".{known}" for known in KINDS)
         raise StcError(f"cannot write a QR code named {target!r}: end it with {endings}")

@@ -12,7 +12,8 @@ from stc.errors import MissingExtraError
 from stc.service.limits import Limits
 
 EPILOG = """\
-POST /encode a picture, get a .stc file (or form=base45); POST /decode a .stc file, get a PNG.
+POST /encode a picture, get a .stc file (or form=base45); POST /decode a .stc file, or what carries
+one (text, an NDEF message, a picture of its QR code), get a PNG.
 GET /health, /metrics and /openapi.json. docs/service.md has the parameters and the errors.
 
 Nothing of a request is kept or logged. There is no encryption and no password: it listens to this
@@ -43,6 +44,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         ("--max-body", "MB", limits.body >> 20, "of a picture"),
         ("--max-seconds", "S", round(limits.seconds), "a request"),
         ("--max-waiting", "N", limits.waiting, "requests"),
+        ("--max-connections", "N", limits.connections, "open at once"),
     ):
         words = f"{about}; {default} if not given"
         parser.add_argument(name, type=positive, default=default, metavar=unit, help=words)
@@ -62,18 +64,27 @@ def run(options: argparse.Namespace) -> int:
         import uvicorn
 
         from stc.codec.model_file import open_model
-        from stc.service import create_app
+        from stc.service import create_app, uvicorn_settings
+        from stc.service.logs import few_lines
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is missing: pip install 'stc[serve]'") from error
     open_model(options.model)  # one line and a code if there is none
     # --verbose is no reason to say where in somebody's picture a face was found.
     logging.getLogger("stc").setLevel(logging.WARNING)
     limits = Limits(
-        body=options.max_body << 20, seconds=options.max_seconds, waiting=options.max_waiting
+        body=options.max_body << 20,
+        seconds=options.max_seconds,
+        waiting=options.max_waiting,
+        connections=options.max_connections,
     )
     app = create_app(limits, model=options.model, threads=options.threads)
     level = "error" if options.quiet else "info"
-    uvicorn.run(
-        app, host=options.host, port=options.port, ws="none", access_log=False, log_level=level
-    )
+    with few_lines():
+        uvicorn.run(
+            app,
+            host=options.host,
+            port=options.port,
+            log_level=level,
+            **uvicorn_settings(limits),
+        )
     return 0

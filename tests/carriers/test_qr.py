@@ -19,13 +19,19 @@ from stc.errors import (
     MissingExtraError,
     NoCodeError,
     SeveralCodesError,
+    TruncatedError,
 )
 
 
 def picture(content, scale=4, **options):
     """A code of anything as an image."""
+    return picture_of(segno.make_qr(content, **options), scale)
+
+
+def picture_of(code, scale=4):
+    """A code that segno made as an image."""
     buffer = io.BytesIO()
-    segno.make_qr(content, **options).save(buffer, kind="png", scale=scale, border=4)
+    code.save(buffer, kind="png", scale=scale, border=4)
     return Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
 
 
@@ -159,6 +165,60 @@ def test_several_codes(face_file):
         qr.read(picture("0000"))  # Base45 letters, but of no number of bytes
 
 
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("text", [False, True])
+def test_a_file_in_several_codes(face_file, count, text):
+    codes = segno.make_sequence(qr.to_text(face_file) if text else face_file, symbol_count=count)
+    parts = [picture_of(code) for code in codes]
+    assert qr.read(beside(*parts[::-1])) == face_file
+    assert qr.read(beside(*parts[1:], picture(face_file, mode="byte"))) == face_file
+    with pytest.raises(TruncatedError, match=r"shows part 1 of what.*take one picture of all"):
+        qr.read(parts[0])
+    with pytest.raises(TruncatedError, match=f"shows part {'2' if count == 2 else '2, 3'} of"):
+        qr.read(beside(*parts[1:]))
+    with pytest.raises(TruncatedError, match="must be in one code"):
+        qr.read(parts[0], bare=True)
+
+
+def test_a_stain_makes_no_part_of_a_whole_code(face_file):
+    code = segno.make_qr(qr.to_text(face_file), mode="alphanumeric")
+    stained = picture_of(code, 4)
+    corner = 4 * (4 + code.symbol_size(border=0)[0] - 2)
+    module = (corner, corner, corner + 4, corner + 4)
+    dark = stained.getpixel(module[:2])[0] < 128
+    stained.paste("white" if dark else "black", module)
+    assert qr.read(stained) == face_file
+
+
+@pytest.mark.parametrize("mask", range(8))
+def test_a_part_is_known_behind_every_mask(mask):
+    for version in (5, 8):  # one block of data, and several
+        codes = segno.make_sequence(bytes(range(200)), version=version, mask=mask)
+        for code in codes:
+            with pytest.raises(TruncatedError, match="shows part"):
+                qr.read(picture_of(code))
+        alone = segno.make_qr(bytes(range(60)), version=version, mask=mask)
+        with pytest.raises(BadMagicError):
+            qr.read(picture_of(alone))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+@pytest.mark.parametrize("colour", ["white", "black", "#ddd"])
+def test_modules_of_any_colour_on_a_transparent_ground(face_file, mode, colour):
+    buffer = io.BytesIO()
+    segno.make_qr(face_file).save(buffer, kind="png", scale=4, border=4, dark=colour, light=None)
+    with Image.open(buffer) as code:
+        seen = code.convert("RGBA").convert(mode)
+    assert qr.read(seen) == face_file
+    buffer = io.BytesIO()
+    seen.save(buffer, "PNG")
+    assert qr.read(buffer.getvalue()) == face_file
+    buffer.seek(0)
+    assert qr.read(buffer) == face_file
+    if mode == "RGBA":
+        assert qr.read(np.asarray(seen)) == face_file
+
+
 def test_pictures_without_a_code():
     with pytest.raises(NoCodeError, match="closer"):
         qr.read(Image.new("RGB", (300, 300), "white"))
@@ -228,12 +288,3 @@ def test_a_missing_library_names_the_extra(face_file, monkeypatch):
     for call in calls:
         with pytest.raises(MissingExtraError, match=r"pip install 'stc\[qr\]'"):
             call()
-
-
-# Vectors of RFC 9285, sections 4.3 and 4.4.
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [(b"AB", "BB8"), (b"Hello!!", "%69 VD92EX0"), (b"base-45", "UJCLQE7W581"), (b"", "")],
-)
-def test_base45(data, text):
-    assert qr.to_text(data) == text

@@ -34,6 +34,8 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     with Image.open(portrait) as picture:
         picture.convert("RGB").save(tmp_path / "photo.jpg", quality=95)
+    (tmp_path / "scanned.txt").write_text(f"{qr.to_text(face_file).lower()}\n")
+    (tmp_path / "tag.bin").write_bytes(ndef.memory(small_file, "ntag213"))
     (tmp_path / "photos").mkdir()
     shutil.copy(tmp_path / "photo.jpg", tmp_path / "photos" / "first.jpg")
     for name in ("photo-of-the-code.jpg", "photo-of-the-card.jpg"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import tarfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,8 +14,9 @@ from tqdm import tqdm
 
 from stc.canvas import CANVAS
 from stc.errors import DataError, FaceError, ImageError
+from stc.gallery import tars
 from stc.gallery.progress import hidden
-from stc.imaging import ENDINGS, frame, load_image
+from stc.imaging import frame, load_image
 
 Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 
@@ -51,21 +53,33 @@ def list_names(path: Path) -> list[str]:
 
 
 def list_pictures(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Each picture's path within a folder or tar file, and a function that reads its bytes."""
-    if path.is_dir():
-        for file in sorted(path.rglob("*")):
-            if file.suffix.lower() in ENDINGS and file.is_file():
-                yield file.relative_to(path).as_posix(), file.read_bytes
-        return
-    try:
-        with tarfile.open(path) as tar:
-            for member in tar:
-                if PurePosixPath(member.name).suffix.lower() in ENDINGS and member.isfile():
-                    content = tar.extractfile(member)
-                    if content is not None:
-                        yield member.name, content.read
-    except tarfile.TarError as error:
-        raise DataError(f"{path}: not a folder or a tar file: {error}") from error
+    """Each picture's path within a folder or tar file, and a function that reads its bytes.
+
+    What is passed over, as it is no picture by its name or its first bytes, is counted in a
+    warning. Raises DataError for a tar file that is damaged.
+    """
+    passed: Counter[str] = Counter()
+    for name, found in _list_folder(path) if path.is_dir() else tars.list_pictures(path):
+        if isinstance(found, str):
+            passed[found] += 1
+        else:
+            yield name, found
+    if passed:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in passed.most_common())
+        _log.warning("%s: passed over %s", path, kinds)
+
+
+def _list_folder(path: Path) -> Iterator[tuple[str, str | Callable[[], bytes]]]:
+    """The same of a folder as `stc.gallery.tars.list_pictures` of a tar file."""
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            word = tars.passed_over(file.name, partial(_read_head, file))
+            yield file.relative_to(path).as_posix(), word or file.read_bytes
+
+
+def _read_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(tars.HEAD)
 
 
 def to_canvas(data: bytes, name: str) -> npt.NDArray[np.uint8]:
