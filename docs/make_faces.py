@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from stc import Codec, Settings
-from stc.canvas import Faces
 from stc.imaging import frame
+from stc.recognition.base import Faces
 
 DOCS = Path(__file__).parent
 SIZES = (48, 64, 96, 128, 192, 384)
@@ -28,7 +28,10 @@ GAP, HEADER = 4, 16  # pixels
 def portraits() -> Faces:
     """Canvases, uint8 [N, 128, 128, 3]."""
     astronaut = frame(DOCS.parent / "tests" / "assets" / "astronaut.png")
-    others = [np.asarray(Image.open(path)) for path in sorted((DOCS / "portraits").glob("*.webp"))]
+    others = [
+        np.asarray(Image.open(path).convert("RGB"))
+        for path in sorted((DOCS / "portraits").glob("*.webp"))
+    ]
     return np.stack([astronaut, *others])
 
 
