@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def test_many_codes(tmp_path):
 def test_a_version_too_small_names_one_that_would_do(tmp_path, capsys):
     run("encode", ASTRONAUT, "--qr", tmp_path / "x.png", "--qr-version", 1, "--ecc", "H", code=5)
     printed = capsys.readouterr().err
-    assert "1-H holds 7 bytes, the smallest file of this face has 9: version 2 would do" in printed
+    told = r"1-H holds 7 bytes, the smallest file of this face has \d\d?: version 2 would do"
+    assert re.search(told, printed)
     words = ["--qr-version", 3, "--max-bytes", 3]
     run("encode", ASTRONAUT, "--qr", tmp_path / "x.png", *words, code=5)
     assert "3 bytes are too few" in capsys.readouterr().err
