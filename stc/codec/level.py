@@ -11,6 +11,7 @@ import numpy.typing as npt
 from stc.codec.core import Core, Matrix
 from stc.codec.metric import Metric
 from stc.codec.model_file import ModelFile
+from stc.errors import BackendError, ModelError
 from stc.fork_lock import cached_property
 from stc.kernels import PreparedCodebooks, search
 
@@ -52,13 +53,20 @@ class Level:
 
         there: codewords [B, n] of the first tokens that have been taken off the components. They
         are put back here, where the rounding of the transforms does not touch them.
+
+        Raises ModelError where the model's numbers are so large that latents are none.
         """
         latents = self.latents(components)
         if there is not None:
             latents[:, : there.shape[1]] += there
         padded = np.zeros((len(latents), self.tokens, self._dimensions), np.float32)
         padded.reshape(len(latents), -1)[:, self._places] = latents
-        return search(padded, self._prepared, self._own(groups))[0]
+        try:
+            return search(padded, self._prepared, self._own(groups))[0]
+        except BackendError:
+            raise
+        except ValueError as error:  # shapes fit, so it is about numbers
+            raise ModelError(f"{self.model.name} cannot encode: {error}") from error
 
     def latents(self, components: Floats) -> Floats:
         """Components [B, all] -> latents [B, sum of widths]."""

@@ -10,7 +10,7 @@ from stc.codec.matrix import Matrix
 from stc.codec.metric import Metric
 from stc.codec.model_file import save_model
 from stc.codec.tokenizer import Tokenizer
-from stc.errors import WrongModelError
+from stc.errors import ModelError, WrongModelError
 from tests.codec.models import save_odd_model
 
 GROUPS = 3
@@ -148,6 +148,14 @@ def test_metrics_that_are_none_are_refused(model, change, tmp_path):
     changed = save_model(tmp_path / "changed.safetensors", "changed", {**model.read(), **change})
     with pytest.raises(WrongModelError):
         changed.metric(0)
+
+
+def test_numbers_too_large_to_encode_with_are_a_model_error(model, components, tmp_path):
+    huge = {"encoder.levels.0.identity": np.array([3e38], np.float32)}
+    large = save_model(tmp_path / "large.safetensors", "large", {**model.read(), **huge})
+    tokenizer = Tokenizer(large, open_core(large))
+    with np.errstate(all="ignore"), pytest.raises(ModelError, match="large cannot encode"):
+        tokenizer.encode(components, Limit.of(large.tables, Settings()))
 
 
 def test_the_encoders_part_is_not_in_the_fingerprint(model, tmp_path):
