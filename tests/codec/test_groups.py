@@ -151,7 +151,11 @@ def test_metrics_that_are_none_are_refused(model, change, tmp_path):
 
 
 def test_numbers_too_large_to_encode_with_are_a_model_error(model, components, tmp_path):
-    huge = {"encoder.levels.0.identity": np.array([3e38], np.float32)}
+    scale = model.array("encoder.metrics.0.scale")
+    huge = {
+        "encoder.levels.0.identity": np.array([3e38], np.float32),
+        "encoder.metrics.0.scale": np.full_like(scale, 6e4),
+    }
     large = save_model(tmp_path / "large.safetensors", "large", {**model.read(), **huge})
     tokenizer = Tokenizer(large, open_core(large))
     with np.errstate(all="ignore"), pytest.raises(ModelError, match="large cannot encode"):
