@@ -1,4 +1,4 @@
-"""The .stc format and its entropy coder; see docs/format.md. Knows neither torch nor pictures.
+"""The .stc format and its entropy coder: conformance/format.md. Knows neither torch nor pictures.
 
 What reads a header comes at once; the rest brings numpy when it is first used, and what encodes
 constriction.

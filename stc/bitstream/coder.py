@@ -2,8 +2,8 @@
 
 Encoding is kept as the interval [low, low + span) of all numbers that decode to the message, in
 integers that never wrap around. So the shortest payload follows in one step, and the sizes of all
-prefixes of a message in one pass; docs/format.md has the arithmetic. Decoding is done by the native
-core, or in plain Python where that was not built.
+prefixes of a message in one pass; conformance/format.md has the arithmetic. Decoding is done by the
+native core, or in plain Python where that was not built.
 """
 
 from __future__ import annotations

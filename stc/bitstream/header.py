@@ -1,4 +1,4 @@
-"""The frame of a .stc file, around its payload; docs/format.md has the layout and its reasons."""
+"""The frame of a .stc file, around its payload: conformance/format.md, with reasons."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ here: for them constriction need not be installed.
 constriction takes probabilities as floats. Its conversion to 24-bit fixed point (`perfect=False`)
 gives a symbol of weight w the frequency w + 1 when the weights are integers that sum to 2^24 - K:
 its scale factor is then exactly 1, and every partial sum is an integer that a float64 holds. So the
-decoder gets F - 1, and works with exactly the F of docs/format.md, on every machine.
+decoder gets F - 1, and works with exactly the F of conformance/format.md, on every machine.
 """
 
 from __future__ import annotations

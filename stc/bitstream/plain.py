@@ -1,4 +1,4 @@
-"""The range decoder of docs/format.md in plain Python: the definition, and quick to import.
+"""The range decoder of conformance/format.md in plain Python: the definition, and quick to import.
 
 The native core and constriction do the same; tests hold the three together.
 """
@@ -39,7 +39,7 @@ def decode_message(tables: Tables, count: int, payload: bytes) -> tuple[int, npt
 
 
 class RangeDecoder:
-    """The state of docs/format.md: `low` and `span` of the interval, and the point in it."""
+    """The state of conformance/format.md: `low` and `span` of the interval, and the point in it."""
 
     def __init__(self, payload: bytes) -> None:
         self._words = _words(payload)

@@ -42,8 +42,14 @@ def linear_arrays(model: ModelFile) -> list[npt.NDArray[Any]]:
 
 
 def decoder_widths(model: ModelFile) -> list[int]:
-    """Channels at 8x8, 16x16, 32x32 and 64x64 pixels, and numbers in the condition."""
-    return [*model.config["widths"], model.entries["decoder.embed.0.weight"].shape[-1]]
+    """Channels at 8x8, 16x16, 32x32 and 64x64 pixels, and numbers in the condition.
+
+    Raises WrongModelError for a model without the layer that has the latter.
+    """
+    name = "decoder.embed.0.weight"
+    if name not in model.entries or not model.entries[name].shape:
+        raise WrongModelError(f"{model.path}: no usable array {name}")
+    return [*model.config["widths"], model.entries[name].shape[-1]]
 
 
 def decoder_layers(widths: list[int]) -> Shapes:

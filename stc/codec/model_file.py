@@ -1,7 +1,7 @@
 """Model files: weights found by their fingerprint, and checked array by array as they are read.
 
-docs/model-file.md has the layout. What `stc info` needs of a model comes without numpy, whose
-import would take longer than all the rest.
+conformance/model-file.md has the layout. What `stc info` needs of a model comes without numpy,
+whose import would take longer than all the rest.
 """
 
 from __future__ import annotations

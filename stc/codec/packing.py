@@ -1,7 +1,8 @@
 """Matrices in fewer than eight bits a number -> matrices in 8 bits.
 
 A matrix is stored as codes and a curve, the value of each code, which is steeper towards its ends,
-where few numbers are. docs/model-file.md has the layout, stc/lab/training/packing.py writes it.
+where few numbers are. conformance/model-file.md has the layout, stc/lab/training/packing.py writes
+it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import numpy as np
 
 from stc.canvas import CANVAS
 from stc.codec.blas import one_thread
+from stc.codec.layers import decoder_arrays, decoder_names, decoder_widths
 from stc.codec.matrix import Floats, Matrix, check_prefix, check_rows, check_spent
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import CHROMA, LUMA, PLANES, Canvases
@@ -67,22 +68,22 @@ class Decoder:
     """The network that adds what faces usually have to a smooth one; see stc.codec.torch.decoder.
 
     Each layer's weights are floats [inputs, outputs] or, for 3x3 convolutions, [9 inputs, outputs].
+    Raises WrongModelError for a layer that is damaged, missing or of another type or shape.
     """
 
     def __init__(self, model: ModelFile) -> None:
+        widths = decoder_widths(model)
+        arrays = dict(zip(decoder_names(widths), decoder_arrays(model, widths), strict=True))
         self._arrays: dict[str, Floats] = {}
-        prefix = "decoder."
-        for name in model.names:
-            if not name.startswith(prefix) or name.endswith(".scale"):
+        for name, array in arrays.items():
+            if name.endswith(".scale"):
                 continue
-            array = model.array(name)
             if array.dtype == np.int8:  # [inputs, ...] in front of the outputs
                 if array.ndim == 4:  # [inputs, 3, 3, outputs]: all inputs of one place together
                     array = np.moveaxis(array, 0, 2)
-                array = array.reshape(-1, array.shape[-1]) * model.array(f"{name}.scale").astype(
-                    np.float32
-                )
-            self._arrays[name.removeprefix(prefix)] = array.astype(np.float32)
+                scale = arrays[f"{name}.scale"].astype(np.float32)
+                array = array.reshape(-1, array.shape[-1]) * scale
+            self._arrays[name.removeprefix("decoder.")] = array.astype(np.float32)
 
     def __call__(self, luma: Floats, chroma: Floats, spent: np.float32) -> Floats:
         """Luma [64, 64], chroma [2, 32, 32] and the spent share -> detail [128, 128, 3]."""

@@ -1,4 +1,4 @@
-// Matrices in fewer than 8 bits a number -> matrices in 8 bits; docs/model-file.md has the layout.
+// Matrices in fewer than 8 bits a number -> matrices in 8 bits: see conformance/model-file.md.
 
 #ifndef STC_CODEC_PACKING_H
 #define STC_CODEC_PACKING_H

@@ -1,4 +1,4 @@
-// Payload -> symbols; docs/format.md has the definition.
+// Payload -> symbols; conformance/format.md has the definition.
 
 #ifndef STC_CODEC_RANGE_DECODER_H
 #define STC_CODEC_RANGE_DECODER_H

@@ -1,4 +1,4 @@
-"""The figures of docs/model-file.md: made of a shipped model and its golden files."""
+"""The figures of conformance/model-file.md: made of a shipped model and its golden files."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from stc.codec.tokens import Tokens
 from stc.codec.upsampling import bicubic, bilinear
 from tests.codec.make_golden import FOLDER
 
-PAGE = Path("docs/model-file.md")
+PAGE = Path("conformance/model-file.md")
 EXAMPLE = 32  # bytes of the golden file that the page works through
 
 Lines = dict[str, list[str]]

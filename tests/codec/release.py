@@ -1,4 +1,4 @@
-"""Golden files of a new model, and the figures of docs/model-file.md, in one command.
+"""Golden files of a new model, and the figures of conformance/model-file.md, in one command.
 
     python -m tests.codec.release stc-face-5
 

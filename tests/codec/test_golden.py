@@ -1,6 +1,6 @@
 """Files of released models: the same tokens by every core, the same pixels within 1 of 255.
 
-And what docs/model-file.md says of the shipped model in figures.
+And what conformance/model-file.md says of the shipped model in figures.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Packed matrices, against the definition of docs/model-file.md taken number by number."""
+"""Packed matrices, against the definition of conformance/model-file.md taken number by number."""
 
 import numpy as np
 import pytest

@@ -14,7 +14,11 @@ from pathlib import Path
 from stc.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "conformance").glob("*.md")),
+)
 
 _FENCE = re.compile(
     r"^(?P<indent> *)(?P<mark><!-- not run: .+ -->\n *)?```(?P<language>\w*)\n(?P<text>.*?)^ *```$",

@@ -60,7 +60,7 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
     }
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_examples_run(page, reader, monkeypatch):
     if WITHOUT_TORCH and page.name in ABOUT_TORCH:
         pytest.skip("needs torch")
@@ -90,7 +90,7 @@ def slug(heading):
 
 def test_few_blocks_are_not_run():
     marked = [len(re.findall("<!-- not run: ", page.read_text())) for page in PAGES]
-    assert sum(marked) <= 7
+    assert sum(marked) <= 9
 
 
 def test_commands_of_a_block():

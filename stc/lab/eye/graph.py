@@ -5,8 +5,8 @@ inputs    canvas      uint8 [B, 128, 128, 3]
           features    [B, F]  of the source, its `own_features`; or zeros
           perception  [1]     weight of the perceptual distance
 outputs   loss        [B]     1 - cosine + perception * distance
-          gradient    [B, 6144]  of the loss by the planes of docs/model-file.md, the detail that
-                              the decoder adds to the linear picture taken as constant
+          gradient    [B, 6144]  of the loss by the planes of conformance/model-file.md, the detail
+                              that the decoder adds to the linear picture taken as constant
           own_embedding [B, E], own_features [B, F]
 """
 

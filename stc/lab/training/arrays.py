@@ -1,4 +1,4 @@
-"""Tokeniser, decoder and tables -> the arrays of a model file, as docs/model-file.md names them.
+"""Tokeniser, decoder and tables -> the arrays of a model file: see conformance/model-file.md.
 
 Matrices, codebooks and the kernels of the decoder are stored in 8 bits unless they come packed, its
 biases and norms in 16. stc/codec/torch/load.py is the way back.

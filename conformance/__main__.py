@@ -1,0 +1,64 @@
+"""Holds a decoder to the vectors: python -m conformance COMMAND
+
+COMMAND is run once for every case, with its words filled in:
+
+    {file}     path of the file to be decoded
+    {model}    path of the model file
+    {folder}   folder for result.json, picture.png or picture.ppm, planes.f32, detail.f32
+    {picture}  {folder}/picture.png, for commands that write one picture
+    {bare}     --bare, or nothing
+    {source}   --source=PATH of the canvas for the quality, or nothing
+
+    python -m conformance stc decode {file} -o {picture} --model {model} {bare}
+
+It returns 0 if nothing failed. conformance/checking.py says what the files hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatch
+
+from conformance.cases import StaleVectorsError, left_out, read_cases
+from conformance.checking import COLUMNS
+from conformance.report import row, summary
+from conformance.running import SECONDS, CommandError, run_cases
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="cases of these names")
+    parser.add_argument("--failed", action="store_true", help="rows of failed cases alone")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="for one case, 60 if not given"
+    )
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
+    options = parser.parse_args(arguments)
+    if not options.command:
+        parser.error("a COMMAND is needed")
+    verdicts = []
+    try:
+        cases = [case for case in read_cases() if fnmatch(case.name, options.only)]
+        for name in left_out():
+            print(f"conformance: no model {name}: its cases are left out", file=sys.stderr)
+        print(f"{'case':<28}" + "".join(f"{column:<9}" for column in COLUMNS))
+        for verdict in run_cases(options.command, cases, options.seconds):
+            verdicts.append(verdict)
+            if verdict.failed or not options.failed:
+                print(row(verdict), flush=True)
+    except (CommandError, StaleVectorsError) as error:
+        print(f"conformance: error: {error}", file=sys.stderr)
+        return 2
+    print()
+    print(summary(verdicts))
+    return 1 if not verdicts or any(verdict.failed for verdict in verdicts) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

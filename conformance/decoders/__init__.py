@@ -1,0 +1,1 @@
+"""Decoders in the form that the runner takes."""

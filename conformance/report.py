@@ -1,0 +1,51 @@
+"""Verdicts as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from conformance.checking import COLUMNS, Verdict
+
+
+def row(verdict: Verdict) -> str:
+    """One line of the table; what is wrong stands at its end."""
+    words, wrong = [], []
+    for column in COLUMNS:
+        mark = verdict.marks.get(column, "")
+        if mark in ("", "ok", "-", "unnamed"):
+            words.append(mark)
+        else:
+            words.append("FAIL")
+            wrong.append(f"{column}: {mark}")
+    line = f"{verdict.case.name:<28}" + "".join(f"{word:<9}" for word in words)
+    return f"{line}{'; '.join(wrong)}".rstrip()
+
+
+def counts(verdicts: Sequence[Verdict], column: str) -> Counter[str]:
+    """Of a column: how many are "ok", "-" for not shown, "unnamed", and "failed"."""
+    marks = [verdict.marks[column] for verdict in verdicts if column in verdict.marks]
+    return Counter(mark if mark in ("ok", "-", "unnamed") else "failed" for mark in marks)
+
+
+def largest(verdicts: Sequence[Verdict], column: str) -> float | None:
+    """The largest difference of a column, None if nothing was compared."""
+    return max((v.largest[column] for v in verdicts if column in v.largest), default=None)
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """A line for every column, and the word on the whole."""
+    lines = []
+    for column in COLUMNS:
+        found, difference = counts(verdicts, column), largest(verdicts, column)
+        if not found:
+            continue
+        words = {"ok": "passed", "failed": "failed", "-": "not shown", "unnamed": "without a name"}
+        parts = [f"{found[mark]} {word}" for mark, word in words.items() if found[mark]]
+        line = f"{column:<9}{', '.join(parts)}"
+        lines.append(line if difference is None else f"{line}; off by {difference:.3g} at most")
+    failed = sum(verdict.failed for verdict in verdicts)
+    lines.append(
+        f"{len(verdicts)} cases, {failed} failed" if failed else f"{len(verdicts)} cases, all pass"
+    )
+    return "\n".join(lines)
