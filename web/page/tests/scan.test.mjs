@@ -1,0 +1,114 @@
+/** Faces without a claim, in whatever carries them, and what is refused. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+
+import { drop, launch, open, pixels, serve, skip, verdict } from "./browser.mjs";
+import { bare, base45, codePicture, face } from "./cards.mjs";
+
+describe("a face alone", { skip }, () => {
+  let browser, server, page;
+  before(async () => {
+    server = await serve();
+    browser = await launch();
+    page = await open(browser, server.url);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.down();
+  });
+
+  it("is drawn as the native decoder draws it, within 1 of 255", async () => {
+    for (const size of [32, 64, 128, 192]) {
+      await drop(page, face(size), "face.stc");
+      const { title, level, text } = await verdict(page);
+      assert.equal(title, "Not signed");
+      assert.equal(level, "plain");
+      assert.match(text, new RegExp(`${size} bytes`));
+      assert.match(text, new RegExp(face(size).subarray(-2).toString("hex")));
+      assert.match(text, /Reconstructed/);
+      const file = new URL(`../../../tests/codec/golden/stc-face-5-${size}.png`, import.meta.url);
+      const expected = await page.evaluate(async (base64) => {
+        const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+        const picture = await createImageBitmap(new Blob([bytes]));
+        const context = new OffscreenCanvas(128, 128).getContext("2d");
+        context.drawImage(picture, 0, 0);
+        return Array.from(context.getImageData(0, 0, 128, 128).data);
+      }, readFileSync(file).toString("base64"));
+      const drawn = await pixels(page);
+      const most = drawn.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0);
+      assert.ok(most <= 1, `${size} bytes: ${most} of 255`);
+    }
+  });
+
+  it("is drawn within 150 ms, once the first was", async () => {
+    const session = await page.createCDPSession();
+    // Time of the processor, not of the clock: tests share their machine with others.
+    await session.send("Performance.enable", { timeDomain: "threadTicks" });
+    const spent = async () => (await session.send("Performance.getMetrics")).metrics.find((one) => one.name === "TaskDuration").value;
+    const times = [];
+    for (let i = 0; i < 7; ++i) {
+      const before = await spent();
+      await drop(page, face(192)), await verdict(page);
+      times.push(1000 * (await spent() - before));
+    }
+    const typical = times.sort((a, b) => a - b)[3];
+    const clock = await page.evaluate(() => performance.getEntriesByName("stc-decode", "measure").map((one) => one.duration));
+    console.log(`# a card: ${typical.toFixed()} ms of processor; decoding by the clock: first ${clock[0].toFixed()} ms, then ${Math.min(...clock).toFixed()} ms`);
+    assert.ok(typical < 150, `${typical} ms`);
+    assert.ok(clock[0] < 2000, `${clock[0]} ms`);
+  });
+
+  it("is found in a code of raw bytes and of text", async () => {
+    for (const [content, form] of [[new Uint8Array(face(128)), "raw"], [base45(face(128)), "Base45 text"]]) {
+      await drop(page, await codePicture(content), "code.png", "image/png");
+      const { title, text } = await verdict(page);
+      assert.equal(title, "Not signed");
+      assert.match(text, new RegExp(`Form\\s+${form}`));
+    }
+  });
+
+  it("is read from text, as scanners leave it", async () => {
+    for (const text of [base45(face(64)), `]Q1${base45(face(64))}\r\n`, `"${base45(face(64)).toLowerCase()}"`]) {
+      await page.click("#again");
+      await page.click("#paste-open");
+      await page.$eval("#paste-text", (field, text) => (field.value = text), text);
+      await page.click("#paste-read");
+      assert.equal((await verdict(page)).title, "Not signed");
+    }
+  });
+
+  it("is read without a header, if the user says so", async () => {
+    await drop(page, await codePicture(new Uint8Array(bare(face(128)))), "code.png", "image/png");
+    assert.equal((await verdict(page)).title, "This cannot be read");
+    await page.click("#bare");
+    await page.waitForSelector(".portrait canvas");
+    const { title, level, text } = await verdict(page);
+    assert.equal(title, "Not signed, and without a header");
+    assert.equal(level, "plain");
+    assert.match(text, /somebody else/);
+  });
+
+  it("is refused in words if it cannot be drawn", async () => {
+    const damaged = Buffer.from(face(64));
+    damaged[20] ^= 1;
+    const newer = Buffer.from(face(64));
+    newer[1] = 0xc2;
+    const cases = [
+      [damaged, "The code is damaged"], [face(64).subarray(0, 5), "The code is damaged"],
+      [newer, "Face of a newer format"], [face(128, "stc-open-1"), "Face of another model"],
+      [face(384), "Face too large for this page"], [Buffer.from("hello, world"), "This cannot be read"],
+      [Buffer.alloc(0), "This cannot be read"], [Buffer.alloc(5000, 7), "This cannot be read"],
+    ];
+    for (const [data, expected] of cases) {
+      await drop(page, data, "face.stc");
+      const { title, level } = await verdict(page);
+      assert.equal(title, expected);
+      assert.equal(level, "bad");
+    }
+    await drop(page, Buffer.from("89504e470d0a1a0a0000", "hex"), "x.png", "image/png");
+    assert.match((await verdict(page)).text, /cannot be opened/);
+  });
+
+  it("never makes the page ask for anything elsewhere, or fail", () => assert.deepEqual(page.errors, []));
+});
