@@ -1,7 +1,8 @@
 """The closed-form part of the model: components, the metric of identity, codebooks.
 
 1. Components z of the training faces and their mirror images: principal axes, after the borders
-   that no camera saw were filled by ridge regression.
+   that no camera saw were filled by ridge regression, and axes of what these leave out and
+   recognisers see.
 2. Level by level: principal axes of what is left over, in a metric in which identity costs more
    than a hat; bits dealt to them by reverse water-filling; k-means for every token on its own
    axes, for each of some groups of faces or for all of them.
@@ -27,7 +28,13 @@ from stc.lab.training.allotment import allot, transform
 from stc.lab.training.borders import filled_planes
 from stc.lab.training.collection import Collection
 from stc.lab.training.grouping import Books, Groups, find_groups, fit_own, fit_shared
-from stc.lab.training.metric import Embed, covariance, identity_factor, parity
+from stc.lab.training.metric import (
+    Embed,
+    covariance,
+    identity_factor,
+    identity_gradients,
+    parity,
+)
 from stc.lab.training.packing import (
     CODEBOOK_BITS,
     METRIC_RANK,
@@ -40,7 +47,12 @@ from stc.lab.training.packing import (
     pack_metric,
     pack_synthesis,
 )
-from stc.lab.training.subspace import covariances, mirrored_mean, principal_axes
+from stc.lab.training.subspace import (
+    covariances,
+    identity_axes,
+    mirrored_mean,
+    principal_axes,
+)
 
 _PART = 8192  # faces at a time
 
@@ -60,7 +72,8 @@ class FitPlan:
     """What `fit` builds."""
 
     levels: tuple[LevelPlan, ...]
-    components: int = 1024
+    components: int = 1216
+    identity_components: int = 128  # of these, beside the principal ones
     codewords: int = 256
     groups: int = 1
     pull: float = 8.0  # images' worth of weight that all faces have in a group's codeword
@@ -69,6 +82,11 @@ class FitPlan:
     fill: float = 0.92  # share of a level's bits that water-filling hands out
 
     def __post_init__(self) -> None:
+        if not 0 <= self.identity_components < self.components:
+            raise ValueError(
+                f"identity_components must be below components, {self.components}, "
+                f"not {self.identity_components}"
+            )
         own = [level.own for level in self.levels]
         if own != sorted(own, reverse=True):
             raise ValueError("levels that groups share come after all that they have of their own")
@@ -90,7 +108,7 @@ def fit(faces: Collection, recognisers: Sequence[Embed], plan: FitPlan) -> Fitte
     planes = filled_planes(faces.pixels)
     weight = torch.from_numpy(faces.repeats * ~faces.held).float()
     tokenizer = LevelTokenizer(plan.components, plan.groups, [])
-    packed = choose_components(tokenizer, planes, weight)
+    packed = choose_components(tokenizer, planes, weight, recognisers, plan)
     z = torch.cat([tokenizer.components(part).half() for part in planes.split(_PART)])
     del planes
     both = torch.cat([z, z * parity(tokenizer).half()])
@@ -99,12 +117,23 @@ def fit(faces: Collection, recognisers: Sequence[Embed], plan: FitPlan) -> Fitte
     return Fitted(tokenizer.eval().requires_grad_(False), packed, z.numpy())
 
 
-def choose_components(tokenizer: LevelTokenizer, planes: Tensor, weight: Tensor) -> Arrays:
+def choose_components(
+    tokenizer: LevelTokenizer,
+    planes: Tensor,
+    weight: Tensor,
+    recognisers: Sequence[Embed],
+    plan: FitPlan,
+) -> Arrays:
     """Fill in mean and basis from planes [N, 6144], weighted [N] -> the basis as it is packed."""
     share = weight / weight.sum()
     tokenizer.mean.copy_(mirrored_mean(planes, share).half())
     spread = covariances(planes, tokenizer.mean, share)
-    words, basis = pack_basis(*principal_axes(spread, tokenizer.basis.shape[1]))
+    axes, power = principal_axes(spread, plan.components - plan.identity_components)
+    if plan.identity_components:
+        gradients = identity_gradients(planes, share, recognisers, plan.metric_faces)
+        more = identity_axes(spread, axes, gradients, plan.identity_components)
+        axes, power = torch.cat([axes, more[0]], 1), torch.cat([power, more[1]])
+    words, basis = pack_basis(axes, power)
     tokenizer.basis.copy_(basis)
     return named("basis", words)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from stc.codec.torch.canvas import to_rgb
+from stc.codec.torch.canvas import plane_weight, to_rgb
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.gallery.progress import hidden
 from stc.lab.training.packing import low_rank
@@ -53,6 +53,29 @@ def identity_factor(
         metric = (metric + mirror[:, None] * metric * mirror) / 2
         total += metric * (spread.trace() / (metric * spread).sum())
     return low_rank(total / len(recognisers), rank)
+
+
+def identity_gradients(
+    planes: Tensor, share: Tensor, recognisers: Sequence[Embed], faces: int
+) -> Tensor:
+    """What moves the recognisers: random cotangents' gradients [R * faces, 6144] by planes.
+
+    planes [N, 6144] of faces that count share [N]; the gradients are by planes as
+    `subspace.covariances` weighs them. All recognisers' gradients are as long on average.
+    """
+    found = []
+    for recogniser in recognisers:
+        rows = []
+        picked = torch.multinomial(share, faces, replacement=True)
+        for part in tqdm(picked.split(_BATCH), desc="identity axes", disable=hidden()):
+            x = planes[part].float().requires_grad_()
+            with mixed():
+                embedding = recogniser(to_rgb(x) * 2 - 1)
+            (own,) = torch.autograd.grad((embedding * torch.randn_like(embedding)).sum(), x)
+            rows.append(own / plane_weight())
+        own = torch.cat(rows)
+        found.append(own / own.square().sum(1).mean().sqrt())
+    return torch.cat(found)
 
 
 def covariance(z: Tensor, share: Tensor) -> Tensor:

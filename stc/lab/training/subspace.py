@@ -1,4 +1,4 @@
-"""Planes under the mirror, and their principal axes.
+"""Planes under the mirror, their principal axes, and the axes along which identity lies besides.
 
 Faces are as good mirrored, so the axes are even or odd under the mirror: two problems of half the
 size, an eighth of the work each.
@@ -60,6 +60,35 @@ def principal_axes(covariance: list[Tensor], rank: int) -> tuple[Tensor, Tensor]
     power, axes = zip(*(torch.linalg.eigh(own) for own in covariance), strict=True)
     best = torch.cat(power).argsort(descending=True)[:rank]
     return _whole(axes, best), torch.cat(power)[best]
+
+
+def identity_axes(
+    covariance: list[Tensor], axes: Tensor, gradients: Tensor, number: int
+) -> tuple[Tensor, Tensor]:
+    """Axes of what other axes leave out and recognisers see -> [6144, number], power [number].
+
+    axes [6144, K]: principal ones, orthonormal. gradients [N, 6144]: what moves a recogniser, in
+    the coordinates of the covariance. The strongest by the variance of what they leave out there;
+    whatever a gradient in their span says of a face, the axes together say too.
+    """
+    found, rank = [], []
+    for sign, spread, part in zip((1, -1), covariance, halves(gradients), strict=True):
+        kept = halves(axes.T)[0 if sign > 0 else 1].T
+        kept = kept[:, kept.square().sum(0) > _HALF]
+        left = part - (part @ kept) @ kept.T
+        power, mix = torch.linalg.eigh((left @ spread @ left.T).double())
+        mix = mix[:, -number:]
+        found.append((left.T.double() @ mix, spread.double()))
+        rank.append(power[-number:])
+    enough = torch.cat(rank).sort(descending=True).values[number - 1]
+    whole, strength = [], []
+    for sign, (own, spread), power in zip((1, -1), found, rank, strict=True):
+        basis = torch.linalg.qr(own[:, power >= enough]).Q
+        variance, turn = torch.linalg.eigh(basis.T @ spread @ basis)
+        whole.append(unhalve((basis @ turn).T.float(), sign))
+        strength.append(variance.float())
+    order = torch.cat(strength).argsort(descending=True)
+    return torch.cat(whole)[order].T.contiguous(), torch.cat(strength)[order]
 
 
 def _whole(axes: Sequence[Tensor], picked: Tensor) -> Tensor:

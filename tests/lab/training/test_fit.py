@@ -21,7 +21,14 @@ from tests.stand_ins import FlatRecogniser
 
 def plan(*levels, **values):
     return FitPlan(
-        levels=levels, **{"codewords": 8, "metric_faces": 30, "metric_rank": 6, **values}
+        levels=levels,
+        **{
+            "codewords": 8,
+            "metric_faces": 30,
+            "metric_rank": 6,
+            "identity_components": 8,
+            **values,
+        },
     )
 
 
