@@ -236,6 +236,19 @@ class RenderTrainer:
         for average, current in pairs:
             average.lerp_(current, 1 - decay)
 
+    @property
+    def eye(self) -> nn.Module:
+        """What looks at tokens found by synthesis: the first recogniser, as in the encoder."""
+        members = getattr(self.recogniser, "members", [self.recogniser])
+        first: nn.Module = members[0]
+        return first
+
+    @cached_property
+    def eye_size(self) -> int:
+        """How many of the numbers of an embedding are those of the eye."""
+        with torch.inference_mode():
+            return int(self.eye(torch.zeros(1, 3, CANVAS, CANVAS)).shape[1])
+
     @cached_property
     def parity(self) -> Tensor:
         """What a mirror image multiplies every component by, [Z]."""
@@ -259,10 +272,9 @@ class RenderTrainer:
         indices = tokenizer.refine(components, groups, indices, counts)
         if embeddings is not None and self.step >= plan.synthesised_from * plan.steps:
             own = slice(len(counts) - round(plan.synthesised * len(counts)), None)
-            faces = components[own], groups[own], indices[own], counts[own], embeddings[own]
-            indices[own] = synthesised(
-                tokenizer, self.average, self.recogniser, *faces, plan.rounds
-            )
+            wanted = nn.functional.normalize(embeddings[own, : self.eye_size])
+            faces = components[own], groups[own], indices[own], counts[own], wanted
+            indices[own] = synthesised(tokenizer, self.average, self.eye, *faces, plan.rounds)
         planes = tokenizer.planes(tokenizer.dequantise(indices, groups, counts))
         return planes, counts / tokenizer.tokens
 

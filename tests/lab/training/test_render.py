@@ -11,6 +11,7 @@ from stc.codec.torch.decoder import Decoder
 from stc.lab.training import render
 from stc.lab.training.collection import Collection
 from stc.lab.training.metric import parity
+from stc.lab.training.networks import Panel
 from stc.lab.training.render import Faces, RenderPlan, RenderTrainer, draw_counts
 from tests.lab.training.small import small_tokenizer
 from tests.stand_ins import FlatLpips, FlatRecogniser
@@ -90,6 +91,25 @@ def test_faces_have_tokens_by_synthesis_when_it_is_time(start, monkeypatch):
     assert torch.equal(mixed[:2], plain[:2])
     assert (mixed[2:] != plain[2:]).any(1).all()
     assert spent.tolist() == [1.0] * 4
+
+
+def test_the_first_recogniser_alone_looks_at_tokens_found_by_synthesis(start, monkeypatch):
+    """As in the encoder; the others are left to say whether what is drawn is still the person."""
+    seen = []
+
+    def found(tokenizer, decoder, recogniser, components, groups, indices, counts, wanted, rounds):
+        seen.append((recogniser, wanted))
+        return indices
+
+    monkeypatch.setattr(render, "synthesised", found)
+    trainer = start("panel", 0, synthesised_from=0.0, synthesised=0.5)
+    eye = trainer.recogniser
+    trainer.recogniser = Panel([eye, FlatRecogniser()])
+    embeddings = trainer.recogniser(torch.rand(4, 3, 128, 128))
+    trainer.quantised(torch.randn(4, 16), torch.full((4,), 5), embeddings)
+    ((used, wanted),) = seen
+    assert used is eye
+    torch.testing.assert_close(wanted, embeddings[2:, :48] * 2**0.5)
 
 
 def test_validation_faces_are_never_shown_and_others_as_often_as_they_count(start):
