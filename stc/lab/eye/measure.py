@@ -71,7 +71,7 @@ class NetworkGaze:
         return losses.detach().numpy(), gradient.numpy()
 
 
-class _Studio:
+class Studio:
     """`stc.codec.synthesis.Studio` with any gaze."""
 
     def __init__(self, engine: CpuEngine, tokenizer: Tokenizer, gaze: Gaze) -> None:
@@ -103,15 +103,22 @@ class Judges:
         self._own = {name: embed(sources) for name, embed in self._embed.items()}
 
     def judge(self, faces: Faces) -> dict[str, float]:
-        """Faces drawn of all sources -> a figure by every judge."""
+        """Faces drawn of all sources -> a mean figure by every judge."""
+        return {name: float(values.mean()) for name, values in self.each(faces).items()}
+
+    def each(self, faces: Faces) -> dict[str, npt.NDArray[np.float64]]:
+        """Faces drawn of all sources -> figures [N] by every judge."""
         found = {
-            name: float(_cosines(embed(faces), self._own[name]).mean())
+            name: _cosines(embed(faces), self._own[name]).astype(np.float64)
             for name, embed in self._embed.items()
         }
         a, b = _rgb(self._sources), _rgb(faces)
         with torch.no_grad():
-            found["lpips"] = float(self._lpips(a * 2 - 1, b * 2 - 1).mean())
-        found["psnr"] = float(-10 * torch.log10((a - b).square().mean((1, 2, 3))).mean())
+            pairs = zip(a.split(16), b.split(16), strict=True)
+            found["lpips"] = (
+                torch.cat([self._lpips(x * 2 - 1, y * 2 - 1) for x, y in pairs]).double().numpy()
+            )
+        found["psnr"] = (-10 * torch.log10((a - b).square().mean((1, 2, 3)))).double().numpy()
         return found
 
 
@@ -127,17 +134,18 @@ def measure(
     for name, (file, perception) in eyes.items():
         gazes[name] = Eye(file.read_bytes()).toward(sources, perception), perception
     for size in SIZES:
-        limit = _limit(model.tables, size)
+        limit = limit_of(model.tables, size)
         components, nearest = engine.tokenize(sources, limit)
         yield size, "nearest", judges.judge(engine.draw(nearest))
         for name, (gaze, perception) in gazes.items():
             plan = Plan(ROUNDS, step=step, perception=perception)
-            studio = _Studio(engine, tokenizer, gaze)
+            studio = Studio(engine, tokenizer, gaze)
             tokens = improve(studio, components, [nearest], limit, plan)
             yield size, name, judges.judge(engine.draw(tokens))
 
 
-def _limit(tables: Tables, size: int) -> Limit:
+def limit_of(tables: Tables, size: int) -> Limit:
+    """The limit of so many bytes."""
     return Limit.of(tables, Settings(max_bytes=size))
 
 

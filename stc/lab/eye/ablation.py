@@ -1,0 +1,119 @@
+"""What every part of encoding by synthesis is worth: one of them changed at a time.
+
+    python -m stc.lab.eye.ablation FACES.tar NETS [-n 96] [--first 0] [--every 1] [--bytes 96,192]
+
+NETS is the folder of the training networks. Prints a table in Markdown. Every row encodes the same
+faces; differences are to the default effort, with one standard error over the faces. dlib took part
+in nothing; faceres in the metric and in the decoder's training, not in the eye.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from stc.codec.core import open_core
+from stc.codec.engine import FACES, CpuEngine
+from stc.codec.eye import open_eye
+from stc.codec.model_file import open_model
+from stc.codec.synthesis import PLANS, Plan, improve
+from stc.codec.tokenizer import Tokenizer
+from stc.codec.tokens import Tokens
+from stc.lab.eye.measure import Judges, Studio, limit_of
+from stc.lab.training.data import read_tar
+from stc.recognition.base import Faces
+from stc.settings import DEFAULT_EFFORT
+
+Figures = dict[str, npt.NDArray[np.float64]]
+
+DEFAULT = PLANS[DEFAULT_EFFORT - 1]
+COLUMNS = ("dlib", "faceres", "lpips", "psnr")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what differs from the default, and the plan; none for no rounds."""
+
+    part: str
+    plan: Plan | None
+
+
+def rows() -> list[Row]:
+    """The default first."""
+    found = [Row("default", DEFAULT), Row("nearest tokens", None)]
+    for rounds in (1, 3, 8, 12):
+        found.append(Row(f"{rounds} rounds", replace(DEFAULT, rounds=rounds)))
+    for step in (0.1, 0.3):
+        found.append(Row(f"step {step:g}", replace(DEFAULT, step=step)))
+    for anchor in (0.0, 0.2):
+        found.append(Row(f"anchor {anchor:g}", replace(DEFAULT, anchor=anchor)))
+    for weight in (0.0, 1.0, 10.0):
+        found.append(Row(f"perception {weight:g}", replace(DEFAULT, perception=weight)))
+    for groups in (2, 4):
+        found.append(Row(f"best of {groups} groups", replace(DEFAULT, groups=groups)))
+    return found
+
+
+def measure(sources: Faces, nets: Path, sizes: list[int]) -> Iterator[tuple[int, Row, Figures]]:
+    """Yield (bytes, row, figures [faces] by every judge); see `rows`."""
+    model = open_model(None)
+    engine, tokenizer = CpuEngine(model), Tokenizer(model, open_core(model))
+    judges = Judges(nets, sources)
+    for size, row in itertools.product(sizes, rows()):
+        limit, found = limit_of(model.tables, size), []
+        for start in range(0, len(sources), FACES):
+            faces = sources[start : start + FACES]
+            components, tokens = engine.tokenize(faces, limit)
+            if row.plan is not None:
+                starts = tokenizer.encode_groups(components, limit, row.plan.groups)
+                gaze = open_eye().toward(faces, row.plan.perception)
+                studio = Studio(engine, tokenizer, gaze)
+                tokens = improve(studio, components, starts, limit, row.plan)
+            found.append(tokens)
+        yield size, row, judges.each(engine.draw(Tokens.joined(found)))
+
+
+def line(row: Row, own: Figures, default: Figures) -> str:
+    """A line of the table: the default's figures, or how far others are from them."""
+    cells = []
+    for name in COLUMNS:
+        values = own[name] - default[name] if own is not default else own[name]
+        digits = 2 if name == "psnr" else 4
+        error = values.std(ddof=1) / len(values) ** 0.5
+        sign = "+" if own is not default else ""
+        cells.append(f"{values.mean():{sign}.{digits}f} ± {error:.{digits}f}")
+    return f"| {row.part} | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("faces", type=Path)
+    parser.add_argument("nets", type=Path)
+    parser.add_argument("-n", type=int, default=96, help="faces")
+    parser.add_argument("--every", type=int, default=1, help="take every such face")
+    parser.add_argument("--first", type=int, default=0, help="from this one on")
+    parser.add_argument("--bytes", default="48,96,192", metavar="N,N")
+    options = parser.parse_args()
+    chosen = itertools.islice(read_tar(options.faces), options.first, None, options.every)
+    sources = np.stack([face[..., :3] for face in itertools.islice(chosen, options.n)])
+    sizes = [int(size) for size in options.bytes.split(",")]
+    default: Figures = {}
+    for size, row, figures in measure(sources, options.nets, sizes):
+        if row.plan is DEFAULT:
+            default = figures
+            print(f"\n{size} bytes, {len(sources)} faces:\n")
+            print(f"| | {' | '.join(COLUMNS)} |\n|---|{'---|' * len(COLUMNS)}")
+        print(line(row, figures, default), flush=True)
+
+
+if __name__ == "__main__":
+    main()
