@@ -34,9 +34,9 @@ class Plan:
 
     rounds: int  # of drawing, looking and searching again
     groups: int = 1  # that are tried, where the model has several
-    step: float = 0.3  # how far the aim moves in a round, in components of a face
+    step: float = 0.2  # how far the aim moves in a round, in components of a face
     anchor: float = 0.05  # share of its way that the aim goes back to the source in a round
-    perception: float = 1.0  # weight of the perceptual distance beside 1 - cosine
+    perception: float = 3.0  # weight of the perceptual distance beside 1 - cosine
 
 
 # Efforts 1 to 9; 0 is the nearest tokens.
