@@ -7,18 +7,17 @@ weights/README.md says where the file comes from.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from stc.codec.onnx_file import part
 from stc.codec.planes import Canvases
-from stc.errors import ModelError, ModelMissingError, WrongModelError
-from stc.fork_lock import ForkLock, Inside
+from stc.errors import ModelError
+from stc.packaged_network import OpenedOnce, read, session
 from stc.threads import in_threads, threads
 
 Floats = npt.NDArray[np.float32]
@@ -27,19 +26,8 @@ WEIGHTS = Path(__file__).parent / "weights" / "stc-eye-1.onnx"
 SHA256 = "bd43139bf81d02c47098f967c68da296936329648b6ddfab838d46e0d0b5f340"
 
 _SEEN = "own_embedding", "own_features"
-_INSTALL = "install the package again, or encode with effort 0, which does without"
-
-_lock = ForkLock()
-_opened: list[Eye] = []
-_abandoned: list[Eye] = []  # in a forked child; never destroyed, which might wait for a lock
-
-
-def _abandon() -> None:
-    _abandoned.extend(_opened)
-    _opened.clear()
-
-
-_inside = Inside(_abandon)
+_OTHERWISE = ", or encode with effort 0, which does without"
+_INSTALL = "install the package again" + _OTHERWISE
 
 
 class View(NamedTuple):
@@ -61,8 +49,8 @@ class Eye:
         try:
             # The gradient takes as long as all the rest, and not every look needs it. Which of the
             # two looks is fixed, since they may differ in the last bits.
-            self._forward = _session(part(network, [*_SEEN, "loss"]))
-            self._whole = _session(network)
+            self._forward = session(part(network, [*_SEEN, "loss"]))
+            self._whole = session(network)
         except Exception as error:  # ONNX Runtime's errors share no base of their own
             raise ModelError(f"the encoder's eye cannot be opened: {error}; {_INSTALL}") from error
         sizes = {one.name: one.shape[1:] for one in self._whole.get_inputs()}
@@ -82,7 +70,7 @@ class Eye:
     ) -> list[Floats]:
         """What is wanted of every face beside its source, several faces at a time."""
         weight = np.array([perception], np.float32)
-        session = self._whole if "gradient" in wanted else self._forward
+        network = self._whole if "gradient" in wanted else self._forward
 
         def work(row: int) -> list[Floats]:
             own = slice(row, row + 1)
@@ -93,8 +81,8 @@ class Eye:
                 "perception": weight,
             }
             try:
-                with _inside:
-                    found: list[Floats] = session.run(wanted, given)
+                with _shipped.used:
+                    found: list[Floats] = network.run(wanted, given)
             except Exception as error:  # ONNX Runtime's errors share no base of their own
                 raise ModelError(f"the encoder's eye cannot be run: {error}; {_INSTALL}") from error
             return found
@@ -133,36 +121,17 @@ class Gaze:
         return losses, gradient
 
 
-def _session(network: bytes) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3  # errors only
-    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-
-
 def open_eye() -> Eye:
     """The shipped eye, opened once a process, and again in a child that was forked while it looked.
 
     Raises ModelMissingError without its file, WrongModelError if the file was changed.
     """
-    with _lock:
-        if not _opened:
-            _opened.append(Eye(read_network()))
-        return _opened[0]
+    return _shipped.get()
 
 
 def read_network() -> bytes:
     """The shipped ONNX file. Raises ModelMissingError, WrongModelError."""
-    try:
-        network = WEIGHTS.read_bytes()
-    except OSError as error:
-        raise ModelMissingError(f"the encoder's eye cannot be read: {error}; {_INSTALL}") from error
-    digest = hashlib.sha256(network).hexdigest()
-    if digest != SHA256:
-        raise WrongModelError(
-            f"{WEIGHTS} has SHA-256 {digest[:16]}..., not {SHA256[:16]}...: it was changed or cut "
-            f"short; {_INSTALL}"
-        )
-    return network
+    return read(WEIGHTS, SHA256, "the encoder's eye", _OTHERWISE)
+
+
+_shipped = OpenedOnce(lambda: Eye(read_network()))

@@ -7,7 +7,6 @@ from and what was changed in it.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stc.errors import ModelError, ModelMissingError
-from stc.fork_lock import ForkLock, Inside
+from stc.packaged_network import OpenedOnce, read, session
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,18 +34,6 @@ _SIZE_SCALE = 0.2
 SAME_FACE = 0.5
 # Input pixels above which the memory of a run is given back rather than kept for the next.
 _MUCH = 1 << 20
-
-_lock = ForkLock()
-_loaded: list[Any] = []
-_abandoned: list[Any] = []  # in a forked child; never destroyed, which might wait for a lock
-
-
-def _abandon() -> None:
-    _abandoned.extend(_loaded)
-    _loaded.clear()
-
-
-_inside = Inside(_abandon)
 
 
 class Detection(NamedTuple):
@@ -69,7 +55,7 @@ def detect(
     the mean of all anchors that see it well, weighted by their scores, which scatters a fifth less
     than the surest one alone.
 
-    Raises ModelMissingError without the file of weights, ModelError if it is not the right one.
+    Raises ModelMissingError without the file of weights, WrongModelError if it was changed.
     """
     options = None
     if pixels[..., 0].size > _MUCH:
@@ -77,9 +63,9 @@ def detect(
 
         options = onnxruntime.RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    session = _session()
-    with _inside:
-        outputs = session.run(None, {"image": pixels, "fine": np.array(fine)}, options)
+    network = _network.get()
+    with _network.used:
+        outputs = network.run(None, {"image": pixels, "fine": np.array(fine)}, options)
     return [
         _merged(*_decoded([level[picture] for level in outputs if level.size], min_score))
         for picture in range(len(pixels))
@@ -130,30 +116,8 @@ def _merged(boxes: Floats, landmarks: Floats, scores: Floats) -> list[Detection]
     return faces
 
 
-def _session() -> Any:
-    """ONNX Runtime's session, made once, and again in a child that was forked while it ran."""
-    with _lock:
-        if not _loaded:
-            _loaded.append(_load())
-        return _loaded[0]
+def _open() -> Any:
+    return session(read(WEIGHTS, SHA256, "the network that finds faces"))
 
 
-def _load() -> Any:
-    import onnxruntime
-
-    try:
-        weights = WEIGHTS.read_bytes()
-    except OSError as error:
-        raise ModelMissingError(
-            f"the weights that find faces cannot be read: {error}; install the package again"
-        ) from error
-    digest = hashlib.sha256(weights).hexdigest()
-    if digest != SHA256:
-        raise ModelError(
-            f"{WEIGHTS} has SHA-256 {digest[:16]}..., not {SHA256[:16]}...: "
-            "it was changed or cut short; install the package again"
-        )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # fast enough, and the same sums on any number of cores
-    options.log_severity_level = 3  # errors only
-    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+_network = OpenedOnce(_open)

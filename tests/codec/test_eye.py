@@ -12,7 +12,7 @@ from stc.errors import ModelError, ModelMissingError, WrongModelError
 @pytest.fixture
 def unopened(monkeypatch):
     """As in a process that has not used the eye."""
-    monkeypatch.setattr(eye, "_opened", [])
+    monkeypatch.setattr(eye._shipped, "_opened", [])
 
 
 def test_a_face_is_nearest_to_itself(canvas):

@@ -85,7 +85,7 @@ inside.wait()
 if not (child := os.fork()):
     signal.alarm(60)
     assert eye.open_eye() is not whole
-    assert eye._abandoned == [whole]
+    assert eye._shipped._abandoned == [whole]
     eye.open_eye().look(canvases)
     os._exit(0)
 go.set()

@@ -101,7 +101,7 @@ def test_a_level_is_a_level_at_any_effort(codec, canvas):
 
 
 def test_no_effort_needs_no_eye(codec, canvas, monkeypatch):
-    monkeypatch.setattr(eye, "_opened", [])
+    monkeypatch.setattr(eye._shipped, "_opened", [])
     monkeypatch.setattr(eye, "WEIGHTS", eye.WEIGHTS.with_name("nowhere.onnx"))
     assert codec.encode_batch(canvas[None], effort=0)[0].error is None
 

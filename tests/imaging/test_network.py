@@ -16,7 +16,7 @@ from stc.imaging.network import GREY, SHA256, WEIGHTS, detect
 @pytest.fixture
 def unloaded(monkeypatch):
     """As at the start of a process."""
-    monkeypatch.setattr(network, "_loaded", [])
+    monkeypatch.setattr(network._network, "_opened", [])
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +139,8 @@ def test_the_file_is_what_the_package_holds():
 
 def test_threads_share_one_network(unloaded, monkeypatch, pixels):
     loads = []
-    load = network._load
-    monkeypatch.setattr(network, "_load", lambda: loads.append(1) or load())
+    load = network._network._make
+    monkeypatch.setattr(network._network, "_make", lambda: loads.append(1) or load())
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: detect(pixels, 0.5), range(8)))
     assert len(loads) == 1
