@@ -11,7 +11,8 @@ COMMAND is run once for every case, with its words filled in:
 
     python -m conformance stc decode {file} -o {picture} --model {model} {bare}
 
-It returns 0 if nothing failed. conformance/checking.py says what the files hold.
+It returns 0 if nothing failed; cases whose model is not there are left out, and counted.
+conformance/checking.py says what the files hold.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from pathlib import Path
 
-from conformance.cases import StaleVectorsError, left_out, read_cases
+from conformance.cases import KINDS, Case, StaleVectorsError, left_out, read_cases
 from conformance.checking import COLUMNS
 from conformance.report import row, summary
 from conformance.running import SECONDS, CommandError, run_cases
@@ -35,20 +37,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--only", default="*", metavar="PATTERN", help="cases of these names")
     parser.add_argument("--failed", action="store_true", help="rows of failed cases alone")
+    parser.add_argument("--kind", choices=KINDS, help="only sound files, or only what is refused")
     parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help="for one case, 60 if not given"
+        "--models", type=Path, metavar="FOLDER", help="where NAME.safetensors of shipped models lie"
+    )
+    parser.add_argument(
+        "--limit-s",
+        type=float,
+        default=SECONDS,
+        metavar="SECONDS",
+        help=f"for one case, {SECONDS} if not given",
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
     options = parser.parse_args(arguments)
     if not options.command:
         parser.error("a COMMAND is needed")
+
+    def wanted(cases: list[Case]) -> list[Case]:
+        named = [case for case in cases if fnmatch(case.name, options.only)]
+        return [case for case in named if options.kind in (None, case.kind)]
+
     verdicts = []
     try:
-        cases = [case for case in read_cases() if fnmatch(case.name, options.only)]
-        for name in left_out():
-            print(f"conformance: no model {name}: its cases are left out", file=sys.stderr)
+        cases = wanted(read_cases(models=options.models))
+        missing = wanted(left_out(models=options.models))
+        for path in sorted({case.model for case in missing}):
+            print(f"conformance: no model {path}: its cases are left out", file=sys.stderr)
         print(f"{'case':<28}" + "".join(f"{column:<9}" for column in COLUMNS))
-        for verdict in run_cases(options.command, cases, options.seconds):
+        for verdict in run_cases(options.command, cases, options.limit_s):
             verdicts.append(verdict)
             if verdict.failed or not options.failed:
                 print(row(verdict), flush=True)
@@ -56,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"conformance: error: {error}", file=sys.stderr)
         return 2
     print()
-    print(summary(verdicts))
+    print(summary(verdicts, len(missing)))
     return 1 if not verdicts or any(verdict.failed for verdict in verdicts) else 0
 
 

@@ -63,6 +63,11 @@ def broken_files(model: ModelFile, whole: Message) -> Iterator[Broken]:
     yield Broken("checksum-zero", "a checksum of zero", corrupt, zeros)
     other = reseal(sound[:2] + bytes([short[0] ^ 255]) + sound[3:-2])
     yield Broken("other-model", "of a model that is not at hand", "WrongModelError", other)
+    stranger = bytes([short[0] ^ 255, short[1]])
+    name = "other-model-count-0"
+    yield Broken(name, "no tokens, of another model", corrupt, seal(stranger, b"\0" + payload))
+    above, name = seal(stranger, b"\xff\xff" + payload), "other-model-count-above"
+    yield Broken(name, "32,767 tokens, of another model", "WrongModelError", above)
     yield Broken("count-0", "no tokens", corrupt, counted(0))
     yield Broken("count-0-alone", "no tokens, no payload", corrupt, sealed(b"\0"))
     long = sealed((0x8000 | 5).to_bytes(2, "big") + payload)

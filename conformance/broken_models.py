@@ -6,18 +6,12 @@ Only one thing is wrong with each: digests and fingerprint are made anew unless 
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any
 
-from conformance.cases import Splice, spliced
-from stc.bitstream.identity import ArrayIdentity, fingerprint
-
-Header = dict[str, Any]
+from conformance.model_bytes import Parts
 
 ERROR = "ModelError"
 
@@ -29,77 +23,54 @@ class BrokenModel:
     data: bytes
 
 
-class Parts:
-    """Header and arrays of a model file, to be changed and put together again."""
-
-    def __init__(self, data: bytes) -> None:
-        size = int.from_bytes(data[:8], "little")
-        self.header: Header = json.loads(data[8 : 8 + size])
-        self.arrays = bytearray(data[8 + size :])
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        found: dict[str, str] = self.header["__metadata__"]
-        return found
-
-    def change(self, name: str, at: int, value: bytes) -> None:
-        """Other bytes inside an array."""
-        start = self.header[name]["data_offsets"][0] + at
-        self.arrays[start : start + len(value)] = value
-
-    def rename(self, name: str, other: str) -> None:
-        self.header = {other if key == name else key: row for key, row in self.header.items()}
-
-    def restate(self) -> None:
-        """Make digests and fingerprint right."""
-        entries = {name: row for name, row in self.header.items() if name != "__metadata__"}
-        digests = {
-            name: hashlib.sha256(self.arrays[slice(*row["data_offsets"])]).hexdigest()
-            for name, row in entries.items()
-        }
-        self.digests(digests)
-        self.refinger()
-
-    def digests(self, digests: dict[str, str]) -> None:
-        self.metadata["digests"] = json.dumps(digests, sort_keys=True)
-
-    def refinger(self) -> None:
-        digests = json.loads(self.metadata["digests"])
-        identities = {
-            name: ArrayIdentity(row["dtype"], tuple(row["shape"]), digests.get(name, ""))
-            for name, row in self.header.items()
-            if name != "__metadata__" and not name.startswith("encoder.")
-        }
-        self.metadata["fingerprint"] = fingerprint(identities)
-
-    def data(self, text: bytes | None = None) -> bytes:
-        if text is None:
-            text = json.dumps(self.header, separators=(",", ":")).encode()
-        return len(text).to_bytes(8, "little") + text + self.arrays
-
-
 def broken_models(sound: bytes) -> Iterator[BrokenModel]:
     """Of the bytes of tiny-packed."""
     size = int.from_bytes(sound[:8], "little")
     text = sound[8 : 8 + size]
-    parts = Parts(sound)
     yield BrokenModel("seven-bytes", "too short for a length", sound[:7])
-    yield BrokenModel("header-long", "L is 2^20 + 1", _length(sound, 2**20 + 1))
-    yield BrokenModel("header-huge", "L is 2^64 - 1", _length(sound, 2**64 - 1))
-    yield BrokenModel("header-beyond", "L goes beyond the file", _length(sound, len(sound) - 7))
+    yield BrokenModel("header-long", "a length of 2^20 + 1", _length(sound, 2**20 + 1))
+    yield BrokenModel("header-huge", "a length of 2^64 - 1", _length(sound, 2**64 - 1))
+    yield BrokenModel("header-beyond", "a length beyond the file", _length(sound, len(sound) - 7))
     yield BrokenModel("header-cut", "the file ends in its header", sound[:1000])
-    yield BrokenModel("not-json", "the header is not JSON", parts.data(b"{" + text))
-    yield BrokenModel("not-object", "the header is a list", parts.data(b"[" + text + b"]"))
-    twice = text.replace(b'{"', b'{"mean":{"dtype":"I8","shape":[0],"data_offsets":[0,0]},"', 1)
-    yield BrokenModel("name-twice", "the header has the member mean twice", parts.data(twice))
-    deep = text.replace(b'"shape":[', b'"shape":' + b"[" * 2000, 1)
-    yield BrokenModel("deep", "2,000 brackets are open", parts.data(deep))
     yield BrokenModel("file-cut", "the file lacks its last byte", sound[:-1])
     yield BrokenModel("byte-behind", "one byte too many", sound + b"\0")
+    for name, why, header in _headers(text):
+        yield BrokenModel(name, why, Parts(sound).data(header))
     for name, why, change in CHANGES:
         parts = Parts(sound)
         change(parts)
         yield BrokenModel(name, why, parts.data())
+
+
+def _headers(text: bytes) -> Iterator[tuple[str, str, bytes]]:
+    """Names, reasons and other headers, none of which needs another fingerprint."""
+
+    def other(old: bytes, new: bytes) -> bytes:
+        if old not in text:
+            raise ValueError(f"no {old!r} in the header")
+        return text.replace(old, new, 1)
+
+    mean = b'"mean":{"dtype":"F16","shape":[6144],'
+    yield "not-json", "the header is not JSON", b"{" + text
+    yield "not-object", "the header is a list", b"[" + text + b"]"
+    yield "bom", "a byte order mark before the header", b"\xef\xbb\xbf" + text
+    yield "space-first", "a space before the header", b" " + text
+    yield "not-utf-8", "a surrogate's three bytes", other(b"tiny-packed", b"tiny-\xed\xa0\x80")
+    empty = b'{"dtype":"I8","shape":[0],"data_offsets":[0,0]},"'
+    twice = other(b'{"', b'{"mean":' + empty)
+    yield "name-twice", "the header has the member mean twice", twice
+    twice = other(b'{"', b'{"me\\u0061n":' + empty)
+    yield "escape-twice", "the same, once with an escape", twice
+    twice = other(mean, mean.replace(b"{", b'{"dtype":"F16",'))
+    yield "dtype-twice", "the entry of mean has a dtype twice", twice
+    digest = b'{\\"mean\\": \\"' + b"0" * 64 + b'\\", '
+    twice = other(b'"digests":"{', b'"digests":"' + digest)
+    yield "digests-twice", "the digests have the member mean twice", twice
+    exponent = other(mean, mean.replace(b"6144", b"6144e0"))
+    yield "shape-exponent", "a shape of 6144e0", exponent
+    yield "minus-zero", "an array begins at -0", other(b":[0,32]", b":[-0,32]")
+    deep = other(b'"shape":[', b'"shape":' + b"[" * 2000)
+    yield "deep", "2,000 brackets are open", deep
 
 
 def _length(data: bytes, length: int) -> bytes:
@@ -161,6 +132,60 @@ def _other_fingerprint(parts: Parts) -> None:
     parts.metadata["fingerprint"] = found[:-1] + ("0" if found[-1] != "0" else "1")
 
 
+def _capitals(parts: Parts) -> None:
+    parts.metadata["fingerprint"] = parts.metadata["fingerprint"].upper()
+
+
+def _more(name: str, dtype: str, shape: list[int], data: bytes = b"") -> Change:
+    """One more array."""
+
+    def change(parts: Parts) -> None:
+        parts.add(name, dtype, shape, data)
+        parts.restate()
+
+    return change
+
+
+def _other(name: str, shape: list[int], data: bytes) -> Change:
+    """Another array of a name."""
+
+    def change(parts: Parts) -> None:
+        parts.replace(name, shape, data)
+        parts.restate()
+
+    return change
+
+
+def _inside(parts: Parts) -> None:
+    """An array of no bytes in the middle of another."""
+    parts.add("nothing", "I8", [0])
+    parts.header["nothing"]["data_offsets"] = [16, 16]
+    parts.restate()
+
+
+def _no_levels(parts: Parts) -> None:
+    for number in range(3):
+        parts.rename(f"levels.{number}.counts", f"levels.0{number}.counts")
+    parts.restate()
+
+
+def _two_groups(parts: Parts) -> None:
+    """Three groups in the levels of a model of two."""
+    parts.replace("groups.counts", [2], b"\0\x80\0\0" * 2)
+    parts.configure(b'"groups": 3', b'"groups": 2')
+    parts.restate()
+
+
+def _fifteen(parts: Parts) -> None:
+    """15 components in a level of a model of 14."""
+    name = "levels.0.synthesis"
+    parts.replace(f"{name}.codes", [15, 4], bytes(60))
+    parts.replace(f"{name}.first", [15, 2], bytes(30))
+    parts.replace(f"{name}.tops", [15], bytes(15))
+    parts.configure(b"[[10", b"[[15")
+    parts.restate()
+
+
 def _hole(parts: Parts) -> None:
     """A byte that belongs to no array, behind all but the last."""
     rows = [row for name, row in parts.header.items() if name != "__metadata__"]
@@ -195,6 +220,7 @@ def _renamed(name: str, other: str) -> Change:
 
 
 HUGE = [2**47, 2**20]
+SYNTHESIS = "levels.0.synthesis"
 EMBED = "decoder.embed.0.weight"
 
 CHANGES: list[tuple[str, str, Change]] = [
@@ -203,11 +229,14 @@ CHANGES: list[tuple[str, str, Change]] = [
     ("no-fingerprint", "no fingerprint is stated", _without("fingerprint")),
     ("no-digests", "no digests are stated", _without("digests")),
     ("fingerprint", "the fingerprint's last digit is another", _other_fingerprint),
+    ("fingerprint-upper", "the fingerprint in capital letters", _capitals),
     ("digest-missing", "the array mean has no digest", _digest("mean", None)),
     ("digest-of-nothing", "a digest of an array that is not there", _digest("meat", "0" * 64)),
     ("digest-short", "a digest of 63 digits", _digest("mean", "0" * 63)),
     ("digest-upper", "a digest in capital letters", _cut_digest("mean")),
     ("name", "a name with a slash", _restated(_renamed("mean", "me/an"))),
+    ("name-empty", "an array without a name", _more("", "I8", [0])),
+    ("name-letter", "a name with a letter beyond ASCII", _more("me\u00e4n", "I8", [0])),
     ("dtype", "a dtype that is none", _entry("mean", dtype="F17")),
     ("shape-negative", "a negative shape", _entry("mean", shape=[-6144])),
     ("shape-fraction", "a shape of 6144.0", _entry("mean", shape=[6144.0])),
@@ -217,12 +246,21 @@ CHANGES: list[tuple[str, str, Change]] = [
     ("entry-more", "an entry with a fourth member", _entry("mean", order="C")),
     ("hole", "a byte that belongs to no array", _hole),
     ("overlap", "two arrays share their bytes", _overlap),
+    ("empty-inside", "an array of no bytes inside another", _inside),
     ("missing", "the array mean has another name", _restated(_renamed("mean", "meat"))),
     ("no-layer", "a layer lacks its bias", _restated(_renamed(BIAS := "decoder.up16.bias", "x"))),
     ("no-embed", "the first layer is missing", _restated(_renamed(EMBED, "embed"))),
     ("other-dtype", "a matrix is U8 where I8 belongs", _entry("decoder.leave.weight", dtype="U8")),
     ("other-shape", "a bias of two axes", _entry(BIAS, shape=[1, 28])),
     ("transposed", "a weight of another shape", _entry(EMBED, shape=[4, 3])),
+    ("no-config", "without config", _restated(_renamed("config", "konfig"))),
+    ("no-levels", "levels.00.counts and so on: no levels", _no_levels),
+    ("groups", "three groups in levels, two in the model", _two_groups),
+    ("components", "a level of 15 components, of 14 in the model", _fifteen),
+    ("curve", "a curve of 48 values", _other(f"{SYNTHESIS}.curve", [48], bytes(48))),
+    ("codes", "a row of codes is short", _other(f"{SYNTHESIS}.codes", [10, 3], bytes(30))),
+    ("mirror", "a synthesis with a mirror", _more(f"{SYNTHESIS}.mirror", "I8", [8], b"\1" * 8)),
+    ("first-empty", "first columns, none", _more("levels.0.codebooks.first", "I8", [3, 7, 0])),
     ("mean", "one bit of the mean", _changed("mean", 7, b"\xff")),
     ("basis", "bytes of the basis", _changed("basis.codes", 7000, b"\0\1\2\3")),
     ("last-level", "bytes of the last codebooks", _changed("levels.2.codebooks.codes", 0, b"\0\1")),
@@ -244,48 +282,3 @@ CHANGES: list[tuple[str, str, Change]] = [
         _restated(_changed("levels.0.widths", 0, b"\3")),
     ),
 ]
-
-
-def splices(sound: bytes, broken: bytes) -> list[Splice]:
-    """What makes the one of the other, from the end to the beginning."""
-    if sound.startswith(broken):
-        return [(len(broken), len(sound) - len(broken), "")]
-    if broken[8:] == sound[8:]:
-        return [(0, 8, broken[:8].hex())]
-    first, second = _pieces(sound), _pieces(broken)
-    start = _alike(first, second)
-    end = _alike(first[start:][::-1], second[start:][::-1])
-    at, stop = len(b"".join(first[:start])), len(first) - end
-    first, second = first[start:stop], second[start : len(second) - end]
-    ends = [at]
-    for piece in first:
-        ends.append(ends[-1] + len(piece))
-    found = []
-    for tag, a, b, c, d in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
-        if tag != "equal":
-            found.append((ends[a], ends[b] - ends[a], b"".join(second[c:d]).hex()))
-    found.reverse()
-    assert spliced(sound, found) == broken  # noqa: S101 - a slip here would be in every vector
-    return found
-
-
-def _alike(first: list[bytes], second: list[bytes]) -> int:
-    """How many pieces are the same at the beginning."""
-    pairs = zip(first, second, strict=False)
-    return next(
-        (place for place, (one, other) in enumerate(pairs) if one != other),
-        min(len(first), len(second)),
-    )
-
-
-def _pieces(data: bytes) -> list[bytes]:
-    """The length, a header cut at its commas, and runs of 16 bytes of what follows."""
-    size = int.from_bytes(data[:8], "little")
-    if 8 + size > len(data):
-        return [data[:8], *_runs(data[8:])]
-    words = re.findall(rb"[^,]*,?", data[8 : 8 + size])
-    return [data[:8], *words, *_runs(data[8 + size :])]
-
-
-def _runs(data: bytes) -> list[bytes]:
-    return [data[at : at + 16] for at in range(0, len(data), 16)]

@@ -22,6 +22,8 @@ PARENTS = {
     "ModelError": "StcError",
 }
 
+KINDS = ("valid", "error")
+
 Splice = tuple[int, int, str]  # from this byte on so many are replaced by these, in hexadecimal
 
 
@@ -44,36 +46,53 @@ class Case:
     source: Path | None = None  # the canvas that was encoded
     quality: float | None = None
 
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`: whether tokens or an error must come of it."""
+        return "error" if self.error else "valid"
+
 
 class StaleVectorsError(Exception):
     """The vectors were made for another model than is there."""
 
 
-def read_cases(folder: Path = VECTORS) -> list[Case]:
+def read_cases(folder: Path = VECTORS, models: Path | None = None) -> list[Case]:
     """All cases but those of models that are not there.
 
+    models: a folder that has NAME.safetensors of models that the vectors do not bring with them.
     Raises StaleVectorsError if a model is not the one of the manifest.
     """
     manifest = json.loads((folder / "manifest.json").read_text())
-    models = {}
-    for name, row in manifest["models"].items():
-        path = (folder / row["path"]).resolve()
-        if not path.is_file():
-            continue
-        models[name] = path
-        if hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"]:
+    paths = _model_paths(manifest, folder, models)
+    for name, path in paths.items():
+        own = manifest["models"][name]["sha256"]
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != own:
             raise StaleVectorsError(
                 f"{path} is not the model {name} that the vectors were made with: "
                 "run python -m conformance.make"
             )
+    return [case for case in _all_cases(manifest, paths, folder) if case.model.is_file()]
+
+
+def left_out(folder: Path = VECTORS, models: Path | None = None) -> list[Case]:
+    """The cases of models that are not there."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    paths = _model_paths(manifest, folder, models)
+    return [case for case in _all_cases(manifest, paths, folder) if not case.model.is_file()]
+
+
+def _model_paths(manifest: dict, folder: Path, models: Path | None) -> dict[str, Path]:
+    paths = {}
+    for name, row in manifest["models"].items():
+        paths[name] = (folder / row["path"]).resolve()
+        if models is not None and not paths[name].is_relative_to(folder.resolve()):
+            paths[name] = models.resolve() / f"{name}.safetensors"
+    return paths
+
+
+def _all_cases(manifest: dict, models: dict[str, Path], folder: Path) -> list[Case]:
     rows = [*manifest["valid"], *manifest["malformed"], *manifest["malformed_models"]]
-    return [_case(row, models, folder) for row in rows if row["model"] in models]
-
-
-def left_out(folder: Path = VECTORS) -> list[str]:
-    """The names of models that are not there."""
-    models = json.loads((folder / "manifest.json").read_text())["models"]
-    return [name for name, row in models.items() if not (folder / row["path"]).is_file()]
+    return [_case(row, models, folder) for row in rows]
 
 
 def _case(row: dict, models: dict[str, Path], folder: Path) -> Case:

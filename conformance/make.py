@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from PIL import Image
 
 from conformance import VECTORS
 from conformance.broken_files import broken_files
-from conformance.broken_models import ERROR, broken_models, splices
+from conformance.broken_models import ERROR, broken_models
+from conformance.model_bytes import splices
+from conformance.odd_models import odd_models
 from conformance.tiny import save_packed, save_plain
 from conformance.valid import DETAIL_STEPS, Message, Reference, messages, pack
 from stc import bitstream
@@ -30,7 +33,7 @@ from tests.codec.make_golden import FOLDER as GOLDEN
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "tests" / "assets" / "astronaut.png"
-MAX_BYTES = 1_400_000
+MAX_BYTES = 1_500_000
 
 # Small models: which messages have what is large.
 PICTURES = {"one", "count-128", "whole"}
@@ -92,6 +95,7 @@ def make_vectors(folder: Path) -> None:
             for model in (packed, plain)
             for row in [*_small(writer, model), *_tables(writer, model)]
         ]
+        + _odd(writer, packed, whole[packed.name])
         + [row for number, model in enumerate(shipped) for row in _shipped(writer, model, number)],
         "malformed": _malformed(writer, packed, whole[packed.name]),
         "malformed_models": _malformed_models(writer, packed, whole[packed.name]),
@@ -154,6 +158,29 @@ def _small(writer: Writer, model: ModelFile) -> Rows:
             file = writer.write(f"files/{name}-bare.stc", pack(model, message, bare=True))
             bare = {"name": f"{name}-bare", "file": file, "bare": True, "why": f"{why}; bare"}
             rows.append(row | bare)
+    return rows
+
+
+def _odd(writer: Writer, model: ModelFile, whole: Message) -> Rows:
+    """Sound model files of other bytes than a small one's, each with a file that reads all of it.
+
+    The file is bare: these models have fingerprints of their own.
+    """
+    sound, rows = model.path.read_bytes(), []
+    usual = f"{model.name}-whole"
+    for odd in odd_models(sound):
+        name = f"{model.name}-{odd.name}"
+        row = _case(model, name, odd.why, whole, f"files/{usual}-bare.stc")
+        row |= {"bare": True, "splices": splices(sound, odd.data)}
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / model.path.name
+            path.write_bytes(odd.data)
+            reference = Reference(open_model(path))
+            if odd.is_drawn_otherwise:
+                row |= _drawn(writer, reference, name, whole, detail=False)
+            else:
+                row |= {"planes": f"planes/{usual}.f32", "picture": f"pictures/{usual}.png"}
+        rows.append(row)
     return rows
 
 

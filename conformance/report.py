@@ -33,8 +33,8 @@ def largest(verdicts: Sequence[Verdict], column: str) -> float | None:
     return max((v.largest[column] for v in verdicts if column in v.largest), default=None)
 
 
-def summary(verdicts: Sequence[Verdict]) -> str:
-    """A line for every column, and the word on the whole."""
+def summary(verdicts: Sequence[Verdict], left_out: int = 0) -> str:
+    """A line for every column, and the word on the whole; left_out: cases that were not run."""
     lines = []
     for column in COLUMNS:
         found, difference = counts(verdicts, column), largest(verdicts, column)
@@ -45,7 +45,9 @@ def summary(verdicts: Sequence[Verdict]) -> str:
         line = f"{column:<9}{', '.join(parts)}"
         lines.append(line if difference is None else f"{line}; off by {difference:.3g} at most")
     failed = sum(verdict.failed for verdict in verdicts)
-    lines.append(
-        f"{len(verdicts)} cases, {failed} failed" if failed else f"{len(verdicts)} cases, all pass"
-    )
+    words = [f"{len(verdicts)} cases", f"{failed} failed" if failed else "all pass"]
+    if left_out:
+        words[1] = f"{failed or 'none'} failed"
+        words.append(f"{left_out} left out, whose models are not here")
+    lines.append(", ".join(words))
     return "\n".join(lines)

@@ -56,7 +56,7 @@ def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
         start = 8 + length
         if size < 8 or length > MAX_HEADER or start > size:
             raise ValueError(f"{size} bytes cannot hold a header of {length}")
-        header = _parse_json(file.read(length))
+        header = parse_object(_text(file.read(length)))
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise ValueError("the metadata is not a map of strings")
@@ -119,10 +119,20 @@ def _are_sizes(values: Any) -> bool:
     return isinstance(values, list) and all(type(v) is int and 0 <= v < 1 << 48 for v in values)
 
 
-def _parse_json(text: bytes) -> dict[str, Any]:
-    """A JSON object without repeated names."""
+def _text(header: bytes) -> str:
+    """UTF-8, neither more nor less: Python's parser of JSON would take UTF-16 or a mark as well."""
+    if not header.startswith(b"{"):
+        raise ValueError("the header does not begin with a brace")
+    return header.decode()
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """A JSON object, of numbers without a sign, whose objects name no member twice.
+
+    Raises ValueError for anything else.
+    """
     try:
-        value = json.loads(text, object_pairs_hook=_unique)
+        value = json.loads(text, object_pairs_hook=_unique, parse_int=_whole)
     except RecursionError as error:
         raise ValueError("the header is nested too deeply") from error
     if not isinstance(value, dict):
@@ -130,8 +140,14 @@ def _parse_json(text: bytes) -> dict[str, Any]:
     return value
 
 
+def _whole(digits: str) -> int:
+    if digits.startswith("-"):  # -0 is a whole number to some parsers, and none to others
+        raise ValueError(f"the header has the number {digits[:20]}")
+    return int(digits)
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("the header names an array twice")
+        raise ValueError("the header names a member twice")
     return found

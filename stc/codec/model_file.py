@@ -33,6 +33,7 @@ from stc.tensor_file import (
     ITEM_SIZES,
     Entry,
     Tensor,
+    parse_object,
     read_header,
     write_file,
 )
@@ -344,11 +345,9 @@ def _inspect(path: Path) -> ModelFile:
 
 def _parse_digests(path: Path, text: str) -> dict[str, str]:
     try:
-        digests = json.loads(text)
-    except (ValueError, RecursionError):
-        digests = None
-    if not isinstance(digests, dict) or not all(
-        isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests.values()
-    ):
+        digests = parse_object(text)
+    except ValueError:
+        digests = {"": None}
+    if not all(isinstance(own, str) and _DIGEST.fullmatch(own) for own in digests.values()):
         raise WrongModelError(f"{path} does not state the digests of its arrays")
     return digests

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,9 @@ NAMES = {"tiny-packed-whole", "cut", "model-mean", "tiny-plain-empty-bare"}
 def few(monkeypatch):
     cases = [case for case in read_cases() if case.name in NAMES]
     assert len(cases) == len(NAMES)
-    monkeypatch.setattr("conformance.__main__.read_cases", lambda: cases)
+    monkeypatch.setattr("conformance.__main__.read_cases", lambda models: cases)
+    monkeypatch.setattr("conformance.__main__.left_out", lambda models: [])
+    return cases
 
 
 def run(mistake, *options):
@@ -63,7 +67,7 @@ def test_refusals_without_a_name_are_counted_apart(few, capsys):
 
 
 def test_a_decoder_that_does_not_end(few, capsys):
-    assert run("hangs", "--seconds", "0.2") == 1
+    assert run("hangs", "--limit-s", "0.2") == 1
     assert "refused: no end" in capsys.readouterr().out
 
 
@@ -74,16 +78,60 @@ def test_commands_that_cannot_be_run(few, capsys):
     assert main(["--only", "no such case", sys.executable, "{file}"]) == 1
 
 
+def test_kinds_of_cases(few, capsys):
+    assert run("none", "--kind", "valid") == 0
+    shown = capsys.readouterr().out
+    assert "2 cases, all pass" in shown
+    assert "error " not in shown.splitlines()[-2]
+    assert run("none", "--kind", "error") == 0
+    shown = capsys.readouterr().out
+    assert "error    2 passed\n2 cases, all pass" in shown
+
+
+def test_cases_that_are_left_out_are_counted(few, capsys, monkeypatch):
+    other = replace(few[0], name="tiny-of-another", model=Path("/nowhere/m.safetensors"))
+    monkeypatch.setattr("conformance.__main__.left_out", lambda models: [other, other])
+    assert run("none") == 0
+    shown = capsys.readouterr()
+    assert "4 cases, none failed, 2 left out" in shown.out
+    assert "all pass" not in shown.out
+    assert "no model /nowhere/m.safetensors" in shown.err
+    assert run("none", "--only", "cut") == 0
+    assert "1 cases, all pass" in capsys.readouterr().out
+    assert run("wrong error", "--failed") == 1
+    assert "4 cases, 2 failed, 2 left out" in capsys.readouterr().out
+
+
+MANIFEST = """{"models": {"m": {"path": "../m.safetensors", "sha256": "%s"}}, "malformed": [],
+"valid": [{"name": "a", "why": "", "bare": false, "model": "m", "file": "f"}],
+"malformed_models": []}"""
+
+
 def test_vectors_of_another_model_are_not_used(tmp_path):
-    (tmp_path / "manifest.json").write_text(
-        '{"models": {"m": {"path": "m.safetensors", "sha256": "00"}}, "malformed": [],'
-        '"valid": [{"name": "a", "model": "m", "file": "f"}], "malformed_models": []}'
-    )
-    assert read_cases(tmp_path) == []
-    assert left_out(tmp_path) == ["m"]
+    folder = tmp_path / "vectors"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(MANIFEST % "00")
+    assert read_cases(folder) == []
+    assert [case.name for case in left_out(folder)] == ["a"]
     (tmp_path / "m.safetensors").touch()
+    assert left_out(folder) == []
     with pytest.raises(StaleVectorsError, match=r"conformance\.make"):
-        read_cases(tmp_path)
+        read_cases(folder)
+
+
+def test_shipped_models_may_lie_elsewhere(tmp_path):
+    folder, models = tmp_path / "vectors", tmp_path / "models"
+    folder.mkdir()
+    models.mkdir()
+    (models / "m.safetensors").write_bytes(b"model")
+    (folder / "manifest.json").write_text(MANIFEST % sha256(b"model").hexdigest())
+    assert read_cases(folder) == []
+    (case,) = read_cases(folder, models)
+    assert case.model == models / "m.safetensors"
+    assert left_out(folder, models) == []
+    # The small models are the vectors' own, wherever the others are.
+    assert {case.model.parent.name for case in read_cases(models=models)} == {"models"}
+    assert {case.name.partition("-")[0] for case in read_cases(models=models)} >= {"tiny", "model"}
 
 
 def test_the_runner_needs_no_codec():

@@ -83,6 +83,7 @@ function readHeader(file: Uint8Array) {
   if (view.getUint32(4, true) !== 0 || length > MAX_HEADER || 8 + length > file.length) {
     throw wrong("its header is longer than the file");
   }
+  if (file[8] !== 0x7b) throw wrong("its header does not begin with a brace");
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(file.subarray(8, 8 + length));
@@ -101,7 +102,9 @@ function readHeader(file: Uint8Array) {
       name,
     );
     const { dtype, shape } = kindOf(name, own);
-    const size = shape.reduce((a, b) => a * b, 1) * ITEM_SIZES[dtype];
+    // Of sides without a zero the product may be infinite; with one it is 0, and not NaN.
+    const elements = shape.includes(0) ? 0 : shape.reduce((a, b) => a * b, 1);
+    const size = elements * ITEM_SIZES[dtype];
     if (!areSizes(offsets) || offsets.length !== 2 || offsets[1] - offsets[0] !== size) {
       throw wrong(`the place of ${name} does not hold ${shape.join(" x ")} of ${dtype}`);
     }
