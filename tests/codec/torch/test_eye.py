@@ -7,6 +7,7 @@ import torch
 from stc.codec.codec import Codec
 from stc.codec.eye import open_eye, read_network
 from stc.codec.planes import to_planes
+from stc.codec.synthesis import PLANS
 from stc.codec.torch.canvas import to_rgb
 from stc.codec.torch.eye import Eye
 from stc.errors import WrongModelError
@@ -46,8 +47,10 @@ def test_losses_and_gradients_are_those_of_onnx_runtime(module, faces):
 
 @pytest.mark.parametrize("groups", [None, 3], ids=["shipped", "three groups"])
 def test_files_are_as_good_as_the_native_ones(faces, groups, tmp_path):
+    # Where rounding leads the two elsewhere one face gains more, another less: so a dozen of them.
+    faces = np.concatenate([np.roll(faces, columns, 2) for columns in (0, -4, 4)])
     path = first_levels(tmp_path / "small.safetensors", 3, groups).path if groups else None
-    gaze = open_eye().toward(faces, 0.0)
+    gaze = open_eye().toward(faces, PLANS[1].perception)
     losses = {}
     for device in ("cpu", "torch"):
         codec = Codec(path, device=device)
@@ -60,7 +63,7 @@ def test_files_are_as_good_as_the_native_ones(faces, groups, tmp_path):
     before = losses["cpu", 0]
     assert (losses["torch", 2] <= losses["torch", 0] + 1e-3).all()
     gains = [(before - losses[device, 2]).mean() for device in ("cpu", "torch")]
-    assert gains[1] == pytest.approx(gains[0], rel=0.15)
+    assert gains[1] == pytest.approx(gains[0], rel=0.25)
 
 
 def test_what_is_no_eye_is_a_typed_error():
