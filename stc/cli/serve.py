@@ -15,6 +15,9 @@ EPILOG = """\
 POST /encode a picture, get a .stc file (or form=base45); POST /decode a .stc file, or what carries
 one (text, an NDEF message, a picture of its QR code), get a PNG.
 GET /health, /metrics and /openapi.json. docs/service.md has the parameters and the errors.
+GET / is the page that reads a face from a card, in a browser and on the device alone, if it is
+installed: web/page builds it, as one file. Name that file with --page, or copy it to
+stc/service/page.html before pip install, which makes it a part of the package.
 
 Nothing of a request is kept or logged. There is no encryption and no password: it listens to this
 machine alone unless --host says otherwise, and belongs behind a proxy that has both.
@@ -49,6 +52,9 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         words = f"{about}; {default} if not given"
         parser.add_argument(name, type=positive, default=default, metavar=unit, help=words)
     add_model(parser)
+    parser.add_argument(
+        "--page", metavar="FILE", help="the page to offer at /; the installed one if not given"
+    )
     parser.set_defaults(run=run)
     return parser
 
@@ -59,12 +65,12 @@ def port(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until interrupted."""
+    """Serve until interrupted. Raises StcError, OSError if it cannot start."""
     try:
         import uvicorn
 
         from stc.codec.model_file import open_model
-        from stc.service import create_app, uvicorn_settings
+        from stc.service import create_app, installed_page, uvicorn_settings
         from stc.service.logs import few_lines
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is missing: pip install 'stc[serve]'") from error
@@ -77,7 +83,8 @@ def run(options: argparse.Namespace) -> int:
         waiting=options.max_waiting,
         connections=options.max_connections,
     )
-    app = create_app(limits, model=options.model, threads=options.threads)
+    page = installed_page() if options.page is None else options.page
+    app = create_app(limits, model=options.model, threads=options.threads, page=page)
     level = "error" if options.quiet else "info"
     with few_lines():
         uvicorn.run(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from os import PathLike
 from typing import Annotated, Literal
 
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -24,6 +25,7 @@ from stc.service.answers import Answers
 from stc.service.description import (
     BYTES,
     ENCODED_JSON,
+    PAGE,
     SERVER_FAILURE,
     TEXT,
     body,
@@ -32,6 +34,7 @@ from stc.service.description import (
 )
 from stc.service.dispatch import Dispatcher, RequestError, error_response, failure
 from stc.service.limits import Limits
+from stc.service.page import Page
 from stc.service.requests import check_headers, check_parameters, check_picture
 from stc.service.work import decode, encode
 from stc.settings import Settings
@@ -39,16 +42,22 @@ from stc.threads import threads as usable_threads
 
 
 def create_app(
-    limits: Limits | None = None, *, model: str | None = None, threads: int | None = None
+    limits: Limits | None = None,
+    *,
+    model: str | None = None,
+    threads: int | None = None,
+    page: str | PathLike[str] | None = None,
 ) -> FastAPI:
     """The service, for any ASGI server.
 
     limits: what a request may cost; the defaults of `Limits` if None. model: the one to encode
     with, by name or path; files name the one that decodes them. threads: faces coded at the same
-    time, `stc.threads.threads()` if None.
+    time, `stc.threads.threads()` if None. page: the file of the page to offer at `/`, as web/page
+    builds it, or `installed_page()`; nothing is there if None.
 
     The model is loaded when the server starts the application, which fails with ModelError if that
-    cannot be done.
+    cannot be done. The page is read at once. Raises OSError if that cannot be done; StcError if the
+    file is not the page.
     """
     dispatcher = Dispatcher(limits or Limits(), threads or usable_threads())
 
@@ -143,6 +152,15 @@ def create_app(
         """Counters for Prometheus."""
         return Response(dispatcher.metrics.text(), media_type="text/plain; version=0.0.4")
 
+    if page is not None:
+        opened = Page(page)
+
+        @app.get("/", response_class=Response, responses=PAGE)
+        async def get_page(request: Request) -> Response:
+            """The page that reads a face from a card, for browsers."""
+            check_parameters(request, parameters(app))
+            return opened.answer(request.headers.get("if-none-match", ""))
+
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
@@ -160,6 +178,8 @@ def create_app(
     async def unknown(request: Request, error: HTTPException) -> Response:
         served = ", ".join(app.openapi()["paths"])
         message = f"{error.detail}: there are {served} and /openapi.json"
+        if page is None and request.url.path == "/":
+            message += "; the page is not installed here, which stc serve --page FILE would offer"
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = headers["Allow"].replace("GET", "GET, HEAD")

@@ -7,8 +7,10 @@ take. Some hundred idle clients then use up all files that the process may open.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
+import socket
 import sys
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stc.service.limits import Limits
 
+UNSENT = 1 << 14  # bytes of answers that the system holds beyond those that are on their way
 LINGER = 2.0  # seconds that a client has to read why it was refused
 
 _log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        _hold_little(transport)
         self._waits_since = self.loop.time()
         if len(self.connections) > self.limits.connections and not self._make_room():
             self._refuse()
@@ -137,6 +141,19 @@ class Connection(H11Protocol):
 def connection_class(limits: Limits) -> type[Connection]:
     """The class of connections with these limits, for uvicorn's setting `http`."""
     return type("LimitedConnection", (Connection,), {"limits": limits})
+
+
+def _hold_little(transport: asyncio.Transport) -> None:
+    """Let the system take no more than it can soon send.
+
+    It would take megabytes at once, and no more before a third of them is gone: for that long a
+    client that reads slowly would look like one that does not read.
+    """
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    link = transport.get_extra_info("socket")
+    if option is not None and link is not None and link.family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):
+            link.setsockopt(socket.IPPROTO_TCP, option, UNSENT)
 
 
 def _response(status: HTTPStatus, name: str, message: str, *headers: str) -> bytes:

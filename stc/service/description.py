@@ -31,6 +31,11 @@ SERVER_FAILURE: dict[int | str, dict[str, Any]] = {
 TEXT: dict[int | str, dict[str, Any]] = {
     200: {"description": "done", "content": {"text/plain": {"schema": {"type": "string"}}}}
 }
+PAGE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "done", "content": {"text/html": {"schema": {"type": "string"}}}},
+    304: {"description": "not changed"},
+    400: {"description": "a parameter", "content": {"application/json": _FAILURE}},
+}
 _FAILURES = {
     400: "a parameter that is not known, or no HTTP",
     408: "the body came too slowly",
@@ -58,10 +63,8 @@ def body(*media: str) -> dict[str, Any]:
 
 
 def parameters(app: FastAPI) -> dict[str, list[str]]:
-    """The names of the parameters of every route that takes a body, by its path."""
-    paths = app.openapi()["paths"].items()
+    """The names of the parameters of every route, by its path."""
     return {
-        path: [parameter["name"] for parameter in verbs["post"].get("parameters", [])]
-        for path, verbs in paths
-        if "post" in verbs
+        path: [named["name"] for verb in verbs.values() for named in verb.get("parameters", [])]
+        for path, verbs in app.openapi()["paths"].items()
     }

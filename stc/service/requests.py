@@ -39,7 +39,8 @@ def _unknown(name: str, own: Sequence[str], known: Mapping[str, Sequence[str]]) 
         words += f"; did you mean {likely[0]}?"
     elif elsewhere:
         words += f" here, but of {elsewhere[0]}"
-    return f"{words} (known: {', '.join(own)})" if likely else f"{words}; known: {', '.join(own)}"
+    names = ", ".join(own) or "none"
+    return f"{words} (known: {names})" if likely else f"{words}; known: {names}"
 
 
 def check_headers(request: Request) -> None:

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from stc.service import Limits, create_app, uvicorn_settings
-from stc.service.connection import Connection
+from stc.service.connection import UNSENT, Connection
 from stc.service.logs import few_lines
 from tests.service.conftest import serving
 
@@ -101,6 +101,22 @@ def test_who_does_not_read_is_cut(quick):
     with connect(quick) as link:
         asked = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 100
         assert seconds_until_cut(link, asked) < 20
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="not of this system")
+def test_the_system_holds_little_of_an_answer(monkeypatch):
+    """Or it would take nothing more for so long that a slow client would be cut."""
+    links = []
+    made = Connection.connection_made
+    monkeypatch.setattr(
+        Connection,
+        "connection_made",
+        lambda self, link: made(self, link) or links.append(link.get_extra_info("socket")),
+    )
+    with serving(create_app(MANY, threads=1), MANY) as port, connect(port) as link:
+        link.sendall(HALF + b"\r\n")
+        assert link.recv(15) == b"HTTP/1.1 200 OK"
+        assert links[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT
 
 
 def test_idle_connections_make_room(patient):

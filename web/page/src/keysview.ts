@@ -101,7 +101,6 @@ function row(key: TrustedKey): HTMLElement {
   };
   const print = (key.id.slice(0, 32).match(/.{4}/g) ?? []).join(" ");
   const added = Date.parse(key.added) / 1000;
-  const rest = `${key.algorithm}${Number.isFinite(added) ? `, ${date(added)}` : ""}`;
-  return h("li", {}, h("div", {}, h("b", { dir: "auto" }, name), h("small", {}, rest),
+  return h("li", {}, h("div", {}, h("b", { dir: "auto" }, name), h("small", {}, h("bdi", {}, key.algorithm), Number.isFinite(added) && `, ${date(added)}`),
     h("small", {}, `${t("keys.print")} `, h("code", { dir: "ltr" }, print))), remove);
 }

@@ -88,17 +88,15 @@ export async function scanPicture(picture: Blob, bare: boolean): Promise<Found> 
   }
   const longer = Math.max(bitmap.width, bitmap.height);
   let others: Uint8Array[] = [];
-  let missing: [number, number] | null = null;
+  const collector = new Collector(); // parts that are found in one size only belong to the others
   for (const side of SIDES) {
     if (side > SIDE && longer <= SIDE) continue;
-    const collector = new Collector();
     const found = await scan(pixelsOf(bitmap, Math.min(1, side / longer)), collector, bare, true);
     if (found.carried.length > 1) throw new Failure("several");
     if (found.carried.length === 1) return found;
     if (found.others.length > 0) others = found.others;
-    missing ??= collector.missing;
   }
-  if (missing !== null) throw new Failure("parts", missing.join("/"));
+  if (collector.missing !== null) throw new Failure("parts", collector.missing.join("/"));
   return { carried: [], others };
 }
 

@@ -45,8 +45,8 @@ export function show(reading: Reading, again: () => void): HTMLElement[] {
 
 /** What is said of something that could not be read at all. */
 export function showFailure(failure: Failure, again: () => void, ...more: HTMLElement[]): HTMLElement[] {
-  const [index, all] = failure.detail.split("/");
-  const text = t(`failure.${failure.code}`, { index, all, detail: failure.detail });
+  const [have, all] = failure.detail.split("/");
+  const text = t(`failure.${failure.code}`, { have, all, detail: failure.detail });
   const box = banner("bad", t("failure.title"), text);
   return [box, ...more, h("div", { className: "actions" }, againButton(again))];
 }

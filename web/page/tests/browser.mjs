@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import puppeteer from "puppeteer-core";
@@ -13,6 +14,7 @@ export const SHOTS = join(here, "shots");
 mkdirSync(SHOTS, { recursive: true });
 
 const PROGRAM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const PATIENCE = 300_000; // milliseconds, since a machine may be slow; nothing here judges how fast it is
 export const skip = !existsSync(PROGRAM) && `no Chromium at ${PROGRAM}`;
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png", ".webmanifest": "application/manifest+json" };
@@ -41,13 +43,14 @@ export async function launch(camera = null) {
     writeFileSync(file, camera);
     words.push(`--use-file-for-fake-video-capture=${file}`);
   }
-  return puppeteer.launch({ executablePath: PROGRAM, headless: true, args: words });
+  return puppeteer.launch({ executablePath: PROGRAM, headless: true, args: words, timeout: PATIENCE, protocolTimeout: PATIENCE });
 }
 
 /** A page that fails its test if it logs an error, or asks for anything outside its own address. */
 export async function open(browser, url, { width = 390, height = 844, scheme = "light", language = "en" } = {}) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   page.errors = [];
   page.on("console", (message) => message.type() === "error" && page.errors.push(message.text()));
   page.on("pageerror", (error) => page.errors.push(String(error)));
@@ -63,7 +66,24 @@ export async function open(browser, url, { width = 390, height = 844, scheme = "
   return page;
 }
 
-export const ready = (page) => page.waitForSelector("html[data-ready]", { timeout: 60_000 });
+/** For a whole describe(): given gets { server, browser, page } before its tests, and all end after them. */
+export function visit(given) {
+  let server, browser;
+  before(async () => {
+    server = await serve();
+    browser = await launch();
+    given({ server, browser, page: await open(browser, server.url) });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.down();
+  });
+}
+
+export const ready = (page) => page.waitForSelector("html[data-ready]");
+
+/** Waits until the page keeps itself on the device. */
+export const kept = (page) => page.waitForSelector("html[data-kept]");
 
 /** Gives the page a file as if it were dropped on it. */
 export async function drop(page, data, name = "file.bin", type = "") {
@@ -78,6 +98,7 @@ export async function drop(page, data, name = "file.bin", type = "") {
 
 /** Imports a key, by dropping its file. Returns what the page says of it. */
 export async function trust(page, data, file = "Civil registry.json") {
+  await page.$eval("#keys-message", (element) => (element.textContent = "")); // of the key before
   await drop(page, data, file);
   const said = () => page.$eval("#keys-message", (element) => element.textContent);
   await page.waitForFunction(() => document.getElementById("keys-message").textContent !== "");
@@ -91,7 +112,7 @@ export const closeKeys = (page) => page.click("#keys-close");
 
 /** What the page says of a card: title, level, and the whole text of the result. */
 export async function verdict(page) {
-  await page.waitForSelector("#result:not([hidden]) #verdict", { timeout: 20_000 });
+  await page.waitForSelector("#result:not([hidden]) #verdict");
   return page.evaluate(() => ({
     title: document.getElementById("verdict").textContent,
     level: document.querySelector(".verdict").classList[1],

@@ -1,10 +1,10 @@
 /** Identity claims: whose signature counts, and what is said of those that do not. */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 
 import { encode } from "cborg";
 
-import { trust as add, closeKeys, drop, launch, open, serve, shot, skip, verdict } from "./browser.mjs";
+import { trust as add, closeKeys, drop, open, ready, shot, skip, verdict, visit } from "./browser.mjs";
 import { claimText, claims, codePicture, compressed, coseKey, early, expired, face, jwk, newKey, otherName, token } from "./cards.mjs";
 
 const ed = newKey("EdDSA", "registry-1"), ec = newKey("ES256", "registry-2"), stranger = newKey("ES256", "stranger");
@@ -12,15 +12,7 @@ const impostor = newKey("EdDSA", "registry-1"); // calls his key as the registry
 
 describe("an identity claim", { skip }, () => {
   let browser, server, page;
-  before(async () => {
-    server = await serve();
-    browser = await launch();
-    page = await open(browser, server.url);
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.down();
-  });
+  visit((made) => ({ browser, server, page } = made));
 
   const read = async (text) => {
     await drop(page, await codePicture(text, 4), "card.png", "image/png");
@@ -107,7 +99,7 @@ describe("an identity claim", { skip }, () => {
 
   it("keeps the keys on the device, until they are removed", async () => {
     await page.reload();
-    await page.waitForSelector("html[data-ready]");
+    await ready(page);
     assert.equal(await page.$eval("#keys-count", (element) => element.textContent), "2");
     assert.equal((await read(claimText(claims(face()), ed))).title, "Verified");
     await page.click("#keys-open");
@@ -116,7 +108,7 @@ describe("an identity claim", { skip }, () => {
     assert.equal(await page.$eval("#keys-count", (element) => element.textContent), "1");
     await page.click("#keys-close");
     // What is on the page is judged anew.
-    assert.equal((await verdict(page)).title, "Signer not known");
+    await page.waitForFunction(() => document.getElementById("verdict")?.textContent === "Signer not known");
   });
 
   it("takes no private key, nor anything else that is no key", async () => {

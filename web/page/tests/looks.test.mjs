@@ -1,10 +1,10 @@
 /** How the page looks and is used: narrow, dark, from right to left, by keyboard, by screen reader. */
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { drop, launch, open, serve, shot, skip, trust, verdict } from "./browser.mjs";
+import { drop, open, shot, skip, trust, verdict, visit } from "./browser.mjs";
 import { claimText, claims, codePicture, expired, face, jwk, newKey, otherName } from "./cards.mjs";
 
 const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
@@ -14,6 +14,7 @@ const SIZES = [[320, "light"], [390, "dark"], [1100, "light"]];
 
 describe("the page", { skip }, () => {
   let browser, server, cards;
+  visit((made) => ({ browser, server } = made));
   before(async () => {
     const card = (...words) => codePicture(claimText(...words), 4);
     cards = {
@@ -22,12 +23,6 @@ describe("the page", { skip }, () => {
       expired: await card(claims(face(), expired), key),
       unknown: await card(claims(face()), newKey("ES256", "2")),
     };
-    server = await serve();
-    browser = await launch();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.down();
   });
 
   const fits = async (page, what) => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { DIST, closeKeys, drop, launch, open, ready, serve, skip, trust, verdict } from "./browser.mjs";
+import { DIST, closeKeys, drop, kept, launch, open, ready, serve, skip, trust, verdict } from "./browser.mjs";
 import { claimText, claims, codePicture, face, jwk, newKey } from "./cards.mjs";
 import { photograph } from "./camera.mjs";
 
@@ -33,7 +33,7 @@ describe("without a network", { skip }, () => {
   it("the page works after the first visit, its server gone", async () => {
     const server = await serve();
     const page = await open(browser, server.url);
-    await page.waitForSelector("html[data-kept]", { timeout: 60_000 });
+    await kept(page);
     await server.down();
     await page.reload();
     await ready(page);
@@ -57,13 +57,13 @@ describe("without a network", { skip }, () => {
   it("a new release replaces the old one as a whole, when the user says so", async () => {
     const server = await serve();
     const page = await open(browser, server.url);
-    await page.waitForSelector("html[data-kept]", { timeout: 60_000 });
+    await kept(page);
     await page.reload();
     await ready(page);
     assert.ok(await page.$eval("#update", (element) => element.hidden));
     server.change("sw.js", (text) => text.replace(/stc-page-/g, "stc-page-next-"));
     await page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).update());
-    await page.waitForSelector("#update:not([hidden])", { timeout: 60_000 });
+    await page.waitForSelector("#update:not([hidden])");
     await Promise.all([page.waitForNavigation(), page.click("#update-use")]);
     await ready(page);
     await server.down();

@@ -1,10 +1,10 @@
 /** Claims that another program made: examples/claim169.py, with Python's cwt and cryptography. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { closeKeys, drop, launch, open, serve, skip, trust, verdict } from "./browser.mjs";
+import { closeKeys, drop, skip, trust, verdict, visit } from "./browser.mjs";
 import { codePicture, face } from "./cards.mjs";
 
 const PROGRAM = `
@@ -19,19 +19,11 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 const made = spawnSync(process.env.PYTHON ?? "python3", ["-c", PROGRAM, face(192).toString("hex")], { cwd: root, encoding: "utf8" });
 
 describe("examples/claim169.py", { skip: skip || (made.status !== 0 && "Python has no stc[claim169]") }, () => {
-  let browser, server;
-  before(async () => {
-    server = await serve();
-    browser = await launch();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.down();
-  });
+  let page;
+  visit((made) => ({ page } = made));
 
   it("makes a claim that the page verifies with its COSE key", async () => {
     const [key, text] = JSON.parse(made.stdout);
-    const page = await open(browser, server.url);
     await trust(page, Buffer.from(key, "hex"), "Example.cbor");
     await closeKeys(page);
     await drop(page, await codePicture(text, 4), "card.png", "image/png");
