@@ -92,7 +92,7 @@ def missing(text: bytes, there: int) -> int:
         ends: list[int] = [
             e["data_offsets"][1] for n, e in json.loads(text).items() if n != "__metadata__"
         ]
-        return min(max(0, max(ends) - there), 1 << 20)
+        return min(max(0, int(max(ends)) - there), 1 << 20)  # int: 1.5 is JSON too
     except Exception:  # whatever the header is, the parser must find out by itself
         return 0
 
