@@ -90,16 +90,14 @@ def make_vectors(folder: Path) -> None:
     whole = {model.name: _whole(model) for model in (packed, plain)}
     manifest = {
         "models": {model.name: _described(model, folder) for model in (packed, plain, *shipped)},
-        "valid": [
-            row
-            for model in (packed, plain)
-            for row in [*_small(writer, model), *_tables(writer, model)]
-        ]
+        "valid": [row for model in (packed, plain) for row in _small(writer, model)]
         + _odd(writer, packed, whole[packed.name])
         + [row for number, model in enumerate(shipped) for row in _shipped(writer, model, number)],
         "malformed": _malformed(writer, packed, whole[packed.name]),
         "malformed_models": _malformed_models(writer, packed, whole[packed.name]),
     }
+    for model in (packed, plain):
+        _tables(writer, model)
     text = "".join(_lines(key, rows) for key, rows in manifest.items()).removesuffix(",\n")
     writer.write("manifest.json", f"{{\n{text}\n}}\n".encode())
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -184,7 +182,7 @@ def _odd(writer: Writer, model: ModelFile, whole: Message) -> Rows:
     return rows
 
 
-def _tables(writer: Writer, model: ModelFile) -> Rows:
+def _tables(writer: Writer, model: ModelFile) -> None:
     """Beside the cases of a small model: its frequencies, and its matrices as whole numbers."""
     tables = [model.tables.groups, *model.tables.levels]
     writer.json(
@@ -200,7 +198,6 @@ def _tables(writer: Writer, model: ModelFile) -> Rows:
     for place in (0, 1, 31, 32, 63, 2080, 4095, 4096, 4111, 4112, 5119, 5120, 6143):
         matrices[f"basis[{place}]"] = basis[place].tolist()
     writer.json(f"tables/{model.name}-matrices.json", matrices)
-    return []
 
 
 def _drawn(

@@ -346,8 +346,9 @@ def _inspect(path: Path) -> ModelFile:
 def _parse_digests(path: Path, text: str) -> dict[str, str]:
     try:
         digests = parse_object(text)
+        sound = all(isinstance(own, str) and _DIGEST.fullmatch(own) for own in digests.values())
     except ValueError:
-        digests = {"": None}
-    if not all(isinstance(own, str) and _DIGEST.fullmatch(own) for own in digests.values()):
+        sound = False
+    if not sound:
         raise WrongModelError(f"{path} does not state the digests of its arrays")
     return digests

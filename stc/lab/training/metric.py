@@ -68,10 +68,7 @@ def identity_gradients(
         rows = []
         picked = torch.multinomial(share, faces, replacement=True)
         for part in tqdm(picked.split(_BATCH), desc="identity axes", disable=hidden()):
-            x = planes[part].float().requires_grad_()
-            with mixed():
-                embedding = recogniser(to_rgb(x) * 2 - 1)
-            (own,) = torch.autograd.grad((embedding * torch.randn_like(embedding)).sum(), x)
+            own = _gradient(recogniser, planes[part].float())
             rows.append(own / plane_weight())
         own = torch.cat(rows)
         found.append(own / own.square().sum(1).mean().sqrt())
@@ -109,9 +106,18 @@ def _sampled(
     picked = torch.multinomial(share, faces, replacement=True)
     for rows in tqdm(picked.split(_BATCH), desc="identity metric", disable=hidden()):
         way = _WAY * torch.rand(len(rows), 1)
-        q = (z[rows].float() - way * rest[rows]).requires_grad_()
-        with mixed():
-            embedding = recogniser(to_rgb(tokenizer.planes(q)) * 2 - 1)
-        (gradient,) = torch.autograd.grad((embedding * torch.randn_like(embedding)).sum(), q)
+        q = z[rows].float() - way * rest[rows]
+        gradient = _gradient(recogniser, q, tokenizer.planes)
         metric += gradient.T @ gradient
     return metric
+
+
+def _gradient(
+    recogniser: Embed, x: Tensor, planes: Callable[[Tensor], Tensor] = lambda x: x
+) -> Tensor:
+    """That of a random cotangent of the embeddings by x [B, D], which `planes` makes faces of."""
+    x.requires_grad_()
+    with mixed():
+        embedding = recogniser(to_rgb(planes(x)) * 2 - 1)
+    (found,) = torch.autograd.grad((embedding * torch.randn_like(embedding)).sum(), x)
+    return found

@@ -72,9 +72,8 @@ def identity_axes(
     whatever a gradient in their span says of a face, the axes together say too.
     """
     found, rank = [], []
-    for sign, spread, part in zip((1, -1), covariance, halves(gradients), strict=True):
-        kept = halves(axes.T)[0 if sign > 0 else 1].T
-        kept = kept[:, kept.square().sum(0) > _HALF]
+    for spread, part, own in zip(covariance, halves(gradients), halves(axes.T), strict=True):
+        kept = own[own.square().sum(1) > 0.5].T  # an axis is even or odd: its length here is 1 or 0
         left = part - (part @ kept) @ kept.T
         power, mix = torch.linalg.eigh((left @ spread @ left.T).double())
         mix = mix[:, -number:]
