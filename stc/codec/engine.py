@@ -19,6 +19,7 @@ from stc.native.choice import choose
 
 if TYPE_CHECKING:
     from stc.codec.eye import Gaze
+    from stc.codec.synthesis import Plan
 
 Floats = npt.NDArray[np.float32]
 
@@ -72,11 +73,18 @@ class CpuEngine:
     def improve(
         self, canvases: Canvases, components: Any, nearest: Tokens, limit: Limit, effort: int
     ) -> Tokens:
-        from stc.codec.eye import open_eye  # not at the top: decoding does without
-        from stc.codec.synthesis import PLANS, improve
+        from stc.codec.synthesis import PLANS  # not at the top: decoding does without
 
-        eye, plan = open_eye(), PLANS[effort - 1]
-        found = []
+        return self.improve_by(PLANS[effort - 1], canvases, components, nearest, limit)
+
+    def improve_by(
+        self, plan: Plan, canvases: Canvases, components: Any, nearest: Tokens, limit: Limit
+    ) -> Tokens:
+        """The same by a plan of the caller's. Raises ModelError."""
+        from stc.codec.eye import open_eye
+        from stc.codec.synthesis import improve
+
+        eye, found = open_eye(), []
         for start in range(0, len(canvases), self._at_once):
             own = slice(start, start + self._at_once)
             seen, of, tokens = canvases[own], components[own], nearest.part(own)

@@ -18,15 +18,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from stc.codec.core import open_core
-from stc.codec.engine import FACES, CpuEngine
-from stc.codec.eye import open_eye
+from stc.codec.engine import CpuEngine
 from stc.codec.model_file import open_model
-from stc.codec.synthesis import PLANS, Plan, improve
-from stc.codec.tokenizer import Tokenizer
-from stc.codec.tokens import Tokens
-from stc.lab.eye.measure import Judges, Studio, limit_of
-from stc.lab.training.data import read_tar
+from stc.codec.synthesis import PLANS, Plan
+from stc.lab.eye.measure import Judges, add_faces, chosen_faces, limit_of
 from stc.recognition.base import Faces
 from stc.settings import DEFAULT_EFFORT
 
@@ -63,20 +58,13 @@ def rows() -> list[Row]:
 def measure(sources: Faces, nets: Path, sizes: list[int]) -> Iterator[tuple[int, Row, Figures]]:
     """Yield (bytes, row, figures [faces] by every judge); see `rows`."""
     model = open_model(None)
-    engine, tokenizer = CpuEngine(model), Tokenizer(model, open_core(model))
-    judges = Judges(nets, sources)
+    engine, judges = CpuEngine(model), Judges(nets, sources)
     for size, row in itertools.product(sizes, rows()):
-        limit, found = limit_of(model.tables, size), []
-        for start in range(0, len(sources), FACES):
-            faces = sources[start : start + FACES]
-            components, tokens = engine.tokenize(faces, limit)
-            if row.plan is not None:
-                starts = tokenizer.encode_groups(components, limit, row.plan.groups)
-                gaze = open_eye().toward(faces, row.plan.perception)
-                studio = Studio(engine, tokenizer, gaze)
-                tokens = improve(studio, components, starts, limit, row.plan)
-            found.append(tokens)
-        yield size, row, judges.each(engine.draw(Tokens.joined(found)))
+        limit = limit_of(model.tables, size)
+        components, tokens = engine.tokenize(sources, limit)
+        if row.plan is not None:
+            tokens = engine.improve_by(row.plan, sources, components, tokens, limit)
+        yield size, row, judges.each(engine.draw(tokens))
 
 
 def line(row: Row, own: Figures, default: Figures) -> str:
@@ -96,15 +84,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("faces", type=Path)
-    parser.add_argument("nets", type=Path)
-    parser.add_argument("-n", type=int, default=96, help="faces")
-    parser.add_argument("--every", type=int, default=1, help="take every such face")
-    parser.add_argument("--first", type=int, default=0, help="from this one on")
+    add_faces(parser, 96)
     parser.add_argument("--bytes", default="48,96,192", metavar="N,N")
     options = parser.parse_args()
-    chosen = itertools.islice(read_tar(options.faces), options.first, None, options.every)
-    sources = np.stack([face[..., :3] for face in itertools.islice(chosen, options.n)])
+    sources = chosen_faces(options)
     sizes = [int(size) for size in options.bytes.split(",")]
     default: Figures = {}
     for size, row, figures in measure(sources, options.nets, sizes):

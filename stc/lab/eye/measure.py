@@ -71,7 +71,7 @@ class NetworkGaze:
         return losses.detach().numpy(), gradient.numpy()
 
 
-class Studio:
+class _Studio:
     """`stc.codec.synthesis.Studio` with any gaze."""
 
     def __init__(self, engine: CpuEngine, tokenizer: Tokenizer, gaze: Gaze) -> None:
@@ -139,7 +139,7 @@ def measure(
         yield size, "nearest", judges.judge(engine.draw(nearest))
         for name, (gaze, perception) in gazes.items():
             plan = Plan(ROUNDS, step=step, perception=perception)
-            studio = Studio(engine, tokenizer, gaze)
+            studio = _Studio(engine, tokenizer, gaze)
             tokens = improve(studio, components, [nearest], limit, plan)
             yield size, name, judges.judge(engine.draw(tokens))
 
@@ -158,15 +158,26 @@ def _cosines(a: Floats, b: Floats) -> Floats:
     return np.asarray(product / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)))
 
 
+def add_faces(parser: argparse.ArgumentParser, number: int) -> None:
+    """Which faces are encoded, and the networks that judge them."""
+    parser.add_argument("faces", type=Path)
+    parser.add_argument("nets", type=Path)
+    parser.add_argument("-n", type=int, default=number, help="faces")
+    parser.add_argument("--every", type=int, default=1, help="take every such face")
+    parser.add_argument("--first", type=int, default=0, help="from this one on")
+
+
+def chosen_faces(options: argparse.Namespace) -> Faces:
+    """The faces that the arguments name, uint8 [N, 128, 128, 3]."""
+    chosen = itertools.islice(read_tar(options.faces), options.first, None, options.every)
+    return np.stack([face[..., :3] for face in itertools.islice(chosen, options.n)])
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("faces", type=Path)
-    parser.add_argument("nets", type=Path)
+    add_faces(parser, 48)
     parser.add_argument("eyes", nargs="*", metavar="NAME=FILE[,PERCEPTION]")
-    parser.add_argument("-n", type=int, default=48, help="faces")
-    parser.add_argument("--every", type=int, default=1, help="take every such face")
-    parser.add_argument("--first", type=int, default=0, help="from this one on")
     parser.add_argument("--step", type=float, default=0.3)
     options = parser.parse_args()
     eyes = {}
@@ -174,8 +185,7 @@ def main() -> None:
         name, _, file = eye.partition("=")
         path, _, perception = file.partition(",")
         eyes[name] = Path(path), float(perception or 0)
-    chosen = itertools.islice(read_tar(options.faces), options.first, None, options.every)
-    sources = np.stack([face[..., :3] for face in itertools.islice(chosen, options.n)])
+    sources = chosen_faces(options)
     for size, name, figures in measure(sources, options.nets, eyes, options.step):
         shown = "  ".join(f"{judge} {value:.4f}" for judge, value in figures.items())
         print(f"{size:4} {name:12} {shown}", flush=True)
