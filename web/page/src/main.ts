@@ -9,7 +9,7 @@ import { announce, find, h } from "./dom";
 import { Failure } from "./failure";
 import { chooseLanguage, currentLanguage, languages, startLanguage, t } from "./i18n";
 import { setUpIntake } from "./intake";
-import { looksLikeKeys } from "./keys";
+import { looksLikeKeys, toHex } from "./keys";
 import { offerKeys, drawKeys, setUpKeys } from "./keysview";
 import { setUpOffline, sayKept } from "./offline";
 import { type Reading, read } from "./reading";
@@ -141,7 +141,7 @@ async function bareOnes(data: Uint8Array[]): Promise<Uint8Array[]> {
 
 function isPicture(data: Uint8Array, type: string): boolean {
   const starts = ["89504e47", "ffd8ff", "52494646", "47494638", "424d"];
-  const head = Array.from(data.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const head = toHex(data.subarray(0, 4));
   const box = String.fromCharCode(...data.subarray(4, 8)) === "ftyp"; // AVIF, HEIC
   return type.startsWith("image/") || box || starts.some((start) => head.startsWith(start));
 }
