@@ -221,7 +221,7 @@ void nearest(Input& in) {
   std::vector<int64_t> chosen(images);
   bool is_sound = true;
   for (int64_t& one : chosen) {
-    one = in.number() + 2;
+    one = int64_t{in.number()} + 2;
     is_sound = is_sound && one >= 0 && one < groups;
   }
   const auto latents = in.array<float>(images * tokens * dimensions);
