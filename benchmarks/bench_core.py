@@ -19,7 +19,7 @@ from stc.codec.model_file import open_model
 from stc.native import library as native
 from stc.native.choice import VARIABLE
 
-GOLDEN = json.loads(Path("tests/codec/golden/stc-face-5.json").read_text())
+GOLDEN = json.loads(Path("tests/codec/golden/stc-open-1.json").read_text())
 FILE = bytes.fromhex(next(case["file"] for case in GOLDEN if case["name"].endswith("-192")))
 
 
@@ -34,7 +34,7 @@ def _green():
 
 @pytest.fixture(scope="module")
 def model():
-    return open_model("stc-face-5")
+    return open_model("stc-open-1")
 
 
 @pytest.fixture(params=["native", "portable"])
@@ -92,7 +92,7 @@ def test_payload(benchmark, core, model):
 
 
 def test_decode(benchmark, core):
-    codec = Codec("stc-face-5")
+    codec = Codec("stc-open-1")
     tables = codec.model.tables
     data = bitstream.pack(b"", tables, *bitstream.unpack(FILE, tables), bare=True)
     decode = codec.decode_batch

@@ -3,7 +3,7 @@
     pytest benchmarks/bench_search.py --benchmark-only
 
 Cases: A fits the cache, B streams groups of larger codebooks, C is one image and bound by memory,
-D is a batch of faces in the largest level of stc-face-5, E one face in one of its smaller levels.
+D is a batch of faces in the largest level of stc-open-1, E one face in one of its smaller levels.
 faiss-cpu and vector-quantize-pytorch are timed where they are installed. Every figure is the best
 of its rounds; the table at the end compares within this run only.
 """

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from stc.codec.metric import Metric
 
 FOLDER = Path(__file__).parent / "weights"
-DEFAULT = "stc-face-5"
+DEFAULT = "stc-open-1"
 ENCODER = "encoder."  # arrays of this prefix no decoder needs
 
 _NUMPY = {"I8": "<i1", "U8": "<u1", "F16": "<f2", "U16": "<u2", "F32": "<f4", "U32": "<u4"}

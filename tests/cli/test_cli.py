@@ -85,7 +85,7 @@ def test_pipes():
 def test_info(encoded):
     path, _ = encoded
     text, _ = run("info", path)
-    for word in ("version 1", "stc-face-5", "tokens", "bits/level", "at 256 px"):
+    for word in ("version 1", "stc-open-1", "tokens", "bits/level", "at 256 px"):
         assert word in text.decode()
     one, _ = run("info", "--json", path)
     found = json.loads(one)
@@ -246,7 +246,7 @@ def test_info_goes_on_after_a_bad_file(encoded, tmp_path):
     assert f"{bad}: not a .stc file" in error
     body = path.read_bytes()[:2] + b"\xff\xff" + path.read_bytes()[4:-2]
     bad.write_bytes(body + crc_hqx(body, 0xFFFF).to_bytes(2, "big"))
-    _, error = run("info", bad, "--model", "stc-face-5", code=6)
+    _, error = run("info", bad, "--model", "stc-open-1", code=6)
     assert "needs model ffff" in error
 
 

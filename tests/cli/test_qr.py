@@ -206,7 +206,7 @@ def test_bare_files_and_codes_of_them_in_info_and_compare(path, tmp_path, capsys
     run("info", "--json", "--bare", bare, code)
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     size = bare.stat().st_size
-    assert (first["size"], first["model"], first["overhead"]) == (size, "stc-face-5", 2)
+    assert (first["size"], first["model"], first["overhead"]) == (size, "stc-open-1", 2)
     assert {**first, "file": str(code)} == second
     assert first["tokens"] > 128  # two bytes of count, of which the first is no ASCII
     run("info", "--bare", bare)

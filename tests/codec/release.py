@@ -1,6 +1,6 @@
 """Golden files of a new model, and the figures of conformance/model-file.md, in one command.
 
-    python -m tests.codec.release stc-face-5
+    python -m tests.codec.release stc-open-1
 
 The model is in stc/codec/weights; the page shows the default one (stc/codec/model_file.py). What
 a release decodes, every later one does: golden files that are there are never written again. Of a

@@ -126,9 +126,9 @@ def test_arrays_that_are_missing_are_named(odd):
 
 
 def test_a_missing_model_names_those_there_are(tmp_path):
-    with pytest.raises(ModelMissingError, match="stc-face-5"):
+    with pytest.raises(ModelMissingError, match="stc-open-1"):
         open_model("nothing")
-    with pytest.raises(ModelMissingError, match="stc-face-5"):
+    with pytest.raises(ModelMissingError, match="stc-open-1"):
         open_model(tmp_path / "nothing.safetensors")
 
 

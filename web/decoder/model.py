@@ -1,6 +1,6 @@
 """A model file without what a decoder of small files does not read.
 
-    python web/decoder/model.py stc-face-5 --max-bytes 192 -o model.bin.gz
+    python web/decoder/model.py stc-open-1 --max-bytes 192 -o model.bin.gz
 
 The encoder's arrays go, and the levels that no file of so many bytes reaches. The name and the
 fingerprint stay those of the whole model. The metadata `absent` has type, shape and digest of every

@@ -15,7 +15,7 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const at = (...names) => join(here, ...names);
 const read = (...names) => readFileSync(at(...names));
-const { MODEL = "stc-face-5", MAX_BYTES = "192", PYTHON = "python3" } = process.env;
+const { MODEL = "stc-open-1", MAX_BYTES = "192", PYTHON = "python3" } = process.env;
 const MOST = 12e6; // bytes of all that a visitor loads, and of the one file
 
 mkdirSync(at("build"), { recursive: true });

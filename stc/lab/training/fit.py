@@ -72,12 +72,14 @@ class FitPlan:
     """What `fit` builds."""
 
     levels: tuple[LevelPlan, ...]
-    components: int = 1216
-    identity_components: int = 128  # of these, beside the principal ones
+    components: int = 1280
+    identity_components: int = 400  # of these, beside the principal ones
+    coarse_components: int = 300  # of a face as the first levels have it
     codewords: int = 256
     groups: int = 1
     pull: float = 8.0  # images' worth of weight that all faces have in a group's codeword
-    metric_faces: int = 768  # that every recogniser looks at
+    axes_faces: int = 1536  # that every recogniser looks at for its components,
+    metric_faces: int = 768  # and for the metric of a level
     metric_rank: int = METRIC_RANK
     fill: float = 0.92  # share of a level's bits that water-filling hands out
 
@@ -130,7 +132,10 @@ def choose_components(
     spread = covariances(planes, tokenizer.mean, share)
     axes, power = principal_axes(spread, plan.components - plan.identity_components)
     if plan.identity_components:
-        gradients = identity_gradients(planes, share, recognisers, plan.metric_faces)
+        gradients = identity_gradients(
+            planes, tokenizer.mean, share, spread, axes[:, : plan.coarse_components],
+            recognisers, plan.axes_faces,
+        )  # fmt: skip
         more = identity_axes(spread, axes, gradients, plan.identity_components)
         axes, power = torch.cat([axes, more[0]], 1), torch.cat([power, more[1]])
     words, basis = pack_basis(axes, power)

@@ -18,7 +18,7 @@ from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.gallery.progress import hidden
 from stc.lab.training.packing import low_rank
 from stc.lab.training.precision import mixed
-from stc.lab.training.subspace import MIRROR
+from stc.lab.training.subspace import MIRROR, halves
 
 # RGB in [-1, 1] [B, 3, 128, 128] -> unit vectors [B, E], differentiable.
 Embed = Callable[[Tensor], Tensor]
@@ -56,22 +56,33 @@ def identity_factor(
 
 
 def identity_gradients(
-    planes: Tensor, share: Tensor, recognisers: Sequence[Embed], faces: int
+    planes: Tensor,
+    mean: Tensor,
+    share: Tensor,
+    spread: Sequence[Tensor],
+    coarse: Tensor,
+    recognisers: Sequence[Embed],
+    faces: int,
 ) -> Tensor:
     """What moves the recognisers: random cotangents' gradients [R * faces, 6144] by planes.
 
-    planes [N, 6144] of faces that count share [N]; the gradients are by planes as
-    `subspace.covariances` weighs them. All recognisers' gradients are as long on average.
+    planes [N, 6144], weighted as in `subspace.covariances`, of faces that count share [N]; taken at
+    random places between a face and what the axes coarse [6144, K] hold of it, as a level will find
+    it. Each recogniser's are scaled so that faces of covariance `spread` vary as much along them.
     """
-    found = []
+    found, weight = [], plane_weight()
     for recogniser in recognisers:
         rows = []
         picked = torch.multinomial(share, faces, replacement=True)
         for part in tqdm(picked.split(_BATCH), desc="identity axes", disable=hidden()):
-            own = _gradient(recogniser, planes[part].float())
-            rows.append(own / plane_weight())
+            y = (planes[part].float() - mean) * weight
+            lost = y - (y @ coarse) @ coarse.T
+            place = y - _WAY * torch.rand(len(part), 1) * lost
+            rows.append(_gradient(recogniser, place, lambda x: x / weight + mean))
         own = torch.cat(rows)
-        found.append(own / own.square().sum(1).mean().sqrt())
+        pairs = zip(halves(own), spread, strict=True)
+        varies = sum(float(((part @ both) * part).sum()) for part, both in pairs)
+        found.append(own / varies**0.5)
     return torch.cat(found)
 
 

@@ -29,7 +29,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 BASIS_BITS = 5
 BASIS_FIRST = 64  # components, the strongest, whose axes have 8 bits
-METRIC_RANK = 192
+METRIC_RANK = 256
 
 # Bits of a level's synthesis by its first token. An error of the first levels is in every file, and
 # their matrices are the smallest; the last ones draw what is nearly noise.

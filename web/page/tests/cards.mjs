@@ -10,12 +10,15 @@ import { prepareZXingModule, writeBarcode } from "zxing-wasm/writer";
 const wasm = readFileSync(fileURLToPath(import.meta.resolve("zxing-wasm/writer/zxing_writer.wasm")));
 await prepareZXingModule({ overrides: { wasmBinary: wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.length) }, fireImmediately: true });
 
-const golden = new URL("../../../tests/codec/golden/", import.meta.url);
-const files = (model) => JSON.parse(readFileSync(new URL(`${model}.json`, golden), "utf8"));
+const root = new URL("../../../", import.meta.url);
+const MODEL = "stc-open-1";
+const files = JSON.parse(readFileSync(new URL(`tests/codec/golden/${MODEL}.json`, root), "utf8"));
 
-/** A .stc file of the repository's, by its model and size. */
-export const face = (bytes = 192, model = "stc-face-5") =>
-  Buffer.from(files(model).find((one) => one.name === `${model}-${bytes}`).file, "hex");
+/** A .stc file of the repository's, by its size. */
+export const face = (bytes = 192) => Buffer.from(files.find((one) => one.name === `${MODEL}-${bytes}`).file, "hex");
+
+/** A .stc file of a model that is not the page's. */
+export const otherFace = readFileSync(new URL("conformance/vectors/files/tiny-packed-one.stc", root));
 
 /** A .stc file without its header and checksum. */
 export const bare = (file) => file.subarray(4, file.length - 2);
