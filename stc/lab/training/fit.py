@@ -31,9 +31,10 @@ from stc.lab.training.grouping import Books, Groups, find_groups, fit_own, fit_s
 from stc.lab.training.metric import (
     Embed,
     covariance,
-    identity_factor,
     identity_gradients,
+    identity_metric,
     parity,
+    strongest,
 )
 from stc.lab.training.packing import (
     CODEBOOK_BITS,
@@ -63,7 +64,7 @@ class LevelPlan:
 
     tokens: int
     identity: float
-    sampled: bool = True  # sample the metric on what is left over, or keep the one before
+    new_factor: bool = True  # of the metric, for what is left over; or the one before it
     own: bool = False  # every group has codebooks of its own here
 
 
@@ -78,9 +79,8 @@ class FitPlan:
     codewords: int = 256
     groups: int = 1
     pull: float = 8.0  # images' worth of weight that all faces have in a group's codeword
-    axes_faces: int = 1536  # that every recogniser looks at for its components,
-    metric_faces: int = 768  # and for the metric of a level
-    metric_rank: int = METRIC_RANK
+    identity_faces: int = 1536  # that every recogniser looks at
+    metric_rank: int = METRIC_RANK  # of each factor
     fill: float = 0.92  # share of a level's bits that water-filling hands out
 
     def __post_init__(self) -> None:
@@ -110,11 +110,11 @@ def fit(faces: Collection, recognisers: Sequence[Embed], plan: FitPlan) -> Fitte
     planes = filled_planes(faces.pixels)
     weight = torch.from_numpy(faces.repeats * ~faces.held).float()
     tokenizer = LevelTokenizer(plan.components, plan.groups, [])
-    packed = choose_components(tokenizer, planes, weight, recognisers, plan)
+    packed, gradients = choose_components(tokenizer, planes, weight, recognisers, plan)
     z = torch.cat([tokenizer.components(part).half() for part in planes.split(_PART)])
     del planes
     both = torch.cat([z, z * parity(tokenizer).half()])
-    packed |= fit_levels(both, tokenizer, weight.repeat(2), recognisers, plan)
+    packed |= fit_levels(both, tokenizer, weight.repeat(2), gradients, plan)
     tokenizer.prepare()
     return Fitted(tokenizer.eval().requires_grad_(False), packed, z.numpy())
 
@@ -125,45 +125,42 @@ def choose_components(
     weight: Tensor,
     recognisers: Sequence[Embed],
     plan: FitPlan,
-) -> Arrays:
-    """Fill in mean and basis from planes [N, 6144], weighted [N] -> the basis as it is packed."""
+) -> tuple[Arrays, Tensor]:
+    """Fill in mean and basis from planes [N, 6144], weighted [N].
+
+    -> the basis as it is packed, and what moves the recognisers, see `identity_gradients`.
+    """
     share = weight / weight.sum()
     tokenizer.mean.copy_(mirrored_mean(planes, share).half())
     spread = covariances(planes, tokenizer.mean, share)
     axes, power = principal_axes(spread, plan.components - plan.identity_components)
+    coarse = axes[:, : plan.coarse_components]
+    gradients = identity_gradients(
+        planes, tokenizer.mean, share, spread, coarse, recognisers, plan.identity_faces
+    )
     if plan.identity_components:
-        gradients = identity_gradients(
-            planes, tokenizer.mean, share, spread, axes[:, : plan.coarse_components],
-            recognisers, plan.axes_faces,
-        )  # fmt: skip
         more = identity_axes(spread, axes, gradients, plan.identity_components)
         axes, power = torch.cat([axes, more[0]], 1), torch.cat([power, more[1]])
     words, basis = pack_basis(axes, power)
     tokenizer.basis.copy_(basis)
-    return named("basis", words)
+    return named("basis", words), gradients
 
 
 def fit_levels(
-    z: Tensor,
-    tokenizer: LevelTokenizer,
-    weight: Tensor,
-    recognisers: Sequence[Embed],
-    plan: FitPlan,
+    z: Tensor, tokenizer: LevelTokenizer, weight: Tensor, gradients: Tensor, plan: FitPlan
 ) -> Arrays:
     """Append the levels of the plan to a tokeniser, fitted to z float16 [N, Z], weighted [N].
 
-    -> the levels' matrices as they are packed.
+    gradients [R, 6144]: what moves the recognisers. -> the levels' matrices as they are packed.
     """
     share, rest = weight / weight.sum(), z.float()
+    metric = identity_metric(gradients, tokenizer, covariance(rest, share))
     power, packed, first = _power(rest, share), Arrays(), 0
     factor, groups = torch.zeros(z.shape[1], 0), None
     for number, own in enumerate(plan.levels):
-        if own.sampled or number == 0:
-            sampled = identity_factor(
-                z, rest, share, tokenizer, recognisers,
-                faces=plan.metric_faces, rank=plan.metric_rank,
-            )  # fmt: skip
-            factor = pack_metric(sampled)[1]
+        if own.new_factor or number == 0:
+            found = strongest(metric, covariance(rest, share), plan.metric_rank)
+            factor = pack_metric(found)[1]
         level, words, groups = fit_level(rest, weight, factor, own, plan, first, groups)
         packed |= named(f"levels.{number}", words)
         if groups is not None:

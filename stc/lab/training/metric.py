@@ -16,7 +16,6 @@ from tqdm import tqdm
 from stc.codec.torch.canvas import plane_weight, to_rgb
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.gallery.progress import hidden
-from stc.lab.training.packing import low_rank
 from stc.lab.training.precision import mixed
 from stc.lab.training.subspace import MIRROR, halves
 
@@ -24,35 +23,8 @@ from stc.lab.training.subspace import MIRROR, halves
 Embed = Callable[[Tensor], Tensor]
 
 _BATCH = 32
-_WAY = 0.8  # of the way back to the old end, at most: a level will not stay there
-
-
-def identity_factor(
-    z: Tensor,
-    rest: Tensor,
-    share: Tensor,
-    tokenizer: LevelTokenizer,
-    recognisers: Sequence[Embed],
-    *,
-    faces: int,
-    rank: int,
-) -> Tensor:
-    """F [Z, rank] with F F^T near the mean metric of the recognisers.
-
-    z: components [N, Z] of faces that count share [N], which adds up to one; rest [N, Z]: what is
-    left over of them. Each recogniser looks at so many faces, and its metric is scaled so that
-    faces vary as much in it as they do in pixels. Beyond some hundred axes the spectrum is the
-    noise of the sample: a level that followed it would spend bits on nothing.
-    """
-    spread = covariance(z, share)
-    mirror = parity(tokenizer)
-    total = torch.zeros_like(spread)
-    for recogniser in recognisers:
-        metric = _sampled(z, rest, share, tokenizer, recogniser, faces)
-        # A mirrored face is as good a sample: half the noise for nothing.
-        metric = (metric + mirror[:, None] * metric * mirror) / 2
-        total += metric * (spread.trace() / (metric * spread).sum())
-    return low_rank(total / len(recognisers), rank)
+_WAY = 0.8  # of the way to the coarse face, at most: a level will not stay there
+_FLOOR = 0.01  # of the mean variance
 
 
 def identity_gradients(
@@ -66,9 +38,11 @@ def identity_gradients(
 ) -> Tensor:
     """What moves the recognisers: random cotangents' gradients [R * faces, 6144] by planes.
 
-    planes [N, 6144], weighted as in `subspace.covariances`, of faces that count share [N]; taken at
-    random places between a face and what the axes coarse [6144, K] hold of it, as a level will find
-    it. Each recogniser's are scaled so that faces of covariance `spread` vary as much along them.
+    planes [N, 6144] of faces that count share [N], less their mean and weighted as in
+    `subspace.covariances`. The difference of two embeddings is the mean of J over the way between
+    them times the difference of the faces: gradients are taken at random places between a face and
+    what the axes coarse [6144, K] hold of it. Each recogniser's are scaled so that faces of even
+    and odd covariance `spread` vary equally along them.
     """
     found, weight = [], plane_weight()
     for recogniser in recognisers:
@@ -86,6 +60,36 @@ def identity_gradients(
     return torch.cat(found)
 
 
+def identity_metric(gradients: Tensor, tokenizer: LevelTokenizer, spread: Tensor) -> Tensor:
+    """M [Z, Z], the mean metric of the recognisers whose gradients [N, 6144] are given.
+
+    Scaled so that faces of covariance `spread` [Z, Z] vary as much in it as they do in pixels. The
+    gradients reach components through the basis alone, which is orthonormal.
+    """
+    mirror = parity(tokenizer)
+    seen = gradients @ tokenizer.basis
+    metric = seen.T @ seen
+    # A mirrored face is as good a sample: half the noise for nothing.
+    metric = (metric + mirror[:, None] * metric * mirror) / 2
+    return metric * (spread.trace() / (metric * spread).sum())
+
+
+def strongest(metric: Tensor, left: Tensor, rank: int) -> Tensor:
+    """F [Z, rank] with F F^T <= M [Z, Z]: the part of the metric that counts for what is left over.
+
+    left [Z, Z]: the covariance of what the levels before left over. Of all factors of that rank it
+    keeps most of tr(M left). The strongest axes of M itself would be those along which a recogniser
+    is most easily moved, whether faces move there or not.
+    """
+    # Axes along which next to nothing is left would be divided by next to nothing.
+    floor = _FLOOR * left.trace() / len(left)
+    values, axes = torch.linalg.eigh(left.double() + floor * torch.eye(len(left)))
+    root = axes * values.sqrt() @ axes.T
+    power, mixed_axes = torch.linalg.eigh(root @ metric.double() @ root)
+    factor = (axes * values.rsqrt() @ axes.T) @ (mixed_axes * power.clamp_min(0).sqrt())
+    return factor[:, -rank:].flip(1).float()
+
+
 def covariance(z: Tensor, share: Tensor) -> Tensor:
     """Of components [N, Z] whose faces count share [N], about zero: [Z, Z]."""
     total = torch.zeros(z.shape[1], z.shape[1])
@@ -100,32 +104,7 @@ def parity(tokenizer: LevelTokenizer) -> Tensor:
     return (tokenizer.basis * tokenizer.basis[MIRROR]).sum(0).sign()
 
 
-def _sampled(
-    z: Tensor,
-    rest: Tensor,
-    share: Tensor,
-    tokenizer: LevelTokenizer,
-    recogniser: Embed,
-    faces: int,
-) -> Tensor:
-    """E[J^T J] [Z, Z] by random cotangents.
-
-    The difference of two embeddings is the mean of J over the way between them times the
-    difference of the faces: J is taken at random places between z and z - rest, the face so far.
-    """
-    metric = torch.zeros(z.shape[1], z.shape[1])
-    picked = torch.multinomial(share, faces, replacement=True)
-    for rows in tqdm(picked.split(_BATCH), desc="identity metric", disable=hidden()):
-        way = _WAY * torch.rand(len(rows), 1)
-        q = z[rows].float() - way * rest[rows]
-        gradient = _gradient(recogniser, q, tokenizer.planes)
-        metric += gradient.T @ gradient
-    return metric
-
-
-def _gradient(
-    recogniser: Embed, x: Tensor, planes: Callable[[Tensor], Tensor] = lambda x: x
-) -> Tensor:
+def _gradient(recogniser: Embed, x: Tensor, planes: Callable[[Tensor], Tensor]) -> Tensor:
     """That of a random cotangent of the embeddings by x [B, D], which `planes` makes faces of."""
     x.requires_grad_()
     with mixed():

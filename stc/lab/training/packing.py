@@ -29,7 +29,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 BASIS_BITS = 5
 BASIS_FIRST = 64  # components, the strongest, whose axes have 8 bits
-METRIC_RANK = 256
+METRIC_RANK = 320
 
 # Bits of a level's synthesis by its first token. An error of the first levels is in every file, and
 # their matrices are the smallest; the last ones draw what is nearly noise.
@@ -162,13 +162,6 @@ def pack_metric(factor: Tensor) -> tuple[Arrays, Tensor]:
     """A factor [Z, r] of a metric -> the arrays of `encoder.metrics.M` and what is read [Z, r]."""
     values, scale = to_int8(factor.numpy())
     return {"": values, "scale": scale}, _read(values, scale)
-
-
-def low_rank(metric: Tensor, rank: int = METRIC_RANK) -> Tensor:
-    """F [Z, rank] with F F^T next to a metric [Z, Z] in squares: its strongest axes."""
-    values, vectors = torch.linalg.eigh(metric.double())
-    factor: Tensor = (vectors * values.clamp_min(0).sqrt())[:, -rank:].flip(1).float()
-    return factor
 
 
 def to_int8(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[Any]]:

@@ -24,7 +24,7 @@ def plan(*levels, **values):
         levels=levels,
         **{
             "codewords": 8,
-            "metric_faces": 30,
+            "identity_faces": 30,
             "metric_rank": 6,
             "identity_components": 8,
             **values,
@@ -60,17 +60,10 @@ def test_a_level_removes_error_and_nearly_inverts_its_transform(identity):
     assert left.square().sum() < 0.35 * rest.square().sum()
 
 
-def test_levels_share_a_metric_where_none_is_sampled(tokenizer):
-    seen = []
-
-    def recogniser(rgb):
-        seen.append(len(rgb))
-        return torch.nn.functional.normalize(rgb[:, :, ::16, ::16].flatten(1).float())
-
+def test_levels_share_a_factor_where_none_is_new(tokenizer):
     z = (torch.randn(300, 24) * torch.logspace(1, -1, 24)).half()
-    levels = LevelPlan(2, 1.0), LevelPlan(2, 0.5, sampled=False), LevelPlan(2, 0.0)
-    fit_levels(z, tokenizer, torch.ones(len(z)), [recogniser], plan(*levels))
-    assert seen == [30, 30]
+    levels = LevelPlan(2, 1.0), LevelPlan(2, 0.5, new_factor=False), LevelPlan(2, 0.0)
+    fit_levels(z, tokenizer, torch.ones(len(z)), torch.randn(30, 6144), plan(*levels))
     first, second, third = (level.factor for level in tokenizer.levels)
     assert torch.equal(first, second)
     assert not torch.equal(second, third)
@@ -84,10 +77,10 @@ def test_groups_have_codebooks_of_their_own_in_the_first_levels_alone():
     tokenizer = LevelTokenizer(24, 3, [])
     tokenizer.basis.copy_(torch.linalg.qr(torch.randn(6144, 24)).Q)
     z = (torch.randn(300, 24) * torch.logspace(1, -1, 24)).half()
-    levels = LevelPlan(2, 1.0, own=True), LevelPlan(2, 0.5, sampled=False, own=True)
-    all_levels = *levels, LevelPlan(2, 0.2, sampled=False)
+    levels = LevelPlan(2, 1.0, own=True), LevelPlan(2, 0.5, new_factor=False, own=True)
+    all_levels = *levels, LevelPlan(2, 0.2, new_factor=False)
     packed = fit_levels(
-        z, tokenizer, torch.ones(300), [FlatRecogniser()], plan(*all_levels, groups=3, pull=1.0)
+        z, tokenizer, torch.ones(300), torch.randn(30, 6144), plan(*all_levels, groups=3, pull=1.0)
     )
     assert [shape.groups for shape in tokenizer.shapes] == [3, 3, 1]
     assert packed["levels.1.codebooks.scale"].shape == packed["levels.1.synthesis.scale"].shape
