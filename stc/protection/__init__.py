@@ -7,11 +7,12 @@
     match(GroupedTemplate(others, their_weights), record, key)  # in [-1, 1]
 
 Needs numpy alone. It knows nothing of the codec, and the codec nothing of it. `extractors` makes
-templates of faces, with a recogniser. docs/protection.md says what is promised.
+templates of faces, with a recogniser. docs/protection-security.md says what is promised.
 """
 
 from stc.protection.enrolment import protect, protect_many
 from stc.protection.gallery import Gallery
+from stc.protection.index import RecordIndex, write_index
 from stc.protection.key import Key
 from stc.protection.matching import made_with, match, match_many, match_pairs
 from stc.protection.record import ProtectedTemplate, read_records
@@ -24,6 +25,7 @@ __all__ = [
     "GroupedTemplate",
     "Key",
     "ProtectedTemplate",
+    "RecordIndex",
     "Revocations",
     "is_renewal",
     "made_with",
@@ -36,4 +38,5 @@ __all__ = [
     "read_records",
     "renew",
     "revoke",
+    "write_index",
 ]

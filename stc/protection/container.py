@@ -1,4 +1,4 @@
-"""The stored record, byte by byte: pack and unpack its fields. docs/protection.md has the table."""
+"""Stored records, byte by byte: packing and unpacking their fields (docs/protection-format.md)."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.errors import ModelMissingError, TemplateError
+from stc.install_hint import install_hint
 from stc.protection.head_file import load_head, load_mean, shipped_head
 from stc.protection.heads import SIZE, Head
 from stc.protection.rotation import frame
@@ -91,7 +92,7 @@ def open_extractor(text: str, head: str | None = None) -> Extractor:
     path = shipped if head == MAP else Path(str(head))
     if path is None:
         raise ModelMissingError(
-            f"no head ships for {text}: make one with stc protect fit (pip install 'stc[lab]')"
+            f"no head ships for {text}: make one with stc protect fit ({install_hint('lab')})"
         )
     return Extractor(recogniser, load_head(path, recogniser.key))
 

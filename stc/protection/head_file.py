@@ -14,7 +14,8 @@ from stc.protection.template import Floats
 from stc.tensor_file import Entry, Tensor, read_header, write_file
 
 SHIPPED = {"dlib-resnet-v1": "dlib.safetensors"}  # by the recogniser's key
-_KIND = "stc protection head 1"
+_FAMILY = "stc protection head "
+_KIND = f"{_FAMILY}1"  # its version
 _MEAN = "middle"  # the array's name in the file
 _TYPES = {"F16": "<f2", "F32": "<f4"}
 
@@ -37,7 +38,13 @@ def load_head(path: Path, recogniser: str) -> Head:
     """Read a head. Raises ModelMissingError, WrongModelError if it is of another recogniser."""
     entries, about = _open(path)
     reduce = entries.get("reduce")
-    if about.get("kind") != _KIND or reduce is None or len(reduce.shape) != 3:
+    kind = about.get("kind", "")
+    if kind.startswith(_FAMILY) and kind != _KIND:
+        raise WrongModelError(
+            f"{path}: version {kind[len(_FAMILY) :][:9]} is unknown: this release reads version 1 "
+            "of heads"
+        )
+    if kind != _KIND or reduce is None or len(reduce.shape) != 3:
         raise WrongModelError(f"{path} is not a head for protection")
     if about.get("recogniser") != recogniser:
         raise WrongModelError(

@@ -14,7 +14,8 @@ from stc.errors import KeyFileError, TemplateError
 from stc.protection.new_file import write_new
 
 BYTES = 32
-_HEAD = b"STC protection key 1\n"
+_KIND = b"STC protection key "
+_HEAD = _KIND + b"1\n"  # its version
 _CHECK = 4  # bytes of SHA-256 against typing errors
 _MAX_FILE = len(_HEAD) + 2 * (BYTES + _CHECK) + 16  # bytes: line ends are an editor's choice
 
@@ -43,8 +44,13 @@ class Key:
             ):
                 raise KeyFileError(f"{path} is open to other users: chmod 600 it")
             data = file.read(_MAX_FILE + 1)
-        if not data.startswith(_HEAD):
+        if not data.startswith(_KIND):
             raise KeyFileError(f"{path} is not an STC protection key")
+        if not data.startswith(_HEAD):
+            version = data[len(_KIND) :].split(b"\n")[0][:9].decode("ascii", "replace")
+            raise KeyFileError(
+                f"{path}: version {version} is unknown: this release reads version 1 of key files"
+            )
         try:
             raw = bytes.fromhex(data[len(_HEAD) :].decode("ascii").strip())
         except ValueError:

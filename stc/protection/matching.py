@@ -17,7 +17,7 @@ from stc.protection.record import ProtectedTemplate
 from stc.protection.record_id import id_to_name
 from stc.protection.revocation import Revocations
 from stc.protection.rotation import across, dot, normalise
-from stc.protection.stream import Parameters, draw, tag_of
+from stc.protection.stream import Drawn, Parameters, draw, tag_of
 from stc.protection.template import Floats, GroupedTemplate, as_floats, check_arrays, unit
 
 Scores = npt.NDArray[np.float32]  # [N]
@@ -115,17 +115,13 @@ def _match(features: Floats, weights: Floats, gallery: Gallery, key: Key) -> Sco
             f"the query is {features.shape[1]} x {features.shape[2]}, "
             f"the record {parameters.groups} x {parameters.size}"
         )
-    rows, evidence = _evidence(features, weights)
+    rows, shares = evidence(features, weights)
     scores = np.zeros(len(gallery), np.float32)
     for start in range(0, len(gallery), step):
         some = slice(start, start + step)
         names = [id_to_name(one) for one in gallery.record_ids[some]]
         drawn = draw(key, parameters, names, gallery.generations[some])
-        # All of them at once, in constant time.
-        if not hmac.compare_digest(drawn.tags.tobytes(), b"".join(gallery.tags[some])):
-            pairs = enumerate(zip(drawn.tags, gallery.tags[some], strict=True), start)
-            row = next(row for row, (own, tag) in pairs if own.tobytes() != tag)
-            raise WrongKeyError(f"record {gallery[row].label} was not made with this key")
+        check_drawn(drawn, gallery, start)
         of = some if len(features) > 1 else slice(None)
         stored = gallery.features[some]
         kept = turn(rows[of], weights[of], drawn, parameters) * (stored != 0)
@@ -133,11 +129,21 @@ def _match(features: Floats, weights: Floats, gallery: Gallery, key: Key) -> Sco
             noise = normalise(drawn.noise * (stored != 0))
             kept, stored = across(kept, noise), across(stored, noise)
         cosines = dot(normalise(kept), normalise(stored))
-        scores[some] = np.clip((cosines * evidence[of]).sum(-1), -1, 1)
+        scores[some] = np.clip((cosines * shares[of]).sum(-1), -1, 1)
     return scores
 
 
-def _evidence(features: Floats, weights: Floats) -> tuple[Floats, Floats]:
+def check_drawn(drawn: Drawn, gallery: Gallery, start: int) -> None:
+    """Raise WrongKeyError unless what was drawn for the records from `start` on has their tags."""
+    tags = gallery.tags[start : start + len(drawn.tags)]
+    # All of them at once, in constant time.
+    if not hmac.compare_digest(drawn.tags.tobytes(), b"".join(tags)):
+        pairs = enumerate(zip(drawn.tags, tags, strict=True), start)
+        row = next(row for row, (own, tag) in pairs if own.tobytes() != tag)
+        raise WrongKeyError(f"record {gallery[row].label} was not made with this key")
+
+
+def evidence(features: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Unit features, and weights that give what empty groups weigh to the others.
 
     An empty group would turn into the noise itself, and so look like anybody's.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_CREATE = os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -19,7 +21,8 @@ def write_new(path: Path, data: bytes) -> None:
     """
     try:
         if not _write_without_name(path, data):
-            _write_beside(path, data)
+            with being_written(path) as file:
+                file.write(data)
     except OSError as error:  # not the name that it had while it was written, or none at all
         raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
     _sync(path.parent)
@@ -43,25 +46,37 @@ def _write_without_name(path: Path, data: bytes) -> bool:
     return True
 
 
-def _write_beside(path: Path, data: bytes) -> None:
-    """Write a file of another name, and give it its own when it is complete."""
+@contextlib.contextmanager
+def being_written(path: Path, *, force: bool = False) -> Iterator[BinaryIO]:
+    """A file of mode 0600 to write and to seek in, which gets its name when all is on the disk.
+
+    Until then it has one beside that begins with `.stc-`, and none after an error. Raises
+    FileExistsError if there is a file of that name already, unless `force`; OSError.
+    """
     partial = path.with_name(f".stc-{secrets.token_hex(8)}")
     try:
-        number = os.open(partial, _CREATE, 0o600)
-        try:
-            _fill(number, data)
-        finally:
-            os.close(number)
-        try:
-            os.link(partial, path)
-        except FileExistsError:
-            raise
-        except (OSError, AttributeError):  # hard links are not supported here, as on FAT
-            os.close(os.open(path, _CREATE, 0o600))
+        with open(os.open(partial, _CREATE | os.O_RDWR, 0o600), "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if force:
             os.replace(partial, path)
+        else:
+            _name_exclusively(partial, path)
     finally:
         with contextlib.suppress(OSError):  # the folder may be gone
             partial.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _name_exclusively(partial: Path, path: Path) -> None:
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except (OSError, AttributeError):  # hard links are not supported here, as on FAT
+        os.close(os.open(path, _CREATE | os.O_WRONLY, 0o600))
+        os.replace(partial, path)
 
 
 def _fill(number: int, data: bytes) -> None:

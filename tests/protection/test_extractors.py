@@ -67,7 +67,8 @@ def test_no_head_ships_for_another_recogniser(tmp_path):
     extractor = open_extractor(text)
     assert (extractor.head, extractor.mean) == ("spread", None)
     assert open_extractor(text, "plain").head == "plain"
-    with pytest.raises(ModelMissingError, match=r"stc protect fit \(pip install 'stc\[lab\]'\)"):
+    hint = r"stc protect fit \(pip install 'stc-face-codec\[lab\]'\)"
+    with pytest.raises(ModelMissingError, match=hint):
         open_extractor(text, "map")
 
 

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from stc.protection import Gallery, match_many, protect_many
+from stc.protection import Gallery, RecordIndex, match_many, protect_many, write_index
 from tests.protection.conftest import random_arrays
 
 RECORDS, ENROLLED, SECONDS = 100_000, 4_000, 5
@@ -36,3 +36,24 @@ def test_memory_does_not_grow_with_the_gallery(key, template):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 20e6
+
+
+@pytest.mark.gate
+def test_an_index_is_searched_in_little_time_and_memory(key, template, tmp_path):
+    """A twentieth of a million records, in a twentieth of what a million may take."""
+    features, weights = random_arrays(ENROLLED, seed=1)
+    gallery = protect_many(features, weights, key, list(range(ENROLLED)))
+    some = 50_000
+    with open(tmp_path / "some.stg", "w+b") as file:
+        write_index(file, (gallery[row % ENROLLED] for row in range(some)), key)
+        began = time.process_time()
+        index = RecordIndex(file, key)
+        scores = index.rough_scores([template])
+        assert time.process_time() - began < SECONDS / 20
+        tracemalloc.start()
+        found = index.search(template)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert scores.shape == (1, some)
+    assert len(found) == 1000
+    assert peak < 40e6

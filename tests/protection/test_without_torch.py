@@ -53,7 +53,9 @@ run("enroll", face, "-o", record, *own)
 run("match", face, record, *own, "--threshold", "0.9")
 run("renew", face, record, *own, "--revoked", f"{folder}/r", "-o", f"{folder}/b.stp")
 run("info", f"{folder}/b.stp")
-run("enroll", face, "-o", f"{folder}/c.stp", "--key", f"{folder}/k", code=1)
+run("index", f"{folder}/b.stp", "--key", f"{folder}/k", "-o", f"{folder}/b.stg")
+run("match", face, f"{folder}/b.stg", *own, "--threshold", "0.9")
+run("enroll", face, "-o", f"{folder}/c.stp", "--key", f"{folder}/k", code=12)
 """
 
 LOADED = """
@@ -94,7 +96,8 @@ def test_the_library(run):
 def test_the_commands(run):
     result = run(COMMANDS)
     assert result.returncode == 0, result.stderr
-    assert "the recogniser dlib needs dlib: pip install 'stc[protection]'" in result.stderr
+    hint = "pip install 'stc-face-codec[protection]'"
+    assert f"the recogniser dlib needs dlib: {hint}" in result.stderr
 
 
 def test_what_is_blocked_is_blocked(run):

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from stc.cli.plugins import VerbParser
-from stc.cli.protect import enroll, info, keygen, match, renew
+from stc.cli.protect import calibrate, enroll, index, info, keygen, match, renew, threshold
 
 EPILOG = """\
 examples:
@@ -15,7 +15,8 @@ examples:
   stc protect match probe.jpg records/*.stp --key face.key
   stc protect renew alice-new.jpg records/alice.stp --key face.key --revoked revoked.txt -o a.stp
 
-docs/protection.md says what is promised, what is not, and what to do when a key leaks.
+docs/protection.md says how to use it, and leads to what is promised, what is not, and what to do
+when a key leaks.
 """
 
 
@@ -29,7 +30,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     own = parser.add_subparsers(dest="protect_verb", metavar="VERB", required=True)
-    for module in (keygen, enroll, match, renew, info):
+    for module in (keygen, enroll, match, renew, index, calibrate, threshold, info):
         module.add_parser(own)
     parser.accept_plugins("protect", own, lambda module: module.add_parser(own))
     return parser

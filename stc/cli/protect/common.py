@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stc.cli.files import is_device, read_all, read_picture
+from stc.cli.numbers import share
 from stc.errors import CorruptError, FormatError, StcError, TemplateError
 
 if TYPE_CHECKING:
@@ -39,6 +40,15 @@ def add_extractor(parser: argparse.ArgumentParser) -> None:
 def add_key(parser: argparse.ArgumentParser) -> None:
     """Add the option for the file of the secret key."""
     parser.add_argument("--key", type=Path, required=True, metavar="KEY", help="from keygen")
+
+
+def add_protection(parser: argparse.ArgumentParser) -> None:
+    """Add the options for how a record is made."""
+    parser.add_argument("--alpha", type=share, default=0.9, help="how far to turn; 0.9")
+    parser.add_argument("--drop", type=share, default=0.5, help="share of dimensions dropped; 0.5")
+    parser.add_argument(
+        "--bits", type=int, choices=range(2, 9), default=8, help="of a dimension, 2 to 8; 8"
+    )
 
 
 def open_extractor(options: argparse.Namespace) -> Extractor:

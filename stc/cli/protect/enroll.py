@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from stc.cli.files import add_paths, for_each, pair_up
-from stc.cli.numbers import share
 from stc.cli.protect.common import (
     SUFFIX,
     add_extractor,
     add_key,
+    add_protection,
     new_parser,
     open_extractor,
     template_of,
@@ -36,11 +36,7 @@ def add_parser(verbs: Any) -> None:
     add_key(parser)
     add_extractor(parser)
     parser.add_argument("--id", metavar="ID", help="the record's id, of a single picture")
-    parser.add_argument("--alpha", type=share, default=0.9, help="how far to turn; 0.9")
-    parser.add_argument("--drop", type=share, default=0.5, help="share of dimensions dropped; 0.5")
-    parser.add_argument(
-        "--bits", type=int, choices=range(2, 9), default=8, help="of a dimension, 2 to 8; 8"
-    )
+    add_protection(parser)
     parser.set_defaults(run=run)
 
 

@@ -6,7 +6,7 @@ import argparse
 import logging
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stc.cli.numbers import positive
 from stc.cli.printing import shown
@@ -18,7 +18,12 @@ from stc.cli.protect.common import (
     read_records,
     template_of,
 )
+from stc.cli.protect.deciding import Decision, add_decision
+from stc.cli.protect.indexed import is_index, search_index
 from stc.cli.protect.revoking import read_revoked
+
+if TYPE_CHECKING:
+    from stc.protection import GroupedTemplate, Key, Revocations
 
 _PART = 1024  # records that are in memory at a time
 
@@ -31,10 +36,13 @@ def add_parser(verbs: Any) -> None:
         verbs,
         "match",
         "score a picture against records, the most alike first",
-        epilog="A revoked record scores -1. docs/protection.md has thresholds.",
+        epilog="A revoked record scores -1. Of an index, those records are scored that its first "
+        "stage hands on.\ndocs/protection-calibration.md says how to choose a threshold.",
     )
     parser.add_argument("probe", metavar="PICTURE", help="picture of one face, or - for stdin")
-    parser.add_argument("records", nargs="+", metavar="RECORD", help="files, of one record or many")
+    parser.add_argument(
+        "records", nargs="+", metavar="RECORD", help="files of records, or an index of many"
+    )
     add_key(parser)
     add_extractor(parser)
     parser.add_argument("--revoked", type=Path, metavar="FILE", help="the list that renew writes")
@@ -43,34 +51,65 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="leave out records of other keys, as there are while a key is replaced",
     )
-    parser.add_argument("--threshold", type=float, metavar="S", help="show only scores above this")
+    add_decision(parser, "show only scores above this")
+    parser.add_argument(
+        "--candidates",
+        type=positive,
+        default=1000,
+        metavar="N",
+        help="records that the first stage of an index hands on; 1000",
+    )
     parser.add_argument("--top", type=positive, metavar="N", help="show only the first N")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print a line `score id` for every record. Returns 1 if a threshold let none pass."""
-    from stc.protection import Key, made_with, match_many
+    from stc.protection import Key
 
     key = Key.load(options.key)
+    decision = Decision.of(options)
     revoked = None if options.revoked is None else read_revoked(options.revoked)
     query = template_of(options.probe, open_extractor(options))
     found: list[tuple[float, str]] = []
+    files = [name for name in options.records if not is_index(name)]
+    for name in options.records:
+        if name not in files:
+            best = search_index(name, query, key, options.candidates, revoked)
+            decision.check([record for _, record in best])
+            found += [(score, record.label) for score, record in best]
+    found += _match_files(files, query, key, revoked, decision, options)
+    if decision.threshold is not None:
+        found = [(score, label) for score, label in found if score > decision.threshold]
+    found.sort(key=lambda pair: -pair[0])
+    for score, label in found[: options.top]:
+        print(f"{score:.6f}\t{shown(label)}")
+    return 1 if decision.threshold is not None and not found else 0
+
+
+def _match_files(
+    files: list[str],
+    query: GroupedTemplate,
+    key: Key,
+    revoked: Revocations | None,
+    decision: Decision,
+    options: argparse.Namespace,
+) -> list[tuple[float, str]]:
+    """The scores and labels of all records of some files, a part in memory at a time."""
+    from stc.protection import made_with, match_many
+
+    found: list[tuple[float, str]] = []
     others, count = 0, 0
-    each = read_records(options.records, query.shape)
+    each = read_records(files, query.shape)
     while records := list(islice(each, _PART)):
         count += len(records)
         if options.skip_other_keys:
             own = made_with(key, records)
             others += int((~own).sum())
             records = [record for record, ours in zip(records, own, strict=True) if ours]
+        decision.check(records)
         scores = match_many(query, records, key, revoked=revoked)
         found += zip(map(float, scores), (record.label for record in records), strict=True)
     if others:
         _log.warning("%d of %d records are of other keys", others, count)
-    if options.threshold is not None:
-        found = [(score, label) for score, label in found if score > options.threshold]
-    found.sort(key=lambda pair: -pair[0])
-    for score, label in found[: options.top]:
-        print(f"{score:.6f}\t{shown(label)}")
-    return 1 if options.threshold is not None and not found else 0
+    return found

@@ -17,6 +17,7 @@ from stc.cli.protect.common import (
     read_record,
     template_of,
 )
+from stc.cli.protect.deciding import Decision, add_decision
 from stc.cli.protect.replacing import check_replaceable, locked, replace, sync_folder
 from stc.cli.protect.revoking import add_revoked, check_list, known_revoked
 from stc.cli.writing import write_atomically
@@ -44,12 +45,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--revoked", type=Path, required=True, metavar="FILE", help="the old record is added here"
     )
-    parser.add_argument(
-        "--threshold",
-        type=float,
-        metavar="S",
-        help="change nothing, exit code 1, unless the picture scores more than this",
-    )
+    add_decision(parser, "change nothing, exit code 1, unless the picture scores more than this")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the new record")
     parser.set_defaults(run=run)
 
@@ -63,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
     key = Key.load(options.key)
     new_key = key if options.new_key is None else Key.load(options.new_key)
+    decision = Decision.of(options)
     record = read_record(options.record)
     # Found out before the lock is held: this takes a second.
     template = None
@@ -77,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         elif template is None:
             raise StcError(f"{options.record} was renewed by another process in the meantime")
         else:
-            line, tags = _write_new(options, template, record, key, new_key)
+            line, tags = _write_new(options, decision, template, record, key, new_key)
         try:
             known = known_revoked(options.revoked)
             add_revoked(options.revoked, [tag for tag in tags if tag not in known])
@@ -134,6 +131,7 @@ def _is_renewal_in(name: str, record: ProtectedTemplate, key: Key) -> bool:
 
 def _write_new(
     options: argparse.Namespace,
+    decision: Decision,
     template: GroupedTemplate,
     record: ProtectedTemplate,
     key: Key,
@@ -145,9 +143,10 @@ def _write_new(
     """
     from stc.protection import match, previous_tag, renew
 
+    decision.check([record])
     made = renew(template, record, key, new_key)
     score = match(template, record, key)
-    if options.threshold is not None and not score > options.threshold:
+    if decision.threshold is not None and not score > decision.threshold:
         raise StcError(f"the picture scores {score:.4f} against {record.label}: nothing is changed")
     data, output = made.to_bytes(), options.output
     if is_device(output):

@@ -1,4 +1,4 @@
-"""The tables of docs/protection.md, and its bars."""
+"""The tables of docs/protection-security.md, and its bars."""
 
 from __future__ import annotations
 

@@ -85,8 +85,8 @@ def strongest(metric: Tensor, left: Tensor, rank: int) -> Tensor:
     floor = _FLOOR * left.trace() / len(left)
     values, axes = torch.linalg.eigh(left.double() + floor * torch.eye(len(left)))
     root = axes * values.sqrt() @ axes.T
-    power, mixed_axes = torch.linalg.eigh(root @ metric.double() @ root)
-    factor = (axes * values.rsqrt() @ axes.T) @ (mixed_axes * power.clamp_min(0).sqrt())
+    power, turned = torch.linalg.eigh(root @ metric.double() @ root)
+    factor: Tensor = (axes * values.rsqrt() @ axes.T) @ (turned * power.clamp_min(0).sqrt())
     return factor[:, -rank:].flip(1).float()
 
 

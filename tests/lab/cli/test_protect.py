@@ -93,4 +93,5 @@ def test_a_missing_package_is_named(tmp_path, capsys, monkeypatch, verb):
         ],
     }
     assert main(["protect", verb, *words[verb]]) == 1
-    assert capsys.readouterr().err == "stc: error: torch is missing: pip install 'stc[lab]'\n"
+    hint = "pip install 'stc-face-codec[lab]'"
+    assert capsys.readouterr().err == f"stc: error: torch is missing: {hint}\n"

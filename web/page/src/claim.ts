@@ -1,6 +1,6 @@
 /** Claim 169: the code's bytes -> a CBOR Web Token -> who a card is about, and the face in it. */
 
-import { parseBase45 } from "stc-face";
+import { fromText } from "stc-face";
 
 import { type Sign1, parseSign1, readCbor } from "./cose";
 import { ClaimError } from "./failure";
@@ -46,9 +46,8 @@ export function isClaim(data: Uint8Array): boolean {
 
 /** The bytes of a claim behind the text of a code, or null for other text. */
 export function claimOfText(text: string): Uint8Array | null {
-  const letters = text.replace(/[\r\n\t\0\ufeff]/g, "").trim().replace(/^\]Q\d/, "").toUpperCase();
   try {
-    const data = parseBase45(letters);
+    const data = fromText(text, { bare: true }); // cleans what scanners put around it
     return isClaim(data) ? data : null;
   } catch {
     return null;

@@ -1,0 +1,58 @@
+"""`stc protect index`: very many records, made ready to be searched."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from stc.cli.files import add_force, already_exists, check_target, is_device
+from stc.cli.numbers import positive
+from stc.cli.printing import shown
+from stc.cli.protect.common import add_key, new_parser, read_records
+from stc.errors import StcError
+
+
+def add_parser(verbs: Any) -> None:
+    """Add `stc protect index` to argparse's subparsers."""
+    parser = new_parser(
+        verbs,
+        "index",
+        "make an index of many records, which stc protect match searches faster",
+        epilog="The index holds the records, and sketches of them that are encrypted under the "
+        "key. What is\nenrolled, renewed or deleted afterwards needs a new index; revoked records "
+        "need none:\nstc protect match --revoked leaves them out.",
+    )
+    parser.add_argument("records", nargs="+", metavar="RECORD", help="files, of one record or many")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="INDEX")
+    add_force(parser)
+    add_key(parser)
+    parser.add_argument(
+        "--dimensions",
+        type=positive,
+        default=128,
+        metavar="D",
+        help="of a sketch, a byte each; more find more, and take longer; 128",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the index."""
+    from stc.protection import Key, write_index
+    from stc.protection.new_file import being_written
+
+    output = options.output
+    if is_device(str(output)):
+        raise StcError(f"{output}: an index is sought in: give the name of a new file")
+    check_target(str(output), force=options.force)
+    key = Key.load(options.key)
+    try:
+        with being_written(output, force=options.force) as file:
+            count = write_index(file, read_records(options.records), key, options.dimensions)
+            size = file.seek(0, 2)
+    except FileExistsError:
+        raise already_exists(str(output)) from None
+    if not options.quiet:
+        print(shown(f"{output}: {size} bytes, {count} records"))
+    return 0
