@@ -14,11 +14,11 @@ from stc.cli.decode import picture_format, size
 from stc.cli.files import (
     MAX_PICTURE,
     add_force,
+    check_apart,
     check_length,
     check_target,
     is_stdout,
     read_all,
-    same_file,
 )
 from stc.cli.printing import shown
 from stc.cli.settings import add_device, add_framing, add_model
@@ -93,8 +93,8 @@ def run(options: argparse.Namespace) -> int:
         streams.check_stdout()
     form = None if options.output is None else picture_format(options.output)
     for name in (options.first, options.second):
-        if options.output is not None and same_file(name, options.output):
-            raise StcError(f"{name} is both input and output")
+        if options.output is not None:
+            check_apart(name, options.output)
     if options.output is not None:
         check_target(options.output, force=options.force)
     first, second = pair = [load(name, options) for name in (options.first, options.second)]
@@ -166,6 +166,12 @@ def decoded(name: str, data: bytes, options: argparse.Namespace) -> Face:
     bare = options.bare and not has_header(data)
     picture = decode(data, bare=bare, model=options.model, device=options.device)
     return Face(name, len(data), True, np.array(picture))
+
+
+def with_file(canvas: npt.NDArray[np.uint8], data: bytes, options: argparse.Namespace) -> str:
+    """How alike a canvas and the .stc file made of it are, in words."""
+    first = Face("", 0, False, canvas)
+    return describe(measure(first, decoded("", data, options), options))
 
 
 def measure(first: Face, second: Face, options: argparse.Namespace) -> dict[str, float]:

@@ -6,23 +6,25 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from stc.cli.exit_codes import UsageError
 from stc.cli.files import add_paths, for_each, is_device, pair_up, read_face
 from stc.cli.numbers import int_in_range
 from stc.cli.settings import add_device, add_model
 from stc.cli.writing import write_atomically
-from stc.errors import ImageError
 from stc.settings import MAX_SIZE
 
 EPILOG = """\
-The format of the picture follows from the name of OUT; -, pipes and folders get PNG. IN may also be
-what carries a .stc file: a picture or photograph of the QR code that `stc qr` made, the text of a
+The format of the picture follows from the name of OUT; -, pipes and folders get PNG, and so does
+face.stc without -o: face.png, beside it. What comes from stdin goes to stdout. IN may also be what
+carries a .stc file: a picture or photograph of the QR code that `stc qr` made, the text of a
 --text code as a scanner gives it, an NDEF message, a dump of an NFC tag's memory. Metadata say that
 the picture is reconstructed, so only formats that hold some are written: PNG, JPEG, WebP, AVIF,
 TIFF, GIF.
 
 examples:
-  stc decode face.stc -o face.png
+  stc decode face.stc                             writes face.png
   stc decode face.stc -o face.jpg --size 256
+  stc decode - -o face.webp < face.stc
   stc decode faces/*.stc -o pictures/
   stc decode photo-of-the-code.jpg -o face.png --mark
   stc decode scanned.txt -o face.png
@@ -39,7 +41,11 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_paths(parser, ".stc file, picture of its QR code, its text, or memory of a tag")
+    add_paths(
+        parser,
+        ".stc file, picture of its QR code, its text, or memory of a tag",
+        unnamed="the name of IN with .png in place of its ending",
+    )
     parser.add_argument(
         "--size",
         type=size,
@@ -93,14 +99,14 @@ def run(options: argparse.Namespace) -> int:
 def picture_format(target: str) -> str:
     """Pillow's name of the format that a file name stands for.
 
-    Raises ImageError if that is not one of those that can hold a note of text.
+    Raises UsageError if that is not one of those that can hold a note of text.
     """
     from stc.imaging.marking import FORMATS
 
     ending = Path(target).suffix.lower()
     form = FORMATS.get(ending, "PNG" if is_device(target) else None)
     if form is None or not _is_written(form):
-        raise ImageError(
+        raise UsageError(
             f"cannot write a picture named {target!r}, with a note that it is reconstructed: "
             "end it with .png, .jpg, .webp, .avif, .tif or .gif"
         )

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 from stc.cli.numbers import positive
 from stc.cli.printing import shown
 from stc.cli.settings import add_settings, settings_of
+from stc.install_hint import install_hint
 from stc.settings import GALLERY_EFFORT
 
 if TYPE_CHECKING:
     from stc.gallery.tables import Tally
 
-MOST_KINDS = 6  # of members that were passed over; manifest.csv has all
+MAX_KINDS = 6  # of members that were passed over; manifest.csv has all
 
-EPILOG = """\
+EPILOG = f"""\
 Every IN becomes DIR/NAME.parquet with a row for each picture: key and ending (its name, cut at the
 first dot), stc, bytes, quality, error, message. A picture that cannot be coded is a row with its
 error and no file, and no reason to fail. What is no picture by its ending or its first bytes is
@@ -26,13 +27,13 @@ A shard appears complete or not at all. Kill the command at any time and give it
 with the shards that are not there. A tar file that is damaged, or whose process is killed, is no
 shard and an error once all others are done. A shard of other settings, of another model or of a tar
 file that holds something else by now is an error. Braces are expanded here too, for names that no
-shell has seen. Needs pip install 'stc[gallery]'.
+shell has seen. Needs {install_hint("gallery")}.
 
 Nearly half of what --effort can gain is to be had at effort 2, for some 110 ms a face; 0 takes the
 tokens nearest to the face in 5 ms. docs/gallery.md has what a hundred million faces cost.
 
 examples:
-  stc encode-shards 'in-{000..099}.tar' -o out/
+  stc encode-shards 'in-{{000..099}}.tar' -o out/
   stc encode-shards in/*.tar -o out/ --max-bytes 96 --face largest
 """
 
@@ -85,7 +86,7 @@ def describe(total: Tally) -> str:
     words += [f"{count} {name}" for name, count in total.errors.most_common()]
     line = ", ".join(words)
     if total.passed:
-        most = total.passed.most_common(MOST_KINDS)
+        most = total.passed.most_common(MAX_KINDS)
         kinds = [f"{count} {name}" for name, count in most]
         rest = total.passed.total() - sum(count for _, count in most)
         line += "; passed over " + ", ".join([*kinds, f"{rest} others"] if rest else kinds)

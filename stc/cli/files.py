@@ -13,24 +13,27 @@ from pathlib import Path
 from stc.bitstream import has_header
 from stc.carriers.reading import read_carried
 from stc.cli import streams
+from stc.cli.exit_codes import FileError, OutputExistsError, UsageError, code_of
 from stc.cli.printing import shown, shown_lines
 from stc.errors import ImageError, StcError
 
 MAX_PICTURE = 1 << 26  # bytes; longer pictures are refused
 
 
-def add_paths(parser: argparse.ArgumentParser, what: str, *, required: bool = True) -> None:
+def add_paths(parser: argparse.ArgumentParser, what: str, *, unnamed: str | None = None) -> None:
     """Add the inputs, the output and --force, for a verb that turns files into files.
 
-    `what` describes an input in the help.
+    what: describes an input in the help.
+    unnamed: what is written where nobody says; without it the output must be given.
     """
     parser.add_argument("inputs", nargs="+", metavar="IN", help=f"{what}, or - for stdin")
     parser.add_argument(
         "-o",
         "--output",
-        required=required,
+        required=unnamed is None,
         metavar="OUT",
-        help="file to write, - for stdout, or a folder for many inputs",
+        help="file to write, - for stdout, or a folder for many inputs"
+        + (f"; {unnamed} if not given" if unnamed else ""),
     )
     add_force(parser)
 
@@ -43,7 +46,7 @@ def add_force(parser: argparse.ArgumentParser) -> None:
 def read_all(name: str, limit: int | None = None) -> bytes:
     """The bytes of a file or of stdin, the first `limit` of them if that is given.
 
-    Raises StcError if stdin is closed, OSError.
+    Raises FileError if stdin is closed, OSError.
     """
     size = -1 if limit is None else limit
     number = streams.descriptor(name, 0)
@@ -79,25 +82,28 @@ def check_length(data: bytes) -> None:
 
 
 def check_target(name: str, *, force: bool) -> None:
-    """Raise StcError if `name` cannot be written: it exists and `force` is not given, it is a
-    folder, or its folder does not exist."""
+    """Raise OutputExistsError if `name` exists and `force` is not given; FileError if it is a
+    folder, its folder does not exist, or it is a terminal, which shows no bytes, unless `force`."""
     if is_device(name):
+        number = streams.descriptor(name, 1)
+        if number is not None and not force and os.isatty(number):
+            raise FileError("stdout is a terminal: give -o OUT, or --force to write bytes to it")
         return
     if os.path.isdir(name):
-        raise StcError(f"{name} is a folder: give the name of a file")
+        raise FileError(f"{name} is a folder: give the name of a file")
     if not force and os.path.isfile(name):
         raise already_exists(name)
     path = real_path(name)
     if not path.parent.is_dir():
-        raise StcError(f"there is no folder {path.parent} to write {path.name} into")
+        raise FileError(f"there is no folder {path.parent} to write {path.name} into")
 
 
 def real_path(name: str) -> Path:
-    """The path that a name leads to, links followed. Raises StcError."""
+    """The path that a name leads to, links followed. Raises FileError."""
     try:
         return Path(os.path.realpath(name))
     except FileNotFoundError:
-        raise StcError(f"{name}: the current folder is gone: give a path from / on") from None
+        raise FileError(f"{name}: the current folder is gone: give a path from / on") from None
 
 
 def is_device(name: str) -> bool:
@@ -127,28 +133,48 @@ def _stat(name: str, dash: int) -> os.stat_result | None:
         return None
 
 
-def already_exists(name: str) -> StcError:
+def already_exists(name: str) -> OutputExistsError:
     """The error for an output that exists and must be kept."""
-    return StcError(f"{name} exists: give --force to overwrite it, or another name")
+    return OutputExistsError(f"{name} exists: give --force to overwrite it, or another name")
 
 
-def pair_up(inputs: list[str], output: str, suffix: str) -> list[tuple[str, str]]:
-    """Each input with the path it is written to. Raises StcError when two would meet."""
-    folder = Path(output)
-    if not folder.is_dir() and not output.endswith(("/", os.sep)):
-        if len(inputs) > 1:
-            raise StcError(f"{len(inputs)} inputs need a folder: give -o {output}/")
-        return [(inputs[0], output)]
-    if "-" in inputs:
-        raise StcError("stdin has no name to give the file in a folder: give -o FILE")
-    folder.mkdir(parents=True, exist_ok=True)
-    pairs = [(name, str(folder / f"{Path(name).stem}{suffix}")) for name in inputs]
+def pair_up(inputs: list[str], output: str | None, suffix: str) -> list[tuple[str, str]]:
+    """Each input with the path it is written to.
+
+    output: a file, a folder, or None for names with the suffix beside the inputs; what is read from
+        a stream is then written to stdout.
+
+    Raises UsageError when two inputs would be written to one file, OSError.
+    """
+    if output is None:
+        pairs = [(name, _beside(name, suffix)) for name in inputs]
+    else:
+        folder = Path(output)
+        if not folder.is_dir() and not output.endswith(("/", os.sep)):
+            if len(inputs) > 1:
+                raise UsageError(f"{len(inputs)} inputs need a folder: give -o {output}/")
+            return [(inputs[0], output)]
+        if "-" in inputs:
+            raise UsageError("stdin has no name to give the file in a folder: give -o FILE")
+        folder.mkdir(parents=True, exist_ok=True)
+        pairs = [(name, str(folder / f"{Path(name).stem}{suffix}")) for name in inputs]
     seen: dict[str, str] = {}
     for name, target in pairs:
         if target in seen:
-            raise StcError(f"{seen[target]} and {name} would both be written to {target}")
+            raise UsageError(f"{seen[target]} and {name} would both be written to {target}")
         seen[target] = name
     return pairs
+
+
+def _beside(name: str, suffix: str) -> str:
+    """The name that an input's gives with another ending; stdout for what has no name."""
+    return "-" if is_device(name) else str(Path(name).parent / f"{Path(name).stem}{suffix}")
+
+
+def check_apart(name: str, target: str) -> None:
+    """Raise UsageError if an input is the output too."""
+    if same_file(name, target):
+        raise UsageError(f"{name} is both input and output: give -o with another name")
 
 
 def same_file(first: str, second: str) -> bool:
@@ -172,10 +198,11 @@ def for_each(
     the first failure, or 0.
     """
     code = 0
+    written = [target for _, target in pairs] + [getattr(options, "qr", None) or ""]
+    messages = sys.stderr if any(map(is_stdout, written)) else sys.stdout
     for name, target in _progress(pairs, options):
         try:
-            if same_file(name, target):
-                raise StcError(f"{name} is both input and output")
+            check_apart(name, target)
             check_target(target, force=options.force)
             line = work(name, target)
         except (StcError, OSError) as error:
@@ -183,13 +210,11 @@ def for_each(
                 raise
             with contextlib.suppress(OSError):  # it changes nothing for the others
                 _print(f"stc: error: {shown(f'{name}: {error}')}", sys.stderr)
-            code = code or getattr(error, "exit_code", 1)
+            code = code or code_of(error)
             continue
         if not options.quiet:
             # A verb need not care what is in the names that it prints.
-            line = shown_lines(line.replace(target, shown(target)))
-            data_too = is_stdout(target) or is_stdout(getattr(options, "qr", None) or target)
-            _print(line, sys.stderr if data_too else sys.stdout)
+            _print(shown_lines(line.replace(target, shown(target))), messages)
     return code
 
 

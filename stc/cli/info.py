@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from stc.cli import streams
+from stc.cli.exit_codes import code_of
 from stc.cli.files import read_face
 from stc.cli.printing import shown, shown_lines
 from stc.cli.settings import add_model
@@ -17,13 +18,25 @@ if TYPE_CHECKING:
     from stc.codec.info import FileInfo
 
 
+EPILOG = """\
+FILE is whatever `stc decode` reads. Nothing is decoded but the tokens' codes, and no picture drawn.
+
+examples:
+  stc info face.stc
+  stc info faces/*.stc --json
+  stc info photo-of-the-code.jpg
+  stc encode photo.jpg -o - | stc info -
+  stc info --backends
+"""
+
+
 def add_parser(verbs: Any) -> argparse.ArgumentParser:
     """Add the verb to argparse's subparsers."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "info",
         help="what a .stc file holds",
         description="Print the version, the model, the sizes and the bits per level of a file.",
-        epilog="examples:\n  stc info face.stc --json\n  stc info --backends",
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -63,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
             if len(options.inputs) == 1:
                 raise
             streams.say(f"stc: error: {shown(f'{name}: {error}')}")
-            code = code or getattr(error, "exit_code", 1)
+            code = code or code_of(error)
             continue
         if options.json:
             print(json.dumps({"file": name, **dataclasses.asdict(found)}))

@@ -10,30 +10,31 @@ from importlib import import_module
 from types import ModuleType
 
 from stc import __version__
-from stc.cli import streams
+from stc.cli import exit_codes, streams
 from stc.cli.plugins import Parser, VerbParser, add_loudness
 from stc.cli.printing import Formatter, shown
 from stc.errors import StcError
 
 DESCRIPTION = "Put a human face into 50 to 400 bytes, and get it back."
 
-EPILOG = """\
-examples:
-  stc encode face.jpg -o face.stc                 a file of at most 192 bytes
-  stc encode face.jpg -o face.stc --max-bytes 96  at most 96 bytes
-  stc decode face.stc -o face.png                 back to a picture
+EXAMPLES = """\
+  stc encode face.jpg                             face.stc, of at most 192 bytes
+  stc encode face.jpg -o small.stc --max-bytes 96 at most 96 bytes
+  stc decode face.stc                             face.png, a picture again
   stc info face.stc                               what is inside
   stc qr face.stc -o code.png                     as a QR code; stc decode reads it
   stc compare face.jpg face.stc -o pair.png       side by side, in figures
-  cat face.jpg | stc encode - -o - | stc decode - -o - > face.png
+  cat face.jpg | stc encode - | stc decode - > face.png
+"""
 
+EPILOG = f"""\
+-f, -q and -v may stand before the verb or after it. `stc VERB --help` explains a verb.
+
+examples:
+{EXAMPLES}
 exit codes:
-  0  all went well                     5  the byte limit is too small
-  1  any other failure                 6  the model is missing or another one
-  2  the command was typed wrongly     7  the input is not a readable picture
-  3  no usable face in the picture     8  a template cannot be protected or matched
-  4  not a sound .stc file             9  less is kept than --min-quality
-Of many inputs the first that failed decides; the others are done. 130: interrupted.
+{exit_codes.table()}
+Of many inputs the first that failed decides; the others are done.
 """
 
 # The runtime's verbs and their modules; others plug in (stc.cli.plugins).
@@ -46,6 +47,7 @@ VERBS = {
     "encode-shards": "stc.cli.encode_shards",
     "serve": "stc.cli.serve",
     "protect": "stc.cli.protect",
+    "completion": "stc.cli.completion",
 }
 
 
@@ -58,9 +60,12 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"stc {__version__}")
+    parser.add_argument(
+        "-f", "--force", action="store_true", dest="force_any", help="overwrite files that exist"
+    )
     add_loudness(parser, False)
     verbs = parser.add_subparsers(
-        dest="verb", metavar="VERB", required=True, parser_class=VerbParser
+        title="verbs", dest="verb", metavar="VERB", required=True, parser_class=VerbParser
     )
     for module in [import_module(VERBS[verb])] if verb in VERBS else every_verb():
         module.add_parser(verbs)
@@ -83,11 +88,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             streams.finish()
     except StcError as error:
-        return fail(str(error), error.exit_code)
+        return fail(str(error), exit_codes.code_of(error))
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename in (None, streams.NAMES[1]):
             return 1  # whoever read the output has gone, and needs no message
-        return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return fail(message, exit_codes.code_of(error))
     except KeyboardInterrupt:
         return fail("interrupted", 130)
     finally:
@@ -97,7 +103,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(words: list[str]) -> int:
     """Parse the words and run the verb. Raises what the verb does; SystemExit for wrong words."""
     verb = next((word for word in words if not word.startswith("-")), None)
-    options = build_parser(verb).parse_args(words)
+    parser = build_parser(verb)
+    options = parser.parse_args(words)
+    if options.verbose and options.quiet:
+        parser.error("argument -v/--verbose: not allowed with argument -q/--quiet")
+    if options.force_any:
+        if not hasattr(options, "force"):
+            parser.error(f"argument -f/--force: stc {options.verb} overwrites no file")
+        options.force = True
     level = logging.WARNING
     if options.verbose or options.quiet:
         level = logging.DEBUG if options.verbose else logging.ERROR

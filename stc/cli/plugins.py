@@ -13,7 +13,7 @@ import argparse
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Any, NoReturn
@@ -51,6 +51,17 @@ def plugged_in(prefix: str = "", built_in: Container[str] = ()) -> list[ModuleTy
         except Exception as error:  # another package's module may fail in any way
             _log.warning("stc %s is left out: %s: %s", point.name, type(error).__name__, error)
     return list(found.values())
+
+
+def expand(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser and all that are below it, each with the flags and verbs that come on demand."""
+    if isinstance(parser, VerbParser):
+        parser.join_all()
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in dict.fromkeys(action.choices.values()):
+                yield from expand(below)
 
 
 def add_loudness(parser: argparse.ArgumentParser, default: object) -> None:
@@ -111,9 +122,13 @@ class VerbParser(Parser):
         return super().parse_known_args(args, namespace)
 
     def format_help(self) -> str:
+        self.join_all()
+        return super().format_help()
+
+    def join_all(self) -> None:
+        """Add the flags and the plugged-in verbs now."""
         self._add_loudness()
         self._join_now()
-        return super().format_help()
 
     def _add_loudness(self) -> None:
         if not self._has_loudness:

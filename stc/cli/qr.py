@@ -8,19 +8,20 @@ from typing import Any
 
 from stc.bitstream import has_header, parse_header
 from stc.carriers.symbols import DEFAULT_LEVEL, KINDS, LEVELS, VERSIONS
+from stc.cli.exit_codes import UsageError
 from stc.cli.files import add_paths, for_each, is_device, pair_up, read_face
 from stc.cli.numbers import int_in_range
 from stc.cli.writing import write_atomically
-from stc.errors import StcError
+from stc.install_hint import install_hint
 
-EPILOG = """\
+EPILOG = f"""\
 The smallest symbol that holds the file is made, with the highest error correction that fits into
 it. OUT may end with .png, .svg, .pdf or .eps; -, pipes and folders get PNG. `stc decode` reads the
 code back, from the picture or from a photograph, and the text that a scanner gives. IN may be what
-`stc decode` reads. Needs pip install 'stc[qr]'.
+`stc decode` reads. Needs {install_hint("qr")}.
 
 examples:
-  stc qr face.stc -o code.png
+  stc qr face.stc                                 writes face.qr.png
   stc qr face.stc -o code.svg --ecc Q
   stc qr face.stc -o code.png --text              for scanners that pass on text only
   stc qr faces/*.stc -o codes/
@@ -36,7 +37,11 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_paths(parser, ".stc file, or what carries one")
+    add_paths(
+        parser,
+        ".stc file, or what carries one",
+        unnamed="the name of IN with .qr.png in place of its ending",
+    )
     add_symbol(parser, "its version, 1 to 40; else the smallest that holds the file")
     parser.add_argument(
         "--scale",
@@ -76,7 +81,8 @@ def scale(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Make the code of every input."""
-    pairs = pair_up(options.inputs, options.output, ".png")
+    # Beside a .stc file, its name with .png is that of the face.
+    pairs = pair_up(options.inputs, options.output, ".png" if options.output else ".qr.png")
 
     def work(name: str, target: str) -> str:
         kind = picture_kind(target)
@@ -96,11 +102,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def picture_kind(target: str) -> str:
-    """The kind of picture, one of KINDS, that a file name stands for. Raises StcError."""
+    """The kind of picture, one of KINDS, that a file name stands for. Raises UsageError."""
     kind = Path(target).suffix.lower()[1:]
     if kind not in KINDS and is_device(target):
         kind = "png"
     if kind not in KINDS:
         endings = ", ".join(f".{known}" for known in KINDS)
-        raise StcError(f"cannot write a QR code named {target!r}: end it with {endings}")
+        raise UsageError(f"cannot write a QR code named {target!r}: end it with {endings}")
     return kind

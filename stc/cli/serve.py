@@ -9,9 +9,10 @@ from typing import Any
 from stc.cli.numbers import int_in_range, positive
 from stc.cli.settings import add_model
 from stc.errors import MissingExtraError
+from stc.install_hint import install_hint
 from stc.service.limits import Limits
 
-EPILOG = """\
+EPILOG = f"""\
 POST /encode a picture, get a .stc file (or form=base45); POST /decode a .stc file, or what carries
 one (text, an NDEF message, a picture of its QR code), get a PNG.
 GET /health, /metrics and /openapi.json. docs/service.md has the parameters and the errors.
@@ -21,7 +22,7 @@ stc/service/page.html before pip install, which makes it a part of the package.
 
 Nothing of a request is kept or logged. There is no encryption and no password: it listens to this
 machine alone unless --host says otherwise, and belongs behind a proxy that has both.
-Needs pip install 'stc[serve]'.
+Needs {install_hint("serve")}.
 
 examples:
   stc serve --port 8000
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         from stc.service import create_app, installed_page, uvicorn_settings
         from stc.service.logs import few_lines
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{error.name} is missing: pip install 'stc[serve]'") from error
+        raise MissingExtraError(f"{error.name} is missing: {install_hint('serve')}") from error
     open_model(options.model)  # one line and a code if there is none
     # --verbose is no reason to say where in somebody's picture a face was found.
     logging.getLogger("stc").setLevel(logging.WARNING)

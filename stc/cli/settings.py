@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from stc.cli.numbers import int_in_range, share
+from stc.install_hint import install_hint
 from stc.settings import DEFAULT_BYTES, DEFAULT_EFFORT, MAX_EFFORT, Settings
 
 
@@ -82,7 +83,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add the option for the device that computes."""
     parser.add_argument(
-        "--device", default="cpu", metavar="D", help="cpu, or cuda (pip install 'stc[cuda]')"
+        "--device", default="cpu", metavar="D", help=f"cpu, or cuda ({install_hint('cuda')})"
     )
 
 

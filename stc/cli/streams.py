@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-from stc.errors import StcError
+from stc.cli.exit_codes import FileError
 
 NAMES = ("stdin", "stdout", "stderr")
 
@@ -68,7 +68,7 @@ def descriptor(name: str, dash: int) -> int | None:
 def read(number: int, size: int) -> bytes:
     """The rest of an open file: `size` bytes at most, or all if that is -1.
 
-    Raises StcError if the stream was closed, OSError.
+    Raises FileError if the stream was closed, OSError.
     """
     _check_open(number)
     with _blocking(number):
@@ -79,7 +79,7 @@ def read(number: int, size: int) -> bytes:
 
 
 def write(number: int, data: bytes) -> None:
-    """Write to an open file. Raises StcError, OSError."""
+    """Write to an open file. Raises FileError, OSError."""
     _check_open(number)
     with _blocking(number):
         if number in (1, 2):
@@ -93,7 +93,7 @@ def write(number: int, data: bytes) -> None:
 
 
 def check_stdout() -> None:
-    """Raise StcError if what a verb has found out cannot be printed, because stdout is closed."""
+    """Raise FileError if what a verb has found out cannot be printed, because stdout is closed."""
     _check_open(1)
 
 
@@ -122,7 +122,7 @@ def abandon() -> None:
 
 def _check_open(number: int) -> None:
     if number in _closed:
-        raise StcError(f"{NAMES[number]} is closed: give the name of a file, or open it")
+        raise FileError(f"{NAMES[number]} is closed: give the name of a file, or open it")
 
 
 def _leads_nowhere(number: int) -> bool:

@@ -26,8 +26,9 @@ def write_atomically(name: str, data: bytes, *, force: bool = False) -> None:
     into: both are written in place, where an error puts the old bytes back, but a process that is
     killed in that moment cannot.
 
-    Raises StcError for a file that exists, unless `force`, also if another process made it in the
-    meantime; OSError. Devices, pipes and open files (/dev/fd/N) are written to directly.
+    Raises OutputExistsError for a file that exists, unless `force`, also if another process made it
+    in the meantime; FileError, OSError. Devices, pipes and open files (/dev/fd/N) are written to
+    directly.
     """
     number = streams.descriptor(name, 1)
     try:
@@ -168,7 +169,10 @@ def _partial(path: Path) -> Path:
 
 
 def _name_exclusively(partial: Path, path: Path) -> None:
-    """Give a finished file its name, unless another file has it. Raises StcError, OSError."""
+    """Give a finished file its name, unless another file has it.
+
+    Raises OutputExistsError, OSError.
+    """
     try:
         os.link(partial, path)
     except FileExistsError:

@@ -59,10 +59,10 @@ def test_effort_is_what_it_is_in_python(tmp_path):
     found = {}
     for effort in (0, 1):
         path = tmp_path / f"{effort}.stc"
-        words = ["encode", ASTRONAUT, "-o", path, "-q", "--max-bytes", 96, "--effort", effort]
+        words = ["encode", ASTRONAUT, "-o", path, "-q", "--max-bytes", 64, "--effort", effort]
         assert main.main([*map(str, words)]) == 0
         found[effort] = path.read_bytes()
-        assert found[effort] == stc.encode(ASTRONAUT, max_bytes=96, effort=effort)
+        assert found[effort] == stc.encode(ASTRONAUT, max_bytes=64, effort=effort)
     assert found[0] != found[1]
 
 
@@ -124,7 +124,7 @@ def test_nothing_is_overwritten_unless_forced(encoded, tmp_path):
     out, other = tmp_path / "face.png", tmp_path / "face.stc"
     for words in (["decode", path, "-o", out], ["encode", ASTRONAUT, "-o", other]):
         words[-1].write_bytes(b"precious")
-        _, printed = run(*words, code=1)
+        _, printed = run(*words, code=10)
         assert "exists: give --force" in printed
         assert words[-1].read_bytes() == b"precious"
         run(*words, "-f")
@@ -159,13 +159,13 @@ def test_two_faces_need_a_choice(tmp_path):
         (["decode", ASTRONAUT, "-o", "x.png"], 4, "no QR code can be read"),
         (["decode", "setup.py", "-o", "x.png"], 4, "not a .stc file"),
         (["info", ASTRONAUT], 4, "no QR code can be read"),
-        (["encode", "nowhere.png", "-o", "x.stc"], 1, "nowhere.png: No such file"),
-        (["encode", ASTRONAUT, ASTRONAUT, "-o", "x.stc"], 1, "need a folder"),
-        (["encode", ASTRONAUT, "-o", ASTRONAUT, "--align", "never"], 1, "both input and output"),
+        (["encode", "nowhere.png", "-o", "x.stc"], 11, "nowhere.png: No such file"),
+        (["encode", ASTRONAUT, ASTRONAUT, "-o", "x.stc"], 2, "need a folder"),
+        (["encode", ASTRONAUT, "-o", ASTRONAUT, "--align", "never"], 2, "both input and output"),
         (["encode", ASTRONAUT, "-o", "x.stc", "--model", "none"], 6, "no model"),
         (["encode", ASTRONAUT, "-o", "x.stc", "--level", "99"], 2, "level must be 1 to"),
-        (["encode", ASTRONAUT, "-o", "no/where/x.stc"], 1, "there is no folder"),
-        (["encode", ASTRONAUT], 2, "--output"),
+        (["encode", ASTRONAUT, "-o", "no/where/x.stc"], 11, "there is no folder"),
+        (["encode"], 2, "IN"),
         (["encode", ASTRONAUT, "-o", "x", "--level", "1", "--max-bytes", "9"], 2, "not allowed"),
         (["decode", "x", "-o", "y.png", "--size", "0"], 2, "1 to 4096"),
         ([], 2, "VERB"),
@@ -175,7 +175,7 @@ def test_errors_are_one_line_and_a_code(arguments, code, message):
     _, printed = run(*arguments, code=code)
     assert message in printed
     assert "Traceback" not in printed
-    if code != 2:
+    if not printed.startswith("usage:"):
         assert printed.count("\n") == 1
 
 
@@ -232,7 +232,7 @@ def test_info_of_nothing_is_a_wrong_command():
 
 def test_an_unknown_backend_is_one_line(encoded, tmp_path, monkeypatch):
     monkeypatch.setenv("STC_BACKEND", "abacus")
-    _, error = run("encode", ASTRONAUT, "-o", tmp_path / "face.stc", code=1)
+    _, error = run("encode", ASTRONAUT, "-o", tmp_path / "face.stc", code=12)
     assert error.count("\n") == 1
     assert "abacus" in error
 
@@ -253,7 +253,7 @@ def test_info_goes_on_after_a_bad_file(encoded, tmp_path):
 def test_formats_without_room_for_a_note_are_not_written(encoded, tmp_path):
     path, _ = encoded
     for name in ("face.bmp", "face.blp", "face.pdf"):
-        _, error = run("decode", path, "-o", tmp_path / name, code=7)
+        _, error = run("decode", path, "-o", tmp_path / name, code=2)
         assert "end it with .png" in error
 
 

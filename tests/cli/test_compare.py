@@ -29,8 +29,10 @@ def test_figures_and_picture(path, tmp_path, capsys):
 
 
 def test_figures_are_those_of_encode(path, capsys):
-    assert main(["encode", ASTRONAUT, "-f", "-o", str(path), "--effort", "0"]) == 0
-    printed = capsys.readouterr().out
+    assert main(["encode", ASTRONAUT, "-v", "-f", "-o", str(path), "--effort", "0"]) == 0
+    printed, measured = capsys.readouterr().out.splitlines()
+    assert main(["compare", ASTRONAUT, str(path)]) == 0
+    assert measured == f"{path}: decoded, {capsys.readouterr().out.splitlines()[-1]}"
     assert main(["compare", "--json", ASTRONAUT, str(path)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["b"] == {"file": str(path), "bytes": path.stat().st_size}
@@ -64,10 +66,10 @@ def test_two_pictures_are_not_called_reconstructed(tmp_path):
     ("words", "code", "message"),
     [
         (["GREEN", "FACE"], 3, "no face found"),
-        (["FACE", "missing.png"], 1, "missing.png: No such file"),
+        (["FACE", "missing.png"], 11, "missing.png: No such file"),
         (["FACE", "pyproject.toml"], 7, "not a picture"),
-        (["FACE", "FACE", "-o", "x.xyz"], 7, "cannot write a picture"),
-        (["FACE", ASTRONAUT, "-o", ASTRONAUT], 1, "both input and output"),
+        (["FACE", "FACE", "-o", "x.xyz"], 2, "cannot write a picture"),
+        (["FACE", ASTRONAUT, "-o", ASTRONAUT], 2, "both input and output"),
     ],
 )
 def test_errors(words, code, message, path, tmp_path, capsys):
@@ -97,7 +99,7 @@ def test_a_picture_of_a_code_is_the_face_in_it(path, face_file, tmp_path, capsys
 def test_an_existing_picture_is_kept(path, tmp_path, capsys):
     out = tmp_path / "pair.png"
     out.write_bytes(b"precious")
-    assert main(["compare", str(path), str(path), "-o", str(out)]) == 1
+    assert main(["compare", str(path), str(path), "-o", str(out)]) == 10
     assert "give --force" in capsys.readouterr().err
     assert out.read_bytes() == b"precious"
     assert main(["compare", str(path), str(path), "-o", str(out), "-f", "-q"]) == 0
@@ -120,7 +122,7 @@ def test_without_the_reader_of_codes_the_error_names_it(face_file, tmp_path, cap
     assert main(["compare", ASTRONAUT, str(code)]) == 3
     error = capsys.readouterr().err
     assert "no face found" in error
-    assert "zxingcpp is missing: pip install 'stc[qr]'" in error
+    assert "zxingcpp is missing: pip install 'stc-face-codec[qr]'" in error
 
 
 def test_the_device_reaches_every_step(path, tmp_path, monkeypatch):

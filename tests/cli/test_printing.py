@@ -88,7 +88,7 @@ def test_errors_are_on_one_line_too(odd, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith(f"stc: error: {SHOWN}: not a .stc file")
-    assert main(["info", f"{NAME}/none"]) == 1
+    assert main(["info", f"{NAME}/none"]) == 11
     assert capsys.readouterr().err == f"stc: error: {SHOWN}/none: Not a directory\n"
     with pytest.raises(SystemExit, match="2"):
         main(["info", NAME, f"--{NAME}"])

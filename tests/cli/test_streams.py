@@ -59,7 +59,7 @@ def test_closed_streams_of_a_whole_verb(folder, face_file):
     assert shell("stc qr face.stc -o - 2>&-", folder) == (0, code, "")
     assert shell("stc qr face.stc -o code.png >&-", folder) == (0, b"", "")
     assert (folder / "code.png").read_bytes() == code
-    assert shell("stc qr /dev/stdin -o 2.png <&-", folder)[0] == 1
+    assert shell("stc qr /dev/stdin -o 2.png <&-", folder)[0] == 11
     assert shell("stc qr /dev/stdin -o - < face.stc", folder)[1] == code
     status, _, printed = shell("stc encode x.png -o - --qr /dev/stdout", folder)
     assert status == 2
@@ -73,12 +73,12 @@ def test_closed_streams_of_a_whole_verb(folder, face_file):
         ("put /dev/stdout 2>&-", 0, b"data"),
         ("put new >&-; cat new", 0, b"data"),
         ("put new 2>&- >&- <&-; cat new", 0, b"data"),
-        ("put - >&-", 1, b"stdout is closed"),
-        ("put /dev/stdout >&-", 1, b"stdout is closed"),
-        ("put new - <&-", 1, b"stdin is closed"),
-        ("put new /dev/stdin <&-", 1, b"stdin is closed"),
-        ("stc info face.stc >&-", 1, b"stdout is closed"),
-        ("stc info - <&-", 1, b"stdin is closed"),
+        ("put - >&-", 11, b"stdout is closed"),
+        ("put /dev/stdout >&-", 11, b"stdout is closed"),
+        ("put new - <&-", 11, b"stdin is closed"),
+        ("put new /dev/stdin <&-", 11, b"stdin is closed"),
+        ("stc info face.stc >&-", 11, b"stdout is closed"),
+        ("stc info - <&-", 11, b"stdin is closed"),
     ],
 )
 def test_closed_streams(line, status, printed, folder):
@@ -115,7 +115,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(closed, folder):
 )
 def test_a_full_device_is_an_error(words, unbuffered, folder):
     status, _, printed = shell(f"{words} > /dev/full", folder, unbuffered=unbuffered)
-    assert status == 1
+    assert status == 11
     assert printed.startswith("stc: error: ")
     assert "No space left" in printed
     assert printed.count("\n") == 1

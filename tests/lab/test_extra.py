@@ -20,7 +20,7 @@ runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 @pytest.mark.parametrize("name", ["onnx", "onnx.helper"])
 def test_a_missing_library_is_named_by_its_package(name):
-    line = r"^onnx is missing: pip install 'stc\[lab\]'$"
+    line = r"^onnx is missing: pip install 'stc-face-codec\[lab\]'$"
     with pytest.raises(MissingExtraError, match=line), needs_lab():
         raise ModuleNotFoundError(name=name)
 
@@ -48,5 +48,5 @@ def test_every_door_says_so(words, tmp_path):
         timeout=60,
     )
     assert found.returncode == 1
-    assert found.stderr.endswith("error: torch is missing: pip install 'stc[lab]'\n")
+    assert found.stderr.endswith("error: torch is missing: pip install 'stc-face-codec[lab]'\n")
     assert found.stderr.count("\n") == 1

@@ -166,17 +166,19 @@ def test_another_file_is_not_taken_for_it(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "code", "message"),
     [
-        ("none.html", "none.html: No such file or directory"),
-        (".", ": Is a directory"),
-        ("index.html", "index.html is not the page in one file"),
+        ("none.html", 11, "none.html: No such file or directory"),
+        (".", 11, ": Is a directory"),
+        ("index.html", 1, "index.html is not the page in one file"),
     ],
 )
-def test_a_server_that_cannot_read_it_does_not_start(tmp_path, name, message, monkeypatch, capsys):
+def test_a_server_that_cannot_read_it_does_not_start(
+    tmp_path, name, code, message, monkeypatch, capsys
+):
     monkeypatch.setattr(uvicorn, "run", lambda *_, **__: pytest.fail("it serves"))
     (tmp_path / "index.html").write_bytes(b"<!doctype html><script src=app.js></script>")
-    assert main(["serve", "--page", str(tmp_path / name)]) == 1
+    assert main(["serve", "--page", str(tmp_path / name)]) == code
     assert message in capsys.readouterr().err
 
 

@@ -40,7 +40,7 @@ def test_fit_and_attack(tmp_path, capsys, monkeypatch):
     words = ["--faces", str(tmp_path / "others"), "--steps", "3", "-o", head]
     assert main(["protect", "fit", *words]) == 0
     assert "correlation" in capsys.readouterr().out
-    assert main(["protect", "fit", *words]) == 1
+    assert main(["protect", "fit", *words]) == 10
     assert f"{head} exists: give --force" in capsys.readouterr().err
     lines = ["2\t4"]
     for fold in (0, 4):
@@ -92,6 +92,6 @@ def test_a_missing_package_is_named(tmp_path, capsys, monkeypatch, verb):
             here,
         ],
     }
-    assert main(["protect", verb, *words[verb]]) == 1
+    assert main(["protect", verb, *words[verb]]) == 12
     hint = "pip install 'stc-face-codec[lab]'"
     assert capsys.readouterr().err == f"stc: error: torch is missing: {hint}\n"

@@ -171,9 +171,9 @@ def test_no_data_no_run_no_config(tmp_path, capsys):
 def test_a_missing_package_is_named(place, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "accelerate", None)
     words = [str(place / "tiny.toml"), "--data", str(place / "data"), "--run", str(place / "bare")]
-    assert main(["train", *words]) == 1
+    assert main(["train", *words]) == 12
     said = capsys.readouterr().err
-    assert said.endswith("stc: error: accelerate is missing: pip install 'stc[lab]'\n")
+    assert said.endswith("stc: error: accelerate is missing: pip install 'stc-face-codec[lab]'\n")
 
 
 def test_the_list_needs_no_torch(capsys):
