@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ModelError, TruncatedError, WrongModelError, open } from "../dist/index.js";
-import { difference, goldenFiles, modelFile, models, tokensDigest } from "./shared.mjs";
+import { difference, goldenFiles, modelFile, models, small, tokensDigest } from "./shared.mjs";
 
 /** Milliseconds of this process's own work: what else the machine does is not in it. */
 function worked() {
@@ -70,18 +70,16 @@ for (const name of models) {
 }
 
 test("files of another model are refused", async () => {
-  const [one, other] = models;
-  const decoder = await open(modelFile(one));
-  const [{ file }] = goldenFiles(other);
-  assert.throws(() => decoder.decode(file), WrongModelError);
-  assert.throws(() => decoder.info(file), ModelError);
+  const decoder = await open(modelFile(models[0]));
+  assert.throws(() => decoder.decode(small.file), WrongModelError);
+  assert.throws(() => decoder.info(small.file), ModelError);
 });
 
 test("several decoders at once do not meet", async () => {
-  const [one, other] = await Promise.all(models.map((name) => open(modelFile(name))));
-  const [first, second] = models.map((name) => goldenFiles(name)[0]);
+  const [one, other] = await Promise.all([modelFile(models[0]), small.model].map((file) => open(file)));
+  const [first] = goldenFiles(models[0]);
   const before = one.decode(first.file);
-  other.decode(second.file);
+  assert.ok(difference(other.decode(small.file), small.picture) <= 1);
   assert.ok(difference(before, first.picture) <= 1);
   assert.ok(difference(one.decode(first.file), first.picture) <= 1);
 });

@@ -19,6 +19,15 @@ export const models = readdirSync(weights)
 
 export const modelFile = (name) => readFileSync(new URL(`${name}.safetensors`, weights));
 
+const vectors = new URL("conformance/vectors/", root);
+
+/** A small model that is not shipped, a file of it, and its picture. */
+export const small = {
+  model: readFileSync(new URL("models/tiny-packed.safetensors", vectors)),
+  file: new Uint8Array(readFileSync(new URL("files/tiny-packed-whole.stc", vectors))),
+  picture: readPng(readFileSync(new URL("pictures/tiny-packed-whole.png", vectors))),
+};
+
 /** name, file, tokens (SHA-256), pixels of every golden file of a model. */
 export function goldenFiles(name) {
   const cases = JSON.parse(readFileSync(new URL(`${name}.json`, golden), "utf8"));
