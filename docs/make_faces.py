@@ -1,6 +1,6 @@
 """Draws docs/faces.webp, what every size keeps, and docs/efforts.webp, what synthesis adds.
 
-    python docs/make_faces.py [--model stc-open-1 -o faces-open.webp]
+    python docs/make_faces.py
 
 The faces may be published: the public-domain portrait of tests/assets, and those of docs/portraits,
 from which no model learned.
