@@ -3,7 +3,7 @@
 Raw: the bytes in byte mode, the smallest symbol. Text: the bytes in Base45 (RFC 9285) in
 alphanumeric mode, for scanners that hand on text alone; it takes 3 % more.
 
-segno writes symbols, zxing-cpp reads them, base45 translates: `pip install 'stc[qr]'`.
+segno writes symbols, zxing-cpp reads them, base45 translates: the extra `qr` brings them.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from stc.bitstream import MAX_BYTES, has_header, parse_header
 from stc.errors import FormatError, MissingExtraError
+from stc.install_hint import install_hint
 
 _LETTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
 _MAX_LETTERS = 2 * MAX_BYTES  # of a text that is looked at: three letters are two bytes
@@ -62,7 +63,7 @@ def from_text(data: bytes, *, bare: bool = False, shortest: int = 24) -> bytes |
 
 def missing(error: ImportError) -> MissingExtraError:
     """The error for a library of the extra `qr` that is not installed."""
-    return MissingExtraError(f"{error.name} is missing: pip install 'stc[qr]'")
+    return MissingExtraError(f"{error.name} is missing: {install_hint('qr')}")
 
 
 def _in_json(data: bytes) -> bytes:

@@ -15,6 +15,7 @@ from stc.codec.planes import Canvases
 from stc.codec.tokenizer import Tokenizer
 from stc.codec.tokens import Tokens
 from stc.errors import BackendError, MissingExtraError
+from stc.install_hint import install_hint
 from stc.native.choice import choose
 
 if TYPE_CHECKING:
@@ -143,5 +144,5 @@ def open_engine(model: ModelFile, device: str = "cpu") -> Engine:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise MissingExtraError("torch is missing: pip install 'stc[cuda]'") from error
+        raise MissingExtraError(f"torch is missing: {install_hint('cuda')}") from error
     return TorchEngine(model, device)

@@ -20,13 +20,14 @@ from typing import Any
 
 from stc.errors import DataError, MissingExtraError
 from stc.gallery.batch import error_of
+from stc.install_hint import install_hint
 from stc.settings import Encoded
 
 try:
     import pyarrow as pa
     import pyarrow.parquet as pq
 except ImportError as missing:
-    raise MissingExtraError(f"{missing.name} is missing: pip install 'stc[gallery]'") from missing
+    raise MissingExtraError(f"{missing.name} is missing: {install_hint('gallery')}") from missing
 
 MANIFEST = "manifest.csv"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stc.errors import MissingExtraError
+from stc.install_hint import install_hint
 
 
 @contextmanager
@@ -20,4 +21,4 @@ def needs_lab() -> Iterator[None]:
         name = (error.name or "").partition(".")[0]
         if name in ("", "stc"):
             raise
-        raise MissingExtraError(f"{name} is missing: pip install 'stc[lab]'") from error
+        raise MissingExtraError(f"{name} is missing: {install_hint('lab')}") from error

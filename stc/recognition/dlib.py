@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stc.errors import MissingExtraError
+from stc.install_hint import install_hint
 from stc.recognition.base import BATCH, Embeddings, Faces, Maps
 
 
@@ -36,7 +37,7 @@ class Dlib:
         except (ImportError, PackageNotFoundError) as missing:
             raise MissingExtraError(
                 f"the recogniser dlib needs {missing.name or missing}: "
-                "pip install 'stc[protection]', or name another recogniser as NAME=FILE.onnx"
+                f"{install_hint('protection')}, or name another recogniser as NAME=FILE.onnx"
             ) from missing
         folder = Path(str(package.locate_file("face_recognition_models/models")))
         self._dlib = dlib

@@ -1,4 +1,4 @@
-"""The codec over HTTP: pictures in, bytes out, and back. Needs pip install 'stc[serve]'.
+"""The codec over HTTP: pictures in, bytes out, and back. Needs the extra `serve`.
 
 What is named here is imported when it is first used: `stc serve --help` needs no web server.
 """

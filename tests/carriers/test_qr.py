@@ -286,5 +286,5 @@ def test_a_missing_library_names_the_extra(face_file, monkeypatch):
         lambda: qr.read(Image.new("L", (9, 9))),
     ]
     for call in calls:
-        with pytest.raises(MissingExtraError, match=r"pip install 'stc\[qr\]'"):
+        with pytest.raises(MissingExtraError, match=r"pip install 'stc-face-codec\[qr\]'"):
             call()

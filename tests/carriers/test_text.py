@@ -102,6 +102,6 @@ def test_every_bare_file_comes_back(bare):
 
 def test_a_missing_library_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "base45", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'stc\[qr\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'stc-face-codec\[qr\]'"):
         from_text(TEXT.encode())
     assert from_text(b"HELLO") is None

@@ -29,5 +29,6 @@ def test_what_is_missing_is_named_with_its_extra(name, monkeypatch):
         pytest.importorskip("dlib")
     monkeypatch.delitem(sys.modules, "stc.recognition.dlib_network", raising=False)
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(MissingExtraError, match=rf"needs {name}: pip install 'stc\[protection\]'"):
+    hint = r"pip install 'stc-face-codec\[protection\]'"
+    with pytest.raises(MissingExtraError, match=f"needs {name}: {hint}"):
         open_recogniser("dlib")

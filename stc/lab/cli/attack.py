@@ -10,6 +10,7 @@ from typing import Any
 from stc.cli.numbers import positive, share
 from stc.cli.protect.common import new_parser
 from stc.errors import MissingExtraError, StcError
+from stc.install_hint import install_hint
 from stc.lab.cli.evaluate import command_line
 
 
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         from stc.lab.attacks.run import Request, prove
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{error.name} is missing: pip install 'stc[lab]'") from error
+        raise MissingExtraError(f"{error.name} is missing: {install_hint('lab')}") from error
 
     report = prove(
         Request(

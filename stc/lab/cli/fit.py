@@ -11,6 +11,7 @@ from stc.cli.files import add_force, check_target
 from stc.cli.numbers import positive
 from stc.cli.protect.common import new_parser
 from stc.errors import MissingExtraError
+from stc.install_hint import install_hint
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         return fit(options)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{error.name} is missing: pip install 'stc[lab]'") from error
+        raise MissingExtraError(f"{error.name} is missing: {install_hint('lab')}") from error
 
 
 def fit(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from stc.errors import StcError
+from stc.install_hint import install_hint
 from stc.lab.evaluation.base import FaceCodec
 from stc.lab.evaluation.rivals.avif import Avif
 from stc.lab.evaluation.rivals.jpeg import Jpeg
@@ -31,7 +32,7 @@ def open_rival(name: str) -> FaceCodec:
     form = FORMATS[name]()
     Image.init()
     if name.upper() not in Image.SAVE:
-        raise StcError(f"this Pillow cannot write {name}: pip install 'stc[lab]'")
+        raise StcError(f"this Pillow cannot write {name}: {install_hint('lab')}")
     return Searched(form)
 
 
