@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def problems(tag: str, texts: dict[str, str]) -> list[str]:
-    """What keeps a tag from being released, by the texts of the three files; empty if nothing does."""
+    """What keeps a tag from being released, by the texts of the files; empty if nothing does."""
     stated = _only(r'^__version__ = "(.+)"$', texts["stc/version.py"])
     found = []
     if tag != f"v{stated}":
