@@ -12,10 +12,10 @@ import sys
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
-from cyclonedx.factory.license import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import LicenseExpression
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 from packaging.requirements import Requirement
@@ -35,7 +35,7 @@ def library(package: Distribution, kind: ComponentType = ComponentType.LIBRARY) 
         type=kind,
         purl=reference,
         bom_ref=str(reference),
-        licenses=[LicenseFactory().make_with_expression(stated)] if stated else None,
+        licenses=[LicenseExpression(stated)] if stated else None,
     )
 
 
@@ -49,7 +49,7 @@ def model(path: Path) -> Component:
         bom_ref=path.as_posix(),
         description=terms["SPDX-FileComment"],
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)],
-        licenses=[LicenseFactory().make_with_expression(terms["SPDX-License-Identifier"])],
+        licenses=[LicenseExpression(terms["SPDX-License-Identifier"])],
         properties=[Property(name="stc:path", value=path.as_posix())],
     )
 
