@@ -132,6 +132,8 @@ class ImageError(StcError):
 class MissingExtraError(StcError, ImportError):
     """A library that only one of the extras installs is missing; the message names the extra."""
 
+    exit_code = 12
+
 
 class DataError(StcError, ValueError):
     """Pairs, pictures or tables for an evaluation are not in a form that can be read safely."""
@@ -161,3 +163,5 @@ class RevokedError(ProtectionError):
 
 class BackendError(StcError, ValueError):
     """The search backend that was asked for is unknown or cannot serve here."""
+
+    exit_code = 12

@@ -5,7 +5,7 @@ Help, manual page and docs/cli.md have MEANINGS; a test holds them together.
 
 from __future__ import annotations
 
-from stc.errors import BackendError, MissingExtraError, StcError
+from stc.errors import StcError
 
 MEANINGS = {
     0: "all went well",
@@ -45,8 +45,6 @@ class FileError(StcError):
 
 def code_of(error: Exception) -> int:
     """The exit code of an error that ends the command, or one of many inputs."""
-    if isinstance(error, MissingExtraError | BackendError):
-        return 12
     if isinstance(error, StcError):
         return error.exit_code
     return FileError.exit_code if isinstance(error, OSError) else StcError.exit_code

@@ -1,6 +1,9 @@
-"""A file to work on."""
+"""A file to work on; a key, and a stand-in for a recogniser, for `stc protect`."""
 
 import pytest
+
+from stc.cli.main import main
+from tests.recognition.stand_ins import Thumbnails
 
 
 @pytest.fixture
@@ -8,3 +11,14 @@ def path(face_file, tmp_path):
     path = tmp_path / "face.stc"
     path.write_bytes(face_file)
     return path
+
+
+@pytest.fixture
+def thumbnails(monkeypatch):
+    monkeypatch.setattr("stc.protection.extractors.open_recogniser", lambda text: Thumbnails())
+
+
+@pytest.fixture
+def key(tmp_path):
+    assert main(["protect", "-q", "keygen", "-o", str(tmp_path / "k")]) == 0
+    return str(tmp_path / "k")

@@ -10,20 +10,11 @@ import pytest
 
 from stc.cli.main import main
 from stc.protection import Key, ProtectedTemplate, Revocations
-from tests.recognition.stand_ins import Thumbnails
 
 FACE = "tests/assets/astronaut.png"
 
 
-@pytest.fixture(autouse=True)
-def thumbnails(monkeypatch):
-    monkeypatch.setattr("stc.protection.extractors.open_recogniser", lambda text: Thumbnails())
-
-
-@pytest.fixture
-def key(tmp_path):
-    assert main(["protect", "-q", "keygen", "-o", str(tmp_path / "k")]) == 0
-    return str(tmp_path / "k")
+pytestmark = pytest.mark.usefixtures("thumbnails")
 
 
 @pytest.fixture

@@ -11,14 +11,11 @@ from stc.cli.protect import calibrate
 from stc.cli.protect.calibrate import person_of
 from stc.errors import NoFaceError
 from stc.protection import GroupedTemplate
-from tests.recognition.stand_ins import Thumbnails
 
 FACE = "tests/assets/astronaut.png"
 
 
-@pytest.fixture(autouse=True)
-def thumbnails(monkeypatch):
-    monkeypatch.setattr("stc.protection.extractors.open_recogniser", lambda text: Thumbnails())
+pytestmark = pytest.mark.usefixtures("thumbnails")
 
 
 @pytest.fixture

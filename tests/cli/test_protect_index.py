@@ -8,20 +8,11 @@ from stc.cli.main import main
 from stc.protection import Key, Revocations, protect, read_records
 from stc.protection.extractors import open_extractor
 from tests.protection.conftest import random_arrays
-from tests.recognition.stand_ins import Thumbnails
 
 FACE = "tests/assets/astronaut.png"
 
 
-@pytest.fixture(autouse=True)
-def thumbnails(monkeypatch):
-    monkeypatch.setattr("stc.protection.extractors.open_recogniser", lambda text: Thumbnails())
-
-
-@pytest.fixture
-def key(tmp_path):
-    assert main(["protect", "-q", "keygen", "-o", str(tmp_path / "k")]) == 0
-    return str(tmp_path / "k")
+pytestmark = pytest.mark.usefixtures("thumbnails")
 
 
 @pytest.fixture

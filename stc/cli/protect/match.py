@@ -72,12 +72,14 @@ def run(options: argparse.Namespace) -> int:
     revoked = None if options.revoked is None else read_revoked(options.revoked)
     query = template_of(options.probe, open_extractor(options))
     found: list[tuple[float, str]] = []
-    files = [name for name in options.records if not is_index(name)]
+    files = []
     for name in options.records:
-        if name not in files:
-            best = search_index(name, query, key, options.candidates, revoked)
-            decision.check([record for _, record in best])
-            found += [(score, record.label) for score, record in best]
+        if not is_index(name):
+            files.append(name)
+            continue
+        best = search_index(name, query, key, options.candidates, revoked)
+        decision.check([record for _, record in best])
+        found += [(score, record.label) for score, record in best]
     found += _match_files(files, query, key, revoked, decision, options)
     if decision.threshold is not None:
         found = [(score, label) for score, label in found if score > decision.threshold]
