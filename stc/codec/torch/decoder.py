@@ -85,6 +85,14 @@ class Decoder(nn.Module):
         self.leave = zero(nn.Conv2d(w64, 3 * 4, 3, padding=1))
 
     def forward(self, planes: Tensor, spent: Tensor) -> Tensor:
+        return self.draw(planes, spent)[0]
+
+    def draw(self, planes: Tensor, spent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The picture, and what an upscaler needs beside it.
+
+        That is the features [B, W64, 64, 64] that the detail is made of, and the embedding of the
+        spent share [B, C].
+        """
         luma, chroma = split_planes(planes)
         luma, chroma = 2 * luma - 1, 4 * chroma  # to about [-1, 1]
         spent = spent[:, None]
@@ -103,5 +111,6 @@ class Decoder(nn.Module):
         x64 = F.pixel_shuffle(self.up64(x32), 2) + self.enter64(luma)
         for block in self.blocks64:
             x64 = block(x64, condition)
-        detail = F.pixel_shuffle(self.leave(F.silu(x64)), 2)
-        return to_rgb(planes) + detail.float()
+        features = F.silu(x64)
+        detail = F.pixel_shuffle(self.leave(features), 2)
+        return to_rgb(planes) + detail.float(), features, condition

@@ -13,6 +13,7 @@ from stc.lab.training.collection import DataPlan
 from stc.lab.training.fit import FitPlan
 from stc.lab.training.render import RenderPlan
 from stc.lab.training.typed import build, convert
+from stc.lab.training.upscaling import UpscalerPlan
 
 Routing = Literal["exhaustive", "learned"]
 TokenizerConfig = GridConfig | SequenceConfig | PatchConfig
@@ -125,14 +126,16 @@ class LevelsRun:
     family: Literal["levels"]
     fit: FitPlan
     decoder: RenderPlan
+    upscaler: UpscalerPlan = field(default_factory=UpscalerPlan)
     data: DataPlan = field(default_factory=DataPlan)
     start: str | None = None  # model whose decoder the decoder goes on from; from nothing if None
     seed: int = 0
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages in their order."""
-        return ("fit", "decoder", "export")
+        """The stages in their order; `upscaler` only if it has any steps."""
+        between = ("upscaler",) if self.upscaler.steps else ()
+        return ("fit", "decoder", *between, "export")
 
 
 STAGES = ("base", "shared", "specific", "decoder", "joint")

@@ -2,6 +2,7 @@
 
 fit      components, the metric of identity, codebooks
 decoder  the decoder
+upscaler what draws the decoder's picture at 256 pixels; only if the configuration gives it steps
 export   probability tables and the model file
 """
 
@@ -18,7 +19,9 @@ from stc.codec.model_file import open_model
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.load import load_modules
 from stc.codec.torch.tokenizer import LevelTokenizer
+from stc.codec.torch.upscaler import Upscaler
 from stc.errors import StcError
+from stc.lab.training.adversarial import AdversarialTrainer
 from stc.lab.training.collection import Collection
 from stc.lab.training.config import LevelsRun
 from stc.lab.training.data import fills_canvas
@@ -28,6 +31,7 @@ from stc.lab.training.packing import Arrays
 from stc.lab.training.render import Faces, RenderTrainer, embed
 from stc.lab.training.run import RunFolder
 from stc.lab.training.stages import Sources
+from stc.lab.training.upscaling import Portraits, UpscalerTrainer
 
 
 def train_levels(
@@ -60,11 +64,14 @@ def train_levels(
     trainer = build_trainer(config, faces, sources, folder)
     if only in (None, "decoder"):
         trainer.train()
-    if trainer.step < config.decoder.steps:
-        raise StcError(
-            f"{path}: stage decoder comes first and has made {trainer.step} of "
-            f"{config.decoder.steps} steps"
-        )
+    check_finished(path, trainer, config.decoder.steps)
+    upscaler = None
+    if config.upscaler.steps and only in (None, "upscaler", "export"):
+        stage = build_upscaler(config, trainer.average, sources, folder)
+        if only != "export":
+            stage.train()
+        check_finished(path, stage, config.upscaler.steps)
+        upscaler = stage.average
     if only in (None, "export"):
         counted = fills_canvas(faces.pixels) & ~faces.held
         tokenizer, packed = load_fit(folder)
@@ -117,6 +124,36 @@ def build_trainer(
         config.decoder,
         folder.path,
     )
+
+
+def build_upscaler(
+    config: LevelsRun, decoder: Decoder, sources: Sources, folder: RunFolder
+) -> UpscalerTrainer:
+    """The trainer of stage `upscaler`, resumed from its checkpoint if there is one.
+
+    decoder: the finished one. Raises StcError if the data has no faces of 256 pixels.
+    """
+    assert sources.lpips is not None  # noqa: S101 - `train_levels` has asked for it
+    torch.manual_seed(config.seed)
+    return UpscalerTrainer(
+        load_fit(folder)[0],
+        decoder,
+        Upscaler(features=decoder.widths[-1]),
+        Portraits.read(sources.data),
+        list(sources.recognisers),
+        sources.lpips,
+        config.upscaler,
+        folder.path,
+    )
+
+
+def check_finished(path: Path, trainer: AdversarialTrainer, steps: int) -> None:
+    """Raise StcError if a stage has not made all of its steps."""
+    if trainer.step < steps:
+        raise StcError(
+            f"{path}: stage {trainer.stage} comes first and has made {trainer.step} of "
+            f"{steps} steps"
+        )
 
 
 def save_fit(folder: RunFolder, fitted: Fitted) -> None:

@@ -71,10 +71,10 @@ def _apply(operator: str, a: list[Tensor], attributes: dict[str, Any]) -> Tensor
             return a[0] + a[1]
         case "Mul":
             return a[0] * a[1]
-        case "Min":
-            return torch.minimum(a[0], a[1])
+        case "Min":  # of a number: its gradient costs half of that of `minimum`
+            return a[0].clamp(max=a[1].item()) if a[1].numel() == 1 else torch.minimum(a[0], a[1])
         case "Max":
-            return torch.maximum(a[0], a[1])
+            return a[0].clamp(min=a[1].item()) if a[1].numel() == 1 else torch.maximum(a[0], a[1])
         case "Cast":
             return a[0].float()
         case "BatchNormalization":

@@ -9,18 +9,13 @@ Loss = squared error where a camera saw something, the face counted double
 
 from __future__ import annotations
 
-import copy
-import json
-import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -28,16 +23,13 @@ from stc.canvas import CANVAS
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.gallery.progress import hidden
+from stc.lab.training.adversarial import AdversarialTrainer, channels_last
 from stc.lab.training.collection import Collection
-from stc.lab.training.critic import Critic, critic_loss
 from stc.lab.training.data import to_tensors
 from stc.lab.training.losses import face_weight, jitter, masked_error, shift
 from stc.lab.training.metric import parity
 from stc.lab.training.precision import mixed
-from stc.lab.training.schedule import learning_rate
 from stc.lab.training.synthesised import synthesised
-
-_Module = TypeVar("_Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -91,8 +83,11 @@ def draw_counts(number: int, sizes: list[int]) -> Tensor:
     return torch.where(torch.rand(number) < 0.75, at_end, anywhere)
 
 
-class RenderTrainer:
-    """One run in one folder: checkpoint.pt, metrics.jsonl, sheets/."""
+class RenderTrainer(AdversarialTrainer):
+    """One run of the decoder in one folder: decoder.pt, metrics.jsonl, sheets/."""
+
+    stage = "decoder"
+    average: Decoder
 
     def __init__(
         self,
@@ -104,81 +99,22 @@ class RenderTrainer:
         plan: RenderPlan,
         folder: Path,
     ) -> None:
-        self.plan, self.folder, self.faces = plan, folder, faces
+        super().__init__(decoder, plan, folder)
+        self.plan, self.faces = plan, faces
         self.tokenizer = tokenizer
         self.tokenizer.prepare()
-        self.decoder = _channels_last(decoder).requires_grad_(True)
-        self.recogniser, self.lpips = recogniser, _channels_last(lpips)
-        self.critic = _channels_last(Critic())
+        self.recogniser, self.lpips = recogniser, channels_last(lpips)
         held, repeats = faces.collection.held, faces.collection.repeats
         self.validation = np.flatnonzero(held)
-        self.training = np.repeat(np.arange(len(held)), np.where(held, 0, repeats))
-        self.average = copy.deepcopy(self.decoder).requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(
-            self.decoder.parameters(), plan.rate, betas=(0.9, 0.99), weight_decay=0.01
-        )
-        self.critic_optimiser = torch.optim.AdamW(
-            self.critic.parameters(), lr=4e-4, betas=(0.0, 0.99)
-        )
-        self.step = 0
+        self._training = np.repeat(np.arange(len(held)), np.where(held, 0, repeats))
         self.weight = face_weight()
-        if self.checkpoint.exists():
-            self.restore()
 
     @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
+    def training(self) -> npt.NDArray[np.int64]:
+        return self._training
 
-    @property
-    def _stateful(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
-        return {
-            "decoder": self.decoder,
-            "average": self.average,
-            "critic": self.critic,
-            "optimiser": self.optimiser,
-            "critic_optimiser": self.critic_optimiser,
-        }
-
-    def save(self) -> None:
-        state = {name: part.state_dict() for name, part in self._stateful.items()}
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save({**state, "step": self.step, "generator": torch.get_rng_state()}, partial)
-        partial.replace(self.checkpoint)
-
-    def restore(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True)
-        for name, part in self._stateful.items():
-            part.load_state_dict(state[name])
-        self.step = state["step"]
-        torch.set_rng_state(state["generator"])
-
-    def rows(self, step: int) -> npt.NDArray[np.int64]:
-        """The faces of one step; depends on the step alone, so that a resumed run goes on."""
-        size = self.plan.batch
-        epoch, place = divmod(step, len(self.training) // size)
-        order = np.random.default_rng(epoch).permutation(self.training)
-        return order[place * size : (place + 1) * size]
-
-    def train(self) -> None:
-        done, total = self.step, self.plan.steps
-        progress = tqdm(total=total, initial=done, desc="decoder", mininterval=10, disable=hidden())
-        start = time.monotonic()
-        while self.step < self.plan.steps:
-            metrics = self.train_step()
-            progress.update()
-            if self.step % 50 == 0 or self.step == self.plan.steps:
-                metrics |= {"step": self.step, "seconds": round(time.monotonic() - start, 1)}
-                with (self.folder / "metrics.jsonl").open("a") as log:
-                    log.write(json.dumps(metrics) + "\n")
-            if self.step % self.plan.save_every == 0 or self.step == self.plan.steps:
-                self.save()
-            if self.step % self.plan.sheet_every == 0 or self.step == self.plan.steps:
-                self.sheet()
-
-    def train_step(self) -> dict[str, float]:
+    def losses(self) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
         plan, rows = self.plan, self.rows(self.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(plan.rate, self.step, plan.steps, plan.warm_up)
         rgb, mask = to_tensors(self.faces.collection.pixels[rows])
         flip = torch.rand(len(rgb)) < 0.5
         rgb[flip], mask[flip] = rgb[flip].flip(3), mask[flip].flip(3)
@@ -189,7 +125,7 @@ class RenderTrainer:
         planes, spent = self.quantised(components, counts, embeddings)
         target = (rgb * 2 - 1).contiguous(memory_format=torch.channels_last)
         with mixed():
-            output = self.decoder(planes, spent) * 2 - 1
+            output = self.network(planes, spent) * 2 - 1
         error = masked_error(output, target, self.weight * mask)
         seen = torch.where(mask > 0.5, output.clamp(-1.2, 1.2), target)
         half = slice(0, len(rgb) // 2)
@@ -208,33 +144,7 @@ class RenderTrainer:
             "lpips": perceived.mean(),
             "identity": cosine.mean(),
         }
-        if self.step >= plan.critic_from * plan.steps:
-            metrics["critic"] = self.train_critic(target, seen.detach())
-            with mixed():
-                loss = loss - plan.critic * self.critic(seen).mean()
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        metrics["gradient"] = nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
-        self.optimiser.step()
-        self.step += 1
-        self.follow(min(plan.average, self.step / (self.step + 10)))
-        return {name: round(value.item(), 5) for name, value in metrics.items()}
-
-    def train_critic(self, real: Tensor, drawn: Tensor) -> Tensor:
-        """One step of the critic on photographs and drawn faces [B, 3, 128, 128] -> its loss."""
-        with mixed():
-            loss = critic_loss(*self.critic(torch.cat([real, drawn])).chunk(2))
-        self.critic_optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.critic_optimiser.step()
-        return loss.detach()
-
-    @torch.no_grad()
-    def follow(self, decay: float) -> None:
-        """Move the average towards what is trained."""
-        pairs = zip(self.average.parameters(), self.decoder.parameters(), strict=True)
-        for average, current in pairs:
-            average.lerp_(current, 1 - decay)
+        return loss, metrics, target, seen
 
     @property
     def eye(self) -> nn.Module:
@@ -288,13 +198,4 @@ class RenderTrainer:
             counts = torch.full((len(rgb),), count)
             planes, spent = self.quantised(self.components(rows), counts)
             columns.append(self.average(planes, spent).clamp(0, 1))
-        grid = torch.stack(columns, 1)  # [N, columns, 3, H, W]
-        pixels = grid.permute(0, 3, 1, 4, 2).reshape(len(rgb) * CANVAS, -1, 3)
-        (self.folder / "sheets").mkdir(exist_ok=True)
-        Image.fromarray((pixels * 255).round().byte().numpy()).save(
-            self.folder / "sheets" / f"{self.step:06d}.png"
-        )
-
-
-def _channels_last(module: _Module) -> _Module:
-    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        self.write_sheet(columns)

@@ -74,7 +74,7 @@ def test_the_decoder_starts_as_a_models_own_or_from_nothing(sources, tmp_path, s
     faces = sources.collection(config.data, tmp_path, 0)
     folder = RunFolder(tmp_path, config)
     levels.prepare(config, faces, sources, folder)
-    decoder = levels.build_trainer(config, faces, sources, folder).decoder
+    decoder = levels.build_trainer(config, faces, sources, folder).network
     assert bool(decoder.leave.weight.any()) == bool(start)  # a new one's last layer is zero
 
 

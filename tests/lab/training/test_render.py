@@ -129,8 +129,8 @@ def test_a_run_writes_its_log_checkpoint_and_sheet(start, tmp_path):
     trainer.train()
     assert trainer.step == 4
     folder = tmp_path / "run"
-    assert (folder / "checkpoint.pt").exists()
-    assert (folder / "sheets" / "000004.png").exists()
+    assert (folder / "decoder.pt").exists()
+    assert (folder / "sheets" / "decoder-000004.png").exists()
     assert json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 4
 
 

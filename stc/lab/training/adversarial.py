@@ -1,0 +1,189 @@
+"""What the trainings of the decoder and of the upscaler share: a network, a critic, a checkpoint.
+
+A run lives in one folder and goes on from its last checkpoint as if it had not been stopped.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from stc.gallery.progress import hidden
+from stc.lab.training.critic import Critic, critic_loss
+from stc.lab.training.precision import mixed
+from stc.lab.training.schedule import learning_rate
+
+_Module = TypeVar("_Module", bound=nn.Module)
+
+
+class AdversarialPlan(Protocol):
+    """What every plan of such a run states; see `RenderPlan` for the meanings."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def warm_up(self) -> int: ...
+    @property
+    def average(self) -> float: ...
+    @property
+    def critic_from(self) -> float: ...
+    @property
+    def critic(self) -> float: ...
+    @property
+    def save_every(self) -> int: ...
+    @property
+    def sheet_every(self) -> int: ...
+
+
+class AdversarialTrainer(ABC):
+    """One network that draws pictures, trained in `folder` against losses and a critic.
+
+    NAME.pt is the checkpoint, metrics.jsonl has a line every 50 steps, sheets/ the pictures.
+    """
+
+    stage = ""  # the name of the checkpoint and of the progress bar
+
+    def __init__(self, network: nn.Module, plan: AdversarialPlan, folder: Path) -> None:
+        self.network = channels_last(network).requires_grad_(True)
+        self.folder, self._plan = folder, plan
+        self.critic = channels_last(Critic())
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), plan.rate, betas=(0.9, 0.99), weight_decay=0.01
+        )
+        self.critic_optimiser = torch.optim.AdamW(
+            self.critic.parameters(), lr=4e-4, betas=(0.0, 0.99)
+        )
+        self.step = 0
+        if self.checkpoint.exists():
+            self.restore()
+
+    @property
+    @abstractmethod
+    def training(self) -> npt.NDArray[np.int64]:
+        """The rows of the faces that an epoch shows, in any order, some more than once."""
+
+    @abstractmethod
+    def losses(self) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
+        """Of the faces of this step: loss, figures, and originals and pictures for the critic."""
+
+    @abstractmethod
+    def sheet(self) -> None:
+        """Write a picture of validation faces beside their originals to sheets/."""
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / f"{self.stage}.pt"
+
+    @property
+    def _stateful(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        return {
+            "network": self.network,
+            "average": self.average,
+            "critic": self.critic,
+            "optimiser": self.optimiser,
+            "critic_optimiser": self.critic_optimiser,
+        }
+
+    def save(self) -> None:
+        state = {name: part.state_dict() for name, part in self._stateful.items()}
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save({**state, "step": self.step, "generator": torch.get_rng_state()}, partial)
+        partial.replace(self.checkpoint)
+
+    def restore(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True)
+        for name, part in self._stateful.items():
+            part.load_state_dict(state[name])
+        self.step = state["step"]
+        torch.set_rng_state(state["generator"])
+
+    def rows(self, step: int) -> npt.NDArray[np.int64]:
+        """The faces of one step; depends on the step alone, so that a resumed run goes on."""
+        size = self._plan.batch
+        epoch, place = divmod(step, len(self.training) // size)
+        order = np.random.default_rng(epoch).permutation(self.training)
+        return order[place * size : (place + 1) * size]
+
+    def train(self) -> None:
+        """Go on to the last step of the plan."""
+        plan, done = self._plan, self.step
+        progress = tqdm(
+            total=plan.steps, initial=done, desc=self.stage, mininterval=10, disable=hidden()
+        )
+        start = time.monotonic()
+        while self.step < plan.steps:
+            metrics = self.train_step()
+            progress.update()
+            if self.step % 50 == 0 or self.step == plan.steps:
+                metrics |= {"step": self.step, "seconds": round(time.monotonic() - start, 1)}
+                with (self.folder / "metrics.jsonl").open("a") as log:
+                    log.write(json.dumps({"stage": self.stage, **metrics}) + "\n")
+            if self.step % plan.save_every == 0 or self.step == plan.steps:
+                self.save()
+            if self.step % plan.sheet_every == 0 or self.step == plan.steps:
+                self.sheet()
+
+    def train_step(self) -> dict[str, float]:
+        """One step of the network, and of the critic once it is its time -> figures."""
+        plan = self._plan
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(plan.rate, self.step, plan.steps, plan.warm_up)
+        loss, metrics, real, drawn = self.losses()
+        if self.step >= plan.critic_from * plan.steps:
+            metrics["critic"] = self.train_critic(real, drawn.detach())
+            with mixed():
+                loss = loss - plan.critic * self.critic(drawn).mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        metrics["gradient"] = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self.follow(min(plan.average, self.step / (self.step + 10)))
+        return {name: round(value.item(), 5) for name, value in metrics.items()}
+
+    def train_critic(self, real: Tensor, drawn: Tensor) -> Tensor:
+        """One step of the critic on photographs and drawn faces [B, 3, H, W] -> its loss."""
+        with mixed():
+            loss = critic_loss(*self.critic(torch.cat([real, drawn])).chunk(2))
+        self.critic_optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.critic_optimiser.step()
+        return loss.detach()
+
+    @torch.no_grad()
+    def follow(self, decay: float) -> None:
+        """Move the average towards what is trained."""
+        pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
+        for average, current in pairs:
+            average.lerp_(current, 1 - decay)
+
+    def write_sheet(self, columns: list[Tensor]) -> None:
+        """Columns of pictures [N, 3, H, W] in [0, 1], side by side, a face a row."""
+        grid = torch.stack(columns, 1)  # [N, columns, 3, H, W]
+        side = grid.shape[3]
+        pixels = grid.permute(0, 3, 1, 4, 2).reshape(len(grid) * side, -1, 3)
+        (self.folder / "sheets").mkdir(exist_ok=True)
+        Image.fromarray((pixels * 255).round().byte().numpy()).save(
+            self.folder / "sheets" / f"{self.stage}-{self.step:06d}.png"
+        )
+
+
+def channels_last(module: _Module) -> _Module:
+    """The same module with its weights in the layout that convolutions on a CPU are fastest in."""
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

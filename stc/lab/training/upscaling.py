@@ -1,0 +1,217 @@
+"""Training of the upscaler, on pictures of 256 pixels and tokens of the same faces at 128.
+
+Loss = squared error where a camera saw something, the face counted double
+     + LPIPS + (1 - cosine to the original in the recognisers, of the picture at half its size)
+     + in the last steps what a critic of patches holds against the picture.
+Faces whose source is soft teach softness: the softest are left out, and some of the others reach
+the encoder blurred, with the sharp picture as the target.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's usual name
+from PIL import Image
+from torch import Tensor, nn
+
+from stc.codec.torch.decoder import Decoder
+from stc.codec.torch.tokenizer import LevelTokenizer
+from stc.codec.torch.upscaler import Upscaler
+from stc.errors import StcError
+from stc.lab.training.adversarial import AdversarialTrainer, channels_last
+from stc.lab.training.data import to_tensors
+from stc.lab.training.losses import face_weight, jitter, masked_error, shift
+from stc.lab.training.precision import mixed
+from stc.lab.training.render import draw_counts
+from stc.lab.training.synthesised import synthesised
+
+SIDE = 256  # pixels
+HELD_OUT = 20  # every 20th face is for validation
+
+
+@dataclass(frozen=True)
+class UpscalerPlan:
+    """How long and against what the upscaler is trained; see `RenderPlan`."""
+
+    steps: int = 0
+    batch: int = 8
+    rate: float = 1e-3
+    warm_up: int = 50
+    average: float = 0.998
+    pixels: float = 3.0
+    perception: float = 0.8
+    identity: float = 0.3
+    critic_from: float = 0.2
+    critic: float = 0.02
+    sharpest: float = 0.7  # share of the faces that are trained on
+    blurred: float = 0.2  # share of these that reach the encoder blurred
+    rounds: int = 1  # of synthesis
+    save_every: int = 250
+    sheet_every: int = 1000
+
+
+@dataclass(frozen=True)
+class Portraits:
+    """N faces at two sizes, uint8 [N, 128, 128, 4] and [N, 256, 256, 4]."""
+
+    canvases: npt.NDArray[np.uint8]
+    large: npt.NDArray[np.uint8]
+
+    @classmethod
+    def read(cls, folder: Path) -> Portraits:
+        """The faces of every NAME_256.tar of a folder.
+
+        Raises StcError if there are fewer than two, or one is no square of 256 pixels.
+        """
+        large: list[npt.NDArray[np.uint8]] = []
+        for path in sorted(folder.glob(f"*_{SIDE}.tar")):
+            with tarfile.open(path) as tar:
+                for file in filter(None, map(tar.extractfile, tar)):
+                    with Image.open(io.BytesIO(file.read())) as image:
+                        large.append(np.asarray(image.convert("RGBA")))
+        if len(large) < 2 or {own.shape for own in large} != {(SIDE, SIDE, 4)}:
+            raise StcError(f"{folder} holds no faces of {SIDE} pixels in files named *_{SIDE}.tar")
+        small = [_half(own) for own in large]
+        return cls(np.stack(small), np.stack(large))
+
+    def sharpness(self) -> npt.NDArray[np.float64]:
+        """Root mean square of what the large pictures' faces have beyond the small ones', [N]."""
+        found = []
+        for small, large in zip(self.canvases, self.large, strict=True):
+            smooth = _grey(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            beyond = np.asarray(_grey(large), np.float64) - np.asarray(smooth, np.float64)
+            found.append(np.sqrt(np.square(beyond[60:230, 50:206]).mean()))
+        return np.array(found)
+
+
+class UpscalerTrainer(AdversarialTrainer):
+    """One run of the upscaler in one folder: upscaler.pt, metrics.jsonl, sheets/."""
+
+    stage = "upscaler"
+    average: Upscaler
+
+    def __init__(
+        self,
+        tokenizer: LevelTokenizer,
+        decoder: Decoder,
+        upscaler: Upscaler,
+        portraits: Portraits,
+        recognisers: list[nn.Module],
+        lpips: nn.Module,
+        plan: UpscalerPlan,
+        folder: Path,
+    ) -> None:
+        super().__init__(upscaler, plan, folder)
+        self.plan, self.portraits = plan, portraits
+        self.tokenizer, self.decoder = tokenizer, channels_last(decoder)
+        self.tokenizer.prepare()
+        self.recognisers, self.lpips = recognisers, channels_last(lpips)
+        rows = np.arange(len(portraits.large))
+        self.validation = rows[::HELD_OUT]
+        sharpness = portraits.sharpness()
+        least = np.quantile(sharpness, 1 - plan.sharpest)
+        self._training: npt.NDArray[np.int64] = rows[(sharpness >= least) & (rows % HELD_OUT != 0)]
+        self.weight = F.interpolate(face_weight(), scale_factor=2.0)
+
+    @property
+    def training(self) -> npt.NDArray[np.int64]:
+        return self._training
+
+    def losses(self) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
+        plan, rows = self.plan, self.rows(self.step)
+        rgb, mask = to_tensors(self.portraits.large[rows])
+        canvases, _ = to_tensors(self.portraits.canvases[rows])
+        flip = torch.rand(len(rows)) < 0.5
+        for pictures in (rgb, mask, canvases):
+            pictures[flip] = pictures[flip].flip(3)
+        target = channels_last_pictures(rgb * 2 - 1)
+        with torch.no_grad(), mixed():
+            wanted = [recogniser(canvases * 2 - 1) for recogniser in self.recognisers]
+        picture, features, condition = self.drawn(rows, canvases, flip, wanted[0])
+        with mixed():
+            output = self.network(picture, features, condition) * 2 - 1
+        error = masked_error(output, target, self.weight * mask)
+        seen = torch.where(mask > 0.5, output.clamp(-1.2, 1.2), target)
+        halved = jitter(F.avg_pool2d(seen, 2))
+        with mixed():
+            perceived = self.lpips(*shift(seen, target))
+            cosines = [
+                (recogniser(halved) * own).sum(1)
+                for recogniser, own in zip(self.recognisers, wanted, strict=True)
+            ]
+        cosine = torch.stack(cosines).mean(0)
+        loss = (
+            plan.pixels * error.mean()
+            + plan.perception * perceived.mean()
+            + plan.identity * (1 - cosine).mean()
+        )
+        metrics = {
+            "loss": loss,
+            "mse": error.mean(),
+            "lpips": perceived.mean(),
+            "identity": cosine.mean(),
+        }
+        return loss, metrics, target, seen
+
+    @torch.no_grad()
+    def drawn(
+        self, rows: npt.NDArray[np.int64], canvases: Tensor, flip: Tensor, wanted: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the upscaler gets of faces [B]: some of the canvases blurred, as many tokens as may
+        be, found by synthesis.
+
+        rows: of the faces; flip [B]: which of the canvases are mirrored; wanted [B, E]: embeddings.
+        """
+        plan, tokenizer = self.plan, self.tokenizer
+        counts = draw_counts(len(rows), tokenizer.level_sizes)
+        blurred = torch.rand(len(rows)) < plan.blurred
+        canvases = torch.where(blurred[:, None, None, None], _blur(canvases), canvases)
+        components = tokenizer.analyse(canvases)
+        groups, indices = tokenizer.encode(components)
+        indices = tokenizer.refine(components, groups, indices, counts)
+        own = (components, groups, indices, counts, wanted)
+        indices = synthesised(tokenizer, self.decoder, self.recognisers[0], *own, plan.rounds)
+        planes = tokenizer.planes(tokenizer.dequantise(indices, groups, counts))
+        return self.decoder.draw(planes, counts / tokenizer.tokens)
+
+    @torch.no_grad()
+    def sheet(self, number: int = 8) -> None:
+        """Validation faces: original, the decoder's picture enlarged, the upscaler's."""
+        rows = self.validation[:: max(1, len(self.validation) // number)][:number]
+        rgb, _ = to_tensors(self.portraits.large[rows])
+        canvases, _ = to_tensors(self.portraits.canvases[rows])
+        wanted = self.recognisers[0](canvases * 2 - 1)
+        flip = torch.zeros(len(rows), dtype=torch.bool)
+        drawn = self.drawn(rows, canvases, flip, wanted)
+        plain = F.interpolate(drawn[0].clamp(0, 1), scale_factor=2.0, mode="bicubic")
+        self.write_sheet([rgb, plain.clamp(0, 1), self.average(*drawn).clamp(0, 1)])
+
+
+def channels_last_pictures(pictures: Tensor) -> Tensor:
+    """Pictures in the layout that convolutions on a CPU are fastest in."""
+    return pictures.contiguous(memory_format=torch.channels_last)
+
+
+def _grey(picture: npt.NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(picture).convert("L")
+
+
+def _half(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """[256, 256, 4] -> [128, 128, 4], alpha 0 where a camera saw nothing at all."""
+    side = SIDE // 2
+    image = Image.fromarray(picture)
+    rgb = image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+    rgb.putalpha(image.getchannel("A").resize((side, side), Image.Resampling.NEAREST))
+    return np.asarray(rgb)
+
+
+def _blur(canvases: Tensor) -> Tensor:
+    """Canvases [B, 3, 128, 128] as a camera out of focus takes them."""
+    return F.avg_pool2d(F.pad(canvases, (1, 1, 1, 1), "replicate"), 3, 1)
