@@ -34,10 +34,13 @@ class Plan:
 
     rounds: int  # of drawing, looking and searching again
     groups: int = 1  # that are tried, where the model has several
-    step: float = 0.2  # how far the aim moves in a round, in components of a face
+    step: float = 0.2  # how far the aim moves in a round, in components of a face; see `_step`
     anchor: float = 0.05  # share of its way that the aim goes back to the source in a round
     perception: float = 3.0  # weight of the perceptual distance beside 1 - cosine
 
+
+ROOM = 96  # tokens; files with room for fewer get longer steps, up to
+LONGEST = 2.0  # times as long
 
 # Efforts 1 to 9; 0 is the nearest tokens.
 PLANS = (*map(Plan, (1, 2, 3, 4, 5, 6, 8)), Plan(10, groups=2), Plan(12, groups=3))
@@ -80,8 +83,9 @@ def _descend(
     nearest = _packable(nearest, limit)
     first, gradient = studio.slopes(nearest)
     best, least, now, aim = nearest, first, nearest, components
+    step = _step(plan, limit)
     for left in reversed(range(plan.rounds)):
-        aim = aim - plan.step * _unit(gradient) - plan.anchor * (aim - components)
+        aim = aim - step * _unit(gradient) - plan.anchor * (aim - components)
         now = _fitting(studio.refine(aim, now), limit)
         if left:
             losses, gradient = studio.slopes(now)
@@ -96,6 +100,15 @@ def _descend(
         fallen = ~(least <= first)
         packed, least = _chosen(fallen, nearest, packed), np.where(fallen, first, least)
     return packed, least
+
+
+def _step(plan: Plan, limit: Limit) -> float:
+    """How far the aim moves in a round: the fewer tokens, the coarser what they can answer to.
+
+    A token takes about a byte.
+    """
+    room = limit.max_tokens if limit.max_bytes is None else min(limit.max_tokens, limit.max_bytes)
+    return plan.step * min(max(ROOM / room, 1.0), LONGEST)
 
 
 def _unit(gradient: Any) -> Any:

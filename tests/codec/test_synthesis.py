@@ -96,7 +96,7 @@ def test_too_few_bytes_are_the_same_error_as_ever(codec, canvas):
 
 def test_a_level_is_a_level_at_any_effort(codec, canvas):
     for effort in (0, 1):
-        (found,) = codec.encode_batch(canvas[None], level=2, effort=effort)
+        (found,) = codec.encode_batch(canvas[None], stages=2, effort=effort)
         assert found.tokens == sum(codec.model.level_sizes[:2])
 
 
@@ -147,23 +147,30 @@ def start(codec, faces, tokens=3, group=0, **settings):
 
 def test_the_best_of_all_rounds_is_kept(codec):
     studio = Studio([3, 1, 2, 2], [2, 2, np.nan, 2], [1, 3, np.nan, 3], [2, 4, 3, 1])
-    found = improve(studio, *start(codec, 4, level=1), Plan(3))
+    found = improve(studio, *start(codec, 4, stages=1), Plan(3))
     assert found.indices[:, 0].tolist() == [2, 0, 0, 3]
     assert studio.told == []
 
 
 def test_a_step_has_the_length_that_the_plan_says(codec):
     studio = Studio([1.0], [1.0], [1.0])
-    improve(studio, *start(codec, 1, level=1), Plan(2, step=0.5, anchor=0.1))
+    improve(studio, *start(codec, 1, max_bytes=192), Plan(2, step=0.5, anchor=0.1))
     first, second = (float(np.linalg.norm(aim)) for aim in studio.aims)
     assert first == pytest.approx(0.5)
     assert second == pytest.approx(0.5 + 0.9 * 0.5)
 
 
+@pytest.mark.parametrize("max_bytes, times", [(192, 1), (96, 1), (64, 1.5), (48, 2), (32, 2)])
+def test_short_files_take_longer_steps(codec, max_bytes, times):
+    studio = Studio([1.0], [1.0], [1.0])
+    improve(studio, *start(codec, 1, max_bytes=max_bytes), Plan(1, step=0.2))
+    assert np.linalg.norm(studio.aims[0]) == pytest.approx(0.2 * times)
+
+
 def test_the_best_of_all_groups_is_kept(small):
     """Each is descended from on its own; the first wins where none is better."""
-    components, starts, limit = start(small, 3, level=1)
-    starts += start(small, 3, tokens=5, group=2, level=1)[1]
+    components, starts, limit = start(small, 3, stages=1)
+    starts += start(small, 3, tokens=5, group=2, stages=1)[1]
     studio = Studio([2, 2, 2], [1, 3, 3], [3, 3, 2], [4, 1, np.nan])
     found = improve(studio, components, starts, limit, Plan(1))
     assert found.groups.tolist() == [0, 2, 0]
@@ -183,7 +190,7 @@ def test_the_highest_effort_tries_other_groups(small, faces):
 def test_a_flat_slope_leaves_the_aim_where_it_is(codec):
     studio = Studio([1.0], [1.0])
     studio.slopes = lambda tokens: (np.ones(1, np.float32), np.zeros((1, 5), np.float32))
-    improve(studio, *start(codec, 1, level=1), Plan(1))
+    improve(studio, *start(codec, 1, stages=1), Plan(1))
     assert not studio.aims[0].any()
 
 
