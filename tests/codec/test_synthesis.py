@@ -1,5 +1,6 @@
 """Encoding by synthesis: better by the eye, within the limit, the same every time."""
 
+import re
 import subprocess
 import sys
 
@@ -91,7 +92,8 @@ def test_too_few_bytes_are_the_same_error_as_ever(codec, canvas):
     (found,) = codec.encode_batch(canvas[None], max_bytes=3, effort=1)
     (nearest,) = codec.encode_batch(canvas[None], max_bytes=3, effort=0)
     assert isinstance(found.error, BudgetError)
-    assert str(found.error)[:-1] == str(nearest.error)[:-1]  # but for the digit of the bytes
+    said = [re.sub(r"\d bytes", "N bytes", str(one.error)) for one in (found, nearest)]
+    assert said[0] == said[1]
 
 
 def test_a_level_is_a_level_at_any_effort(codec, canvas):
