@@ -48,7 +48,7 @@ class Reference:
 
     def components(self, message: Message) -> Floats:
         """[Z]"""
-        return self._tokenizer.dequantise(Tokens.of([message]))[0]
+        return self._tokenizer.dequantize(Tokens.of([message]))[0]
 
     def planes(self, message: Message) -> Floats:
         """[6144]"""

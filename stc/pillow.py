@@ -90,7 +90,7 @@ def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     given = getattr(image, "encoderinfo", {})
     options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
     quality = given.get("quality")
-    if isinstance(quality, int) and quality >= 0 and not {"max_bytes", "level"} & options.keys():
+    if isinstance(quality, int) and quality >= 0 and not {"max_bytes", "stages"} & options.keys():
         low, high = _QUALITY
         options["max_bytes"] = low + round((high - low) * min(quality, 100) / 100)
 

@@ -24,8 +24,8 @@ MAX_SIZE = 4096  # pixels along a side of a decoded picture
 class Settings:
     """The settings of an encoder, checked once; every default of STC stands here.
 
-    max_bytes: the file is never larger; 192 if neither this nor `level` is given, 65536 at most.
-    level: stop after so many residual levels instead (1 is the smallest), whatever that costs.
+    max_bytes: the file is never larger; 192 if neither this nor `stages` is given, 65536 at most.
+    stages: encode this many residual stages of the model instead, from 1, whatever their size.
     align: "auto" finds and aligns the face unless it already sits on the canvas, "always" does so
         in any case, "never" takes the picture for the canvas.
     face: "only" refuses a picture of several faces, "largest" takes the largest central one.
@@ -40,7 +40,7 @@ class Settings:
     """
 
     max_bytes: int | None = None
-    level: int | None = None
+    stages: int | None = None
     align: Align = "auto"
     face: Choice = "only"
     bare: bool = False
@@ -48,15 +48,15 @@ class Settings:
     effort: int = DEFAULT_EFFORT
 
     def __post_init__(self) -> None:
-        if self.max_bytes is not None and self.level is not None:
-            raise SettingsError("give max_bytes or level, not both")
-        if self.max_bytes is None and self.level is None:
+        if self.max_bytes is not None and self.stages is not None:
+            raise SettingsError("give max_bytes or stages, not both")
+        if self.max_bytes is None and self.stages is None:
             object.__setattr__(self, "max_bytes", DEFAULT_BYTES)
         if self.max_bytes is not None:
             size = integer_in_range("max_bytes", self.max_bytes, MAX_BYTES, "no file is longer")
             object.__setattr__(self, "max_bytes", size)
-        if self.level is not None:
-            object.__setattr__(self, "level", integer_in_range("level", self.level))
+        if self.stages is not None:
+            object.__setattr__(self, "stages", integer_in_range("stages", self.stages))
         _check_choice("align", self.align, get_args(Align))
         _check_choice("face", self.face, get_args(Choice))
         if not isinstance(self.bare, bool):
@@ -71,13 +71,13 @@ class Settings:
     def of(cls, settings: Settings | None = None, **changes: Any) -> Settings:
         """Settings, or the default ones, with some fields replaced.
 
-        A new `level` replaces `max_bytes` and the other way round. Raises SettingsError, also for
+        A new `stages` replaces `max_bytes` and the other way round. Raises SettingsError, also for
         a field that there is not.
         """
         known = {field.name for field in fields(cls)}
         if unknown := sorted(changes.keys() - known):
             raise SettingsError(f"no setting {unknown[0]!r}: there are {', '.join(sorted(known))}")
-        sizes = {"max_bytes", "level"}
+        sizes = {"max_bytes", "stages"}
         if sizes & {name for name, value in changes.items() if value is not None}:
             changes = {**dict.fromkeys(sizes), **changes}
         return replace(settings or cls(), **changes)

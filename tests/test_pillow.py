@@ -77,7 +77,7 @@ def test_saving(tmp_path):
         for options in (
             {},
             {"max_bytes": 96},
-            {"level": 1},
+            {"stages": 1},
             {"quality": 5},
             {"quality": 75},
             {"quality": 100, "optimize": True},
@@ -88,7 +88,7 @@ def test_saving(tmp_path):
         im.save(buffer, "STC", max_bytes=96, quality=90)
         assert len(buffer.getvalue()) <= 96
         with pytest.raises(ValueError, match="not both"):
-            im.save(buffer, "STC", max_bytes=96, level=1)
+            im.save(buffer, "STC", max_bytes=96, stages=1)
     default, small, level, poor, good, best = sizes
     assert 96 < default <= 192
     assert small <= 96

@@ -10,21 +10,21 @@ from stc import Encoded, QualityError, Settings, SettingsError
 
 def test_the_size_is_192_bytes_unless_something_is_said():
     assert Settings().max_bytes == 192
-    assert Settings(level=2).max_bytes is None
+    assert Settings(stages=2).max_bytes is None
     assert Settings() == Settings(max_bytes=192)
 
 
 def test_a_new_size_replaces_the_old_one():
-    assert Settings.of(Settings(level=2), max_bytes=96) == Settings(max_bytes=96)
-    assert Settings.of(Settings(max_bytes=96), level=2) == Settings(level=2)
+    assert Settings.of(Settings(stages=2), max_bytes=96) == Settings(max_bytes=96)
+    assert Settings.of(Settings(max_bytes=96), stages=2) == Settings(stages=2)
     assert Settings.of(Settings(max_bytes=96), bare=True) == Settings(max_bytes=96, bare=True)
-    assert Settings.of(None, max_bytes=None, level=None) == Settings()
+    assert Settings.of(None, max_bytes=None, stages=None) == Settings()
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"max_bytes": 9, "level": 1}, "not both"),
+        ({"max_bytes": 9, "stages": 1}, "not both"),
         ({"max_bytes": 0}, "at least 1, not 0"),
         ({"max_bytes": 9.5}, "whole number"),
         ({"max_bytes": True}, "whole number"),
@@ -33,7 +33,7 @@ def test_a_new_size_replaces_the_old_one():
         ({"max_bytes": 65537}, "at most 65536, not 65537: no file is longer"),
         ({"max_bytes": 2**45}, "at most 65536"),
         ({"max_bytes": np.int64(2**45)}, "at most 65536"),
-        ({"level": True}, "whole number"),
+        ({"stages": True}, "whole number"),
         ({"align": "maybe"}, "auto, always, never"),
         ({"face": "first"}, "only, largest"),
         ({"bare": 1}, "bare must be"),
@@ -58,7 +58,7 @@ def test_what_nothing_fits_is_refused(values, message):
 def test_integers_of_numpy_become_pythons(kind):
     assert Settings(max_bytes=kind(96)) == Settings(max_bytes=96)
     assert type(Settings(max_bytes=kind(96)).max_bytes) is int
-    assert type(Settings(level=kind(2)).level) is int
+    assert type(Settings(stages=kind(2)).stages) is int
     assert type(Settings(effort=kind(2)).effort) is int
     assert Settings(effort=kind(0)).effort == 0
     assert Settings(min_quality=np.float32(0.5)).min_quality == 0.5
@@ -67,7 +67,7 @@ def test_integers_of_numpy_become_pythons(kind):
 
 def test_settings_do_not_change():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().level = 3
+        Settings().stages = 3
 
 
 def test_quality_is_compared_with_the_least():

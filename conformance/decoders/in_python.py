@@ -50,7 +50,7 @@ def decode(options: argparse.Namespace) -> dict[str, object]:
     (pixels,) = codec.decode_batch([data], bare=options.bare)
     core = open_core(codec.model)
     tokenizer = Tokenizer(codec.model, core)
-    components = tokenizer.dequantise(Tokens.of([message]))
+    components = tokenizer.dequantize(Tokens.of([message]))
     (planes,) = tokenizer.planes(components)
     planes.astype("<f4").tofile(options.folder / "planes.f32")
     if options.core == "portable":  # the native core has it inside

@@ -1,7 +1,7 @@
-"""The .stc format and its entropy coder: conformance/format.md. Knows neither torch nor pictures.
+"""The .stc format and its entropy coder: conformance/format.md. Depends on no model and no picture.
 
-What reads a header comes at once; the rest brings numpy when it is first used, and what encodes
-constriction.
+Functions that read a header are imported at once. The others import numpy when they are first used,
+and encoding imports constriction.
 """
 
 from __future__ import annotations

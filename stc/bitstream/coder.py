@@ -26,10 +26,11 @@ Interval = tuple[int, int, int]  # low, span, and the bits b of their unit 2^-b
 
 
 def encode_payload(tables: Tables, group: int, indices: Indices) -> bytes:
-    """Group and the indices [n] of the first n tokens -> the shortest payload.
+    """Encode a group and the indices, int64 [n], of the first n tokens as the shortest payload.
 
-    Another implementation of the format has read it back. Raises ValueError for a group, a number
-    of tokens or an index that the tables do not have.
+    The payload is decoded again by an independent implementation (constriction) and compared.
+    Raises ValueError if the tables do not have the group, n tokens or one of the indices;
+    RuntimeError if decoding gives another message, which would be a bug.
     """
     payload = _encode(tables, group, indices)
     try:
@@ -49,26 +50,26 @@ def _encode(tables: Tables, group: int, indices: Indices) -> bytes:
 
 
 def payload_sizes(tables: Tables, group: int, indices: Indices) -> Iterator[int]:
-    """The bytes that the payload of the first 1, 2, ... n tokens takes; they never fall.
+    """Yield the payload's size in bytes for the first 1, 2, ... n tokens; it never decreases.
 
-    Raises ValueError as `encode_payload` does.
+    indices: int64 [n]. Raises ValueError as `encode_payload` does.
     """
     for interval in _intervals(tables, group, indices):
         yield _shortest(*interval)
 
 
 def _shortest(low: int, span: int, bits: int) -> int:
-    """Bytes of the shortest string inside an interval.
+    """Size in bytes of the shortest string inside an interval.
 
-    The numbers just below the interval and at its end first differ in some bit: a multiple of that
-    bit's weight lies inside, and of no greater power of two.
+    Take the highest bit in which the number just below the interval differs from its last one: the
+    interval contains a multiple of that bit's weight, and of no greater power of two.
     """
     weight = ((low - 1) ^ (low + span - 1)).bit_length() - 1 if low else bits
     return -(-(bits - weight) // 8)
 
 
 def _intervals(tables: Tables, group: int, indices: Indices) -> Iterator[Interval]:
-    """The interval of the first 1, 2, ... n tokens."""
+    """Yield the interval after the first 1, 2, ... n tokens."""
     _check(tables, group, indices)
     start = ((0, (1 << 64) - 1, 64), int(tables.below_groups[group]), int(tables.groups[group]))
     interval = _narrowed(*start)
@@ -78,7 +79,7 @@ def _intervals(tables: Tables, group: int, indices: Indices) -> Iterator[Interva
 
 
 def _narrowed(interval: Interval, below: int, frequency: int) -> Interval:
-    """The part of an interval that belongs to one symbol, of 2^16 parts in all."""
+    """The subinterval of one symbol, given its cumulative frequency and its frequency, of 2^16."""
     if frequency == TOTAL:  # a symbol from an alphabet of one is not coded
         return interval
     low, span, bits = interval
@@ -88,14 +89,16 @@ def _narrowed(interval: Interval, below: int, frequency: int) -> Interval:
 
 
 def decode_payload(tables: Tables, count: int, payload: bytes) -> tuple[int, Indices]:
-    """The inverse of `encode_payload` -> group and indices [count].
+    """Decode a payload of `encode_payload` -> its group and the indices, int64 [count].
 
     Raises CorruptError for a payload that `encode_payload` does not write.
     """
     if not 1 <= count <= tables.tokens:
         raise CorruptError(f"the file states {count} tokens, the model has {tables.tokens}")
     if len(payload) > _max_bytes(count):
-        raise CorruptError(f"{len(payload)} bytes of payload are too many for {count} tokens")
+        raise CorruptError(
+            f"the payload has {len(payload)} bytes; {count} tokens take at most {_max_bytes(count)}"
+        )
     group, indices = _decode(tables, count, payload)
     if _encode(tables, group, indices) != payload:
         raise CorruptError("the payload is not in its shortest form")
@@ -111,15 +114,15 @@ def _decode(tables: Tables, count: int, payload: bytes) -> tuple[int, Indices]:
 
 
 def _max_bytes(count: int) -> int:
-    """No symbol, the group id among them, costs more than 24 bits; one word may be unused."""
+    """Upper limit of a payload: at most 24 bits for each token and the group, and 8 spare bytes."""
     return 3 * (count + 1) + 8
 
 
 def _check(tables: Tables, group: int, indices: Indices) -> None:
     if not 0 <= group < len(tables.groups):
-        raise ValueError(f"group {group} of a model of {len(tables.groups)}")
+        raise ValueError(f"group must be 0 to {len(tables.groups) - 1}, not {group}")
     if not 1 <= len(indices) <= tables.tokens:
-        raise ValueError(f"{len(indices)} tokens of a model of {tables.tokens}")
+        raise ValueError(f"1 to {tables.tokens} indices are needed, not {len(indices)}")
     for start, row in tables.rows(group, len(indices)):
         part = indices[start : start + len(row)]
         if part.min() < 0 or part.max() >= row.shape[1]:

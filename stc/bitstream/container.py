@@ -13,16 +13,18 @@ from stc.errors import BudgetError
 def pack(
     fingerprint: bytes, tables: Tables, group: int, indices: Indices, *, bare: bool = False
 ) -> bytes:
-    """The file of a group and the indices [n] of the first n tokens, n at least 1.
+    """Encode a group and the indices, int64 [n], of the first n >= 1 tokens as a whole .stc file.
 
-    fingerprint: the first two bytes of the model's; unused if bare.
+    fingerprint: the first two bytes of the model's fingerprint; unused if bare.
+    bare: leave out the magic, the fingerprint and the checksum.
+    Raises ValueError as `encode_payload` does.
     """
     body = join_count(len(indices), encode_payload(tables, group, indices))
     return body if bare else seal(fingerprint, body)
 
 
 def unpack(data: bytes, tables: Tables, *, bare: bool = False) -> tuple[int, Indices]:
-    """The group and the indices [n] of a file; the inverse of `pack`. Raises FormatError."""
+    """Decode a file of `pack` -> its group and the indices, int64 [n]. Raises FormatError."""
     if bare:
         return decode_payload(tables, *split_count(data))
     header = parse_header(data)
@@ -32,9 +34,9 @@ def unpack(data: bytes, tables: Tables, *, bare: bool = False) -> tuple[int, Ind
 def longest_prefix(
     tables: Tables, group: int, indices: Indices, max_bytes: int, *, bare: bool = False
 ) -> int:
-    """The most of the first tokens whose file is no larger than max_bytes.
+    """How many of the tokens, counted from the first, fit into a file of at most max_bytes bytes.
 
-    Raises BudgetError, with the smallest size possible, if not even one fits.
+    Raises BudgetError, which has the smallest possible size, if not even one token fits.
     """
     payloads = payload_sizes(tables, group, indices)
     sizes = (overhead(n, bare=bare) + payload for n, payload in enumerate(payloads, 1))
@@ -42,5 +44,6 @@ def longest_prefix(
     if smallest <= max_bytes:
         return 1 + sum(1 for _ in takewhile(lambda size: size <= max_bytes, sizes))
     raise BudgetError(
-        f"{max_bytes} bytes are too few: the smallest file of this face has {smallest}", smallest
+        f"max_bytes is {max_bytes}, but the smallest file of this face has {smallest} bytes",
+        smallest,
     )

@@ -1,4 +1,4 @@
-"""The frame of a .stc file, around its payload: conformance/format.md, with reasons."""
+"""Header and checksum of a .stc file, around its payload: see conformance/format.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stc.errors import BadMagicError, CorruptError, TruncatedError, UnsupportedV
 
 VERSION = 1
 MEDIA_TYPE = "application/vnd.stc-face"
-# No .stc file is so long. Of a larger input only so much is read, and its checksum will not match.
+# No .stc file is this long. Of a larger input only this much is read; its checksum does not match.
 MAX_BYTES = 1 << 16
 FIXED = 6  # bytes of magic and version, model, checksum
 _MAGIC = 0xFAC
@@ -18,22 +18,22 @@ _START = (_MAGIC << 4 | VERSION).to_bytes(2, "big")
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says before its tokens are decoded."""
+    """The fields of a file that can be read without its model."""
 
     version: int
-    fingerprint: bytes  # the first two bytes of the model's
+    fingerprint: bytes  # the first two bytes of the model's fingerprint
     tokens: int
     payload: bytes
     overhead: int  # bytes of the file that are not payload
 
 
 def has_header(data: bytes) -> bool:
-    """Whether data begins like a .stc file of any version; a bare file never does."""
+    """Whether data begins with the magic of a .stc file, of any version; a bare file never does."""
     return len(data) >= 2 and int.from_bytes(data[:2], "big") >> 4 == _MAGIC
 
 
 def parse_header(data: bytes) -> Header:
-    """Check all that can be checked without the model. Raises FormatError."""
+    """Read the header of a whole file, and check all that needs no model. Raises FormatError."""
     if len(data) < 2:
         raise TruncatedError(f"{len(data)} bytes are too few to be a .stc file")
     if not has_header(data):
@@ -52,7 +52,10 @@ def parse_header(data: bytes) -> Header:
 
 
 def seal(fingerprint: bytes, body: bytes) -> bytes:
-    """Token count and payload -> the whole file."""
+    """Add magic, fingerprint (2 bytes) and checksum to a body of token count and payload.
+
+    Raises ValueError for a fingerprint of another length.
+    """
     if len(fingerprint) != 2:
         raise ValueError(f"a file carries 2 bytes of fingerprint, not {len(fingerprint)}")
     data = _START + fingerprint + body
@@ -60,18 +63,18 @@ def seal(fingerprint: bytes, body: bytes) -> bytes:
 
 
 def join_count(count: int, payload: bytes) -> bytes:
-    """Token count and payload, as they stand in every file and alone in a bare one."""
+    """Write the token count in front of the payload: the body of every file, all of a bare one."""
     head = bytes([count]) if count < 128 else (0x8000 | count).to_bytes(2, "big")
     return head + payload
 
 
 def overhead(count: int, *, bare: bool = False) -> int:
-    """Bytes beside the payload of a file of so many tokens."""
+    """Bytes that a file of `count` tokens has in addition to its payload."""
     return len(join_count(count, b"")) + (0 if bare else FIXED)
 
 
 def split_count(body: bytes) -> tuple[int, bytes]:
-    """The inverse of `join_count`. Raises FormatError."""
+    """Split a body of `join_count` -> token count, at least 1, and payload. Raises FormatError."""
     if not body:
         raise TruncatedError("the file ends before its token count")
     if body[0] < 128:

@@ -1,4 +1,4 @@
-"""The name that a model gets from its weights."""
+"""The fingerprint of a model, computed from its weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class ArrayIdentity(NamedTuple):
-    """What an array adds to the name of its model."""
+    """What the fingerprint of a model covers of one array."""
 
     dtype: str  # as safetensors spells it: I8, F16, ...
     shape: tuple[int, ...]
@@ -16,7 +16,10 @@ class ArrayIdentity(NamedTuple):
 
 
 def fingerprint(arrays: Mapping[str, ArrayIdentity]) -> str:
-    """SHA-256 in hex over a line for each array, sorted by name: name, type, shape, digest."""
+    """The fingerprint of a model's arrays, by name: SHA-256 in hex of one line for each array.
+
+    Lines are sorted by name and hold name, type, shape and digest.
+    """
     lines = (
         f"{name} {dtype} {'x'.join(map(str, shape))} {digest}\n"
         for name, (dtype, shape, digest) in sorted(arrays.items(), key=lambda a: a[0].encode())

@@ -1,7 +1,7 @@
-"""Payloads decoded by the library constriction, which shares no line with this package.
+"""Payloads decoded by the library constriction, which shares no code with this package.
 
-The encoder has every payload that it makes read back here before it leaves. Readers never come
-here: for them constriction need not be installed.
+The encoder decodes every payload with it before the file is returned. Decoding of files does not
+use it, and works without constriction.
 
 constriction takes probabilities as floats. Its conversion to 24-bit fixed point (`perfect=False`)
 gives a symbol of weight w the frequency w + 1 when the weights are integers that sum to 2^24 - K:
@@ -18,9 +18,9 @@ from stc.bitstream.tables import Counts, Tables
 
 
 def decode_symbols(tables: Tables, count: int, payload: bytes) -> tuple[int, npt.NDArray[np.int64]]:
-    """Payload -> group and the indices [count] of the first tokens.
+    """Decode a payload -> group and the indices, int64 [count], of the first tokens.
 
-    Raises AssertionError for a payload that no message has.
+    Raises AssertionError for a payload that decodes to no message.
     """
     import constriction
 

@@ -1,4 +1,4 @@
-"""Payloads decoded by the range decoder of core.cpp."""
+"""Payloads decoded by the compiled range decoder, stc/native/core.cpp."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _REASONS = {
 
 
 class Frequencies:
-    """The frequencies of a model as core.cpp reads them: the groups', then every level's."""
+    """The frequencies of a model as core.cpp reads them: of the groups, then of every stage."""
 
     def __init__(self, tables: Tables) -> None:
         counts = [tables.groups, *tables.levels]
         self.arrays = Arrays([np.ascontiguousarray(own, np.uint32) for own in counts])
-        # Components and columns are of no interest here.
+        # The range decoder does not use the numbers of components and columns.
         shape = [(0, t, k, 0, own) for own, t, k in map(np.shape, tables.levels)]
         self.shape = ints([len(tables.groups), 0, len(shape), *(n for own in shape for n in own)])
 
@@ -32,12 +32,12 @@ _known: WeakKeyDictionary[Tables, Frequencies] = WeakKeyDictionary()
 
 
 def decode_symbols(tables: Tables, count: int, payload: bytes) -> tuple[int, npt.NDArray[np.int64]]:
-    """Payload -> group and the indices [count] of the first tokens.
+    """Decode a payload -> group and the indices, int64 [count], of the first tokens.
 
-    Raises CorruptError for a payload that no writer makes; BackendError if there is no library.
+    Raises CorruptError for a payload that no encoder writes, BackendError without the library.
     """
     if not 1 <= count <= tables.tokens:
-        raise CorruptError(f"{count} tokens of a model of {tables.tokens}")
+        raise CorruptError(f"the file states {count} tokens, the model has {tables.tokens}")
     frequencies = _known.get(tables)
     if frequencies is None:
         frequencies = _known.setdefault(tables, Frequencies(tables))

@@ -1,6 +1,6 @@
-"""The range decoder of conformance/format.md in plain Python: the definition, and quick to import.
+"""The range decoder of conformance/format.md in plain Python: the reference, and quick to import.
 
-The native core and constriction do the same; tests hold the three together.
+The native core and constriction compute the same; tests compare all three.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ _WORD, _STATE = 1 << 32, 1 << 64
 
 
 def decode_symbols(payload: bytes, rows: Iterable[Sequence[int]]) -> list[int]:
-    """Symbols of a payload, one for each row of frequencies that sum to 2^16.
+    """Decode a payload -> one symbol for each row of frequencies, which sum to 2^16.
 
-    Raises CorruptError for a payload that no message has.
+    Raises CorruptError for a payload that decodes to no symbol.
     """
     decoder = RangeDecoder(payload)
     return [decoder.symbol(row) for row in rows]
 
 
 def decode_message(tables: Tables, count: int, payload: bytes) -> tuple[int, npt.NDArray[np.int64]]:
-    """Payload -> group and the indices [count] of the first tokens. Raises CorruptError."""
+    """Decode a payload -> group and the indices, int64 [count], of the first tokens.
+
+    Raises CorruptError for a payload that decodes to no symbol.
+    """
     import numpy as np
 
     decoder = RangeDecoder(payload)
@@ -39,7 +42,7 @@ def decode_message(tables: Tables, count: int, payload: bytes) -> tuple[int, npt
 
 
 class RangeDecoder:
-    """The state of conformance/format.md: `low` and `span` of the interval, and the point in it."""
+    """The decoder's state, as in conformance/format.md: `low` and `span` of the interval, a point."""
 
     def __init__(self, payload: bytes) -> None:
         self._words = _words(payload)
@@ -47,9 +50,9 @@ class RangeDecoder:
         self._point = next(self._words) * _WORD + next(self._words)
 
     def symbol(self, row: Sequence[int]) -> int:
-        """The next symbol, of frequencies that sum to 2^16.
+        """Decode the next symbol, given the frequencies of all symbols, which sum to 2^16.
 
-        Raises CorruptError if the point lies beyond all symbols.
+        Raises CorruptError if the point lies after the last symbol.
         """
         if len(row) == 1:  # not coded
             return 0
@@ -70,7 +73,7 @@ class RangeDecoder:
 
 
 def _words(payload: bytes) -> Iterator[int]:
-    """The payload four bytes at a time, then zeros for ever."""
+    """Yield the payload as 32-bit words, big-endian, then zeros without end."""
     for start in range(0, len(payload), 4):
         yield int.from_bytes(payload[start : start + 4].ljust(4, b"\0"), "big")
     while True:

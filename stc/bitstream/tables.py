@@ -1,4 +1,4 @@
-"""Integer probabilities of the group and of every token, as shipped with a model."""
+"""The PMFs of the group and of every token of a model, as integer frequencies."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from stc.fork_lock import cached_property
 Counts = npt.NDArray[np.integer[Any]]
 
 TOTAL = 1 << 16  # every row of frequencies sums to this
-MOST_TOKENS = (1 << 15) - 1  # what the token count of the format can say
+MAX_TOKENS = (1 << 15) - 1  # the token count of the format has 15 bits
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """groups: frequencies [G]; levels: for each level, frequencies [G_l, T_l, K_l].
+    """The frequencies of a model's G groups and of the K codewords of every token.
 
-    G_l is G, or 1 for a level whose frequencies are the same in all groups. Raises ModelError
-    unless every frequency is at least 1 and every row sums to 2^16.
+    groups: integers [G]. levels: for each residual stage l (called level in the model file),
+        integers [G_l, T_l, K_l]; G_l is G, or 1 if the frequencies are the same in all groups.
+
+    Raises ModelError unless every frequency is at least 1 and every row sums to 2^16.
     """
 
     groups: Counts
@@ -37,21 +39,24 @@ class Tables:
                 raise ModelError(
                     f"level {number} has {len(level)} groups, neither 1 nor {len(self.groups)}"
                 )
-        if not 1 <= self.tokens <= MOST_TOKENS:
-            raise ModelError(f"a model has 1 to {MOST_TOKENS} tokens, not {self.tokens}")
+        if not 1 <= self.tokens <= MAX_TOKENS:
+            raise ModelError(f"a model has 1 to {MAX_TOKENS} tokens, not {self.tokens}")
 
     @cached_property
     def level_sizes(self) -> tuple[int, ...]:
-        """Number of tokens in every level."""
+        """Number of tokens T_l of every residual stage."""
         return tuple(level.shape[1] for level in self.levels)
 
     @cached_property
     def tokens(self) -> int:
-        """Number of tokens in all levels."""
+        """Number of tokens of all residual stages together."""
         return sum(self.level_sizes)
 
     def rows(self, group: int, count: int) -> Iterator[tuple[int, Counts]]:
-        """For each level among the first `count` tokens: its first token, frequencies [n, K]."""
+        """Yield the PMFs of the first `count` tokens in a group, residual stage by residual stage.
+
+        Each is the number of the stage's first token, and the frequencies [n, K] of its n tokens.
+        """
         start = 0
         for level in self.levels:
             if start >= count:
@@ -61,12 +66,12 @@ class Tables:
 
     @cached_property
     def below_groups(self) -> Counts:
-        """Frequencies of all groups before each, [G]."""
+        """The cumulative frequency below each group, [G]."""
         return _below(self.groups)
 
     @cached_property
     def below(self) -> tuple[Counts, ...]:
-        """For each level, the frequencies of all symbols before each, [G_l, T_l, K_l]."""
+        """For each residual stage, the cumulative frequency below each symbol, [G_l, T_l, K_l]."""
         return tuple(_below(level) for level in self.levels)
 
     @cached_property
@@ -76,30 +81,30 @@ class Tables:
 
     @cached_property
     def costs(self) -> tuple[npt.NDArray[np.int64], ...]:
-        """For each level, the ideal code length of every index in 2^-16 bits, [G_l, T_l, K_l].
+        """Per residual stage, the ideal code length of every index in 2^-16 bits, [G_l, T_l, K_l].
 
-        Whole numbers, so that sums of them are the same in any order and on any device.
+        Integers, so that sums of them are the same in any order and on any device.
         """
         return tuple(_costs(level) for level in self.levels)
 
     def shares(self, group: int, indices: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-        """Of each of the first n tokens, indices [n]: what lies below it, and its frequency."""
+        """Yield the cumulative frequency below, and the frequency, of each of the indices [n]."""
         for (start, row), below in zip(self.rows(group, len(indices)), self.below, strict=False):
             own = (np.arange(len(row)), indices[start : start + len(row)])
             yield from zip(below[_own(below, group)][own].tolist(), row[own].tolist(), strict=True)
 
     @classmethod
     def from_counts(cls, groups: Counts, levels: Sequence[Counts]) -> Tables:
-        """Tables near raw counts, group [G] and levels [G_l, T_l, K_l]; no frequency is zero.
+        """Normalise counts to frequencies that sum to 2^16, none of them zero.
 
-        Half a count is added everywhere; rounding is by largest remainder, ties to the lowest
-        symbol.
+        groups: counts [G]. levels: counts of each residual stage, [G_l, T_l, K_l]. Half a count is
+        added to each; rounding is by largest remainder, ties go to the lowest symbol.
         """
         return cls(_normalise(groups), tuple(_normalise(level) for level in levels))
 
 
 def _own(level: Counts, group: int) -> int:
-    """Where a level [G or 1, T, K] has what it says of a group."""
+    """The row of a group in the frequencies [G or 1, T, K] of a residual stage."""
     return group if len(level) > 1 else 0
 
 
@@ -115,7 +120,7 @@ def _costs(frequencies: Counts) -> npt.NDArray[np.int64]:
 
 def _normalise(counts: Counts) -> npt.NDArray[np.uint32]:
     raw = counts.astype(np.float64) + 0.5
-    free = TOTAL - raw.shape[-1]  # one for every symbol is given away before
+    free = TOTAL - raw.shape[-1]  # every symbol gets one in advance
     share = raw / raw.sum(-1, keepdims=True) * free
     whole = np.floor(share)
     missing = (free - whole.sum(-1)).astype(np.int64)

@@ -1,1 +1,1 @@
-"""What carries a .stc file where bytes are few: QR codes (`qr`) and NFC tags (`ndef`)."""
+"""Carriers of a .stc file: QR codes (`qr`), text (`text`) and NFC tags (`ndef`)."""

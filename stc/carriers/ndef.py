@@ -1,8 +1,8 @@
-"""NFC tags: how much of their memory is left for a .stc file, and what that memory then holds.
+"""NFC tags: how many bytes of their memory a .stc file can use, and that memory's content.
 
 A type 2 tag (NFC Forum T2T) holds TLV blocks: type, length, value. One of type 03 has the NDEF
 message, one of type FE ends the list. The message that is written is a
-single record with a media type:
+single record with a media type (sizes in bytes):
 
     header  type length  payload length  type                      payload
     1       1            1 or 4          application/vnd.stc-face  the .stc file
@@ -40,11 +40,14 @@ _UNCHANGED = 0x06  # a chunk that goes on with the record before it
 _STARTS = ((4, 4), (8, 8), (16, 4), (72, 4))
 _CONTAINER = (0xE1, 0xE2)
 
-MAX_DUMP = 1 << 17  # bytes; no tag has so much memory
+MAX_DUMP = 1 << 17  # bytes; no tag has this much memory
 
 
 def capacity(tag: str) -> int:
-    """Bytes of the largest .stc file that a tag holds. Raises ValueError for an unknown tag."""
+    """Size in bytes of the largest .stc file that a tag holds.
+
+    tag: a key of `TAGS`. Raises ValueError for an unknown tag.
+    """
     if tag not in TAGS:
         raise ValueError(f"no tag {tag!r}; known are {', '.join(TAGS)}")
     memory = TAGS[tag]
@@ -53,14 +56,14 @@ def capacity(tag: str) -> int:
 
 
 def overhead(size: int) -> int:
-    """Bytes of user memory beside a file of so many bytes."""
+    """Bytes of user memory that a file of `size` bytes needs in addition to its own."""
     record = 2 + (1 if size <= 255 else 4) + len(MEDIA_TYPE)
     block = 2 if record + size < 255 else 4
     return block + record + 1  # and the end
 
 
 def message(data: bytes) -> bytes:
-    """The NDEF message of a .stc file, as phones and tag writers take it."""
+    """Wrap a .stc file into an NDEF message, for phones and tag writers."""
     short = len(data) <= 255
     length = bytes([len(data)]) if short else len(data).to_bytes(4, "big")
     header = bytes([_WHOLE | _MEDIA | (_SHORT if short else 0), len(MEDIA_TYPE)])
@@ -68,12 +71,12 @@ def message(data: bytes) -> bytes:
 
 
 def memory(data: bytes, tag: str) -> bytes:
-    """The user memory of a tag, from its first page on, without the unused rest.
+    """The content of a tag's user memory that holds a .stc file, without unused bytes at the end.
 
-    Raises BudgetError if the file does not fit.
+    tag: a key of `TAGS`. Raises BudgetError if the file does not fit, ValueError for another tag.
     """
     if len(data) > capacity(tag):
-        raise BudgetError(f"{len(data)} bytes: a tag {tag} holds {capacity(tag)}")
+        raise BudgetError(f"the file has {len(data)} bytes, a tag {tag} holds {capacity(tag)}")
     inner = message(data)
     long = len(inner) >= 255
     length = b"\xff" + len(inner).to_bytes(2, "big") if long else bytes([len(inner)])
@@ -81,15 +84,15 @@ def memory(data: bytes, tag: str) -> bytes:
 
 
 def read(dump: bytes) -> bytes:
-    """The .stc file in an NDEF message, or in a dump of a tag's memory that holds one.
+    """Extract the .stc file from an NDEF message, or from a dump of a tag's memory with one.
 
-    dump: a message; a tag's user memory, from page 4 on; or the same after its capability
-    container, or after all pages that stand before it. Other blocks, messages and records are
-    passed over. Of several records of the media type those that hold a .stc file with a header
-    count; where none does, all do, since bare files have none.
+    dump: a message; a tag's user memory, from page 4 on; or that memory after its capability
+        container, or after all pages before it. Other blocks, messages and records are skipped. Of
+        several records of the media type, those with a header are used if there are any, else all:
+        a bare file has no header.
 
-    The file is not checked beyond its magic. Raises FormatError; SeveralCodesError, a FormatError,
-    for two different files.
+    Of the file only the magic is checked. Raises FormatError for damaged data or a dump without a
+    file, SeveralCodesError, a FormatError, for two different files.
     """
     if len(dump) > MAX_DUMP:
         raise CorruptError(f"{len(dump)} bytes are not a tag's memory: that has up to {MAX_DUMP}")
@@ -105,7 +108,7 @@ def read(dump: bytes) -> bytes:
 
 
 def _readings(dump: bytes) -> Iterator[Callable[[], list[bytes]]]:
-    """The ways to take a dump, the surest first. Each gives the payloads of the media type."""
+    """Yield the ways to parse a dump, most certain first; each returns payloads of the type."""
     for start, back in _STARTS:
         if start < len(dump) and dump[start - back] in _CONTAINER:
             yield partial(_in_memory, dump[start:])
@@ -155,7 +158,7 @@ def _in_message(message: bytes) -> list[bytes]:
 
 
 def _in_memory(memory: bytes) -> list[bytes]:
-    """What the NDEF messages of a tag's memory hold of the media type. Raises FormatError."""
+    """The media type's payloads in all NDEF messages of a tag's memory. Raises FormatError."""
     found: list[bytes] = []
     at, messages = 0, 0
     while at < len(memory) or not messages:
@@ -171,7 +174,7 @@ def _in_memory(memory: bytes) -> list[bytes]:
                 length = int.from_bytes(more, "big")
             value, at = _take(memory, at, length)
         except TruncatedError:
-            if found:  # nothing ends the list of blocks: what follows them is not one
+            if found:  # the list of blocks has no end mark: what follows is not a block
                 break
             raise
         if kind == _MESSAGE:

@@ -1,9 +1,9 @@
 """A .stc file as a QR code, and back from a picture of one.
 
 Raw: the bytes in byte mode, the smallest symbol. Text: the bytes in Base45 (RFC 9285) in
-alphanumeric mode, for scanners that hand on text alone; it takes 3 % more.
+alphanumeric mode, for scanners that return text only; it takes 3 % more.
 
-segno writes symbols, zxing-cpp reads them, base45 translates: the extra `qr` brings them.
+segno writes symbols, zxing-cpp reads them, base45 converts text: the extra `qr` installs them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ QUIET = 4  # modules of white around a symbol, as the standard requires
 # side still has two pixels a module at version 40, and no picture takes more than a second or two.
 MAX_SIDE = 4096
 
-_BOXES = b"ftyp"  # how HEIC, which phones write, and its kin begin
+_BOXES = b"ftyp"  # at byte 4 of HEIC, which phones write, and of related formats
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Symbol:
     """A QR code that is ready to be drawn."""
 
     version: int  # 1 to 40
-    ecc: str  # L, M, Q or H; may be higher than asked for where that is free
+    ecc: str  # L, M, Q or H; higher than requested if the symbol does not grow
     modules: int  # along a side, without the quiet zone
     size: int  # bytes of the file
-    text: bool  # Base45 in place of the raw bytes
+    text: bool  # it holds Base45, not the raw bytes
     code: segno.QRCode
 
     def __str__(self) -> str:
@@ -60,9 +60,10 @@ class Symbol:
         return f"QR code {self.version}-{self.ecc}, {self.modules}x{self.modules} modules, {mode}"
 
     def draw(self, kind: str = "png", scale: int = 8) -> bytes:
-        """A picture file with the quiet zone.
+        """Draw the symbol with its quiet zone -> the bytes of a picture file.
 
         kind: one of `KINDS`. scale: pixels a module, or points in pdf and eps.
+        Raises ValueError for another kind.
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
@@ -76,10 +77,12 @@ class Symbol:
 
 
 def capacity(version: int, ecc: str = DEFAULT_LEVEL, *, text: bool = False) -> int:
-    """Bytes of the largest file that a symbol holds.
+    """Size in bytes of the largest file that a symbol holds.
 
-    The data bits of ISO/IEC 18004 less mode indicator (4 bits) and count; Base45 needs three
-    characters for two bytes, two for one, and alphanumeric mode 11 bits for two, 6 for one.
+    version: 1 to 40. ecc: L, M, Q or H. text: whether it holds Base45, not the raw bytes.
+    These are the data bits of ISO/IEC 18004 without mode indicator (4 bits) and count; Base45 needs
+    three characters for two bytes, two for one; alphanumeric mode has 11 bits for two characters, 6
+    for one. Raises ValueError for another version or ecc, MissingExtraError.
     """
     _check(version, ecc)
     try:
@@ -97,22 +100,26 @@ def capacity(version: int, ecc: str = DEFAULT_LEVEL, *, text: bool = False) -> i
 
 
 def smallest_version(size: int, ecc: str = DEFAULT_LEVEL, *, text: bool = False) -> int:
-    """The version of the smallest symbol for so many bytes. Raises BudgetError if there is none."""
+    """The version, 1 to 40, of the smallest symbol that holds a file of `size` bytes.
+
+    Raises BudgetError if none does, ValueError for another ecc, MissingExtraError.
+    """
     for version in VERSIONS:
         if size <= capacity(version, ecc, text=text):
             return version
     most = capacity(VERSIONS[-1], ecc, text=text)
-    raise BudgetError(f"{size} bytes: the largest QR code of level {ecc} holds {most}")
+    raise BudgetError(f"the file has {size} bytes, the largest QR code with ecc {ecc} holds {most}")
 
 
 def make(
     data: bytes, *, ecc: str = DEFAULT_LEVEL, version: int | None = None, text: bool = False
 ) -> Symbol:
-    """The symbol of a .stc file.
+    """Make the QR symbol of a .stc file.
 
-    ecc: the least level of error correction; a higher one is taken if the symbol does not grow.
-    version: 1 to 40; the smallest that holds the file if None.
-    Raises BudgetError if the file does not fit, MissingExtraError, ValueError for bad arguments.
+    ecc: the least error correction, L, M, Q or H; it is raised if the symbol does not grow.
+    version: 1 to 40; the smallest that holds the file if None. text: store Base45.
+    Raises BudgetError if the file does not fit, ValueError for another ecc or version,
+    MissingExtraError.
     """
     least = smallest_version(len(data), ecc, text=text)
     if version is None:
@@ -120,8 +127,8 @@ def make(
     elif version not in VERSIONS or version < least:
         _check(version, ecc)
         raise BudgetError(
-            f"{len(data)} bytes: a QR code {version}-{ecc} holds "
-            f"{capacity(version, ecc, text=text)}; version {least} would do"
+            f"the file has {len(data)} bytes, a QR code {version}-{ecc} holds "
+            f"{capacity(version, ecc, text=text)}: use version {least}"
         )
     import segno
 
@@ -136,7 +143,7 @@ def make(
 
 
 def is_picture(data: bytes) -> bool:
-    """Whether data begins like a picture of a common format; not a pixel of it is decoded."""
+    """Whether data begins like a picture of a common format; no pixels are decoded."""
     try:
         with open_picture(io.BytesIO(data)):
             return True
@@ -147,20 +154,21 @@ def is_picture(data: bytes) -> bool:
 
 
 def contents(image: Source) -> list[bytes]:
-    """What every QR code in a picture holds, each different one once. Raises ImageError."""
+    """The distinct contents of all QR codes in a picture. Raises ImageError, MissingExtraError."""
     return list(dict.fromkeys(code.bytes for code in _find(image)))
 
 
 def read(image: Source, *, bare: bool = False) -> bytes:
-    """The .stc file in a picture, or a photograph, of its QR code.
+    """Extract the .stc file from a picture, or a photograph, of its QR code.
 
-    Codes that hold something else are skipped. Of a bare file they cannot be: it has no magic, so
-    the picture must show one code alone. A file in several codes (structured append) is put
-    together if it is not bare and all of them are in the picture. The file is not checked beyond
-    its magic, but for one that was put together, whose checksum must match.
+    bare: expect a file without a header. It cannot be told from other contents, so the picture must
+        show a single code; without `bare`, codes that hold something else are skipped.
 
-    Raises NoCodeError, SeveralCodesError, BadMagicError for a code that does not hold a .stc file,
-    TruncatedError for a part of one, ImageError, MissingExtraError.
+    A file in several codes (structured append) is joined if it is not bare and all of its codes are
+    in the picture. Of the file only the magic is checked; of one that was joined, the checksum too.
+
+    Raises NoCodeError, SeveralCodesError; BadMagicError for a code that does not hold a .stc file;
+    TruncatedError if codes of a file are missing; ImageError, MissingExtraError.
     """
     codes = _find(image)
     if not codes:
@@ -169,7 +177,7 @@ def read(image: Source, *, bare: bool = False) -> bytes:
             "white border around the code"
         )
     parts = sorted({(code.index, code.bytes) for code in codes if code.index is not None})
-    if not bare:  # one stain makes a part of a code: what is sound by itself is not one
+    if not bare:  # a stain can make a code look like a part: a file that is valid alone is none
         parts = [part for part in parts if _joined([(0, part[1])]) is None]
     wholes = dict.fromkeys(code.bytes for code in codes if (code.index, code.bytes) not in parts)
     files = [_untext(code, bare=bare) for code in wholes]
@@ -181,8 +189,7 @@ def read(image: Source, *, bare: bool = False) -> bytes:
     if parts and (bare or not files):
         numbers = ", ".join(str(index + 1) for index, _ in parts)
         raise TruncatedError(
-            f"the picture shows part {numbers} of what several QR codes hold together (structured "
-            "append): "
+            f"the picture shows part {numbers} of a file in several QR codes (structured append): "
             + ("a bare file must be in one code" if bare else "take one picture of all of them")
         )
     if len(files) > 1:
@@ -203,7 +210,7 @@ class _Code:
 
 
 def _find(image: Source) -> list[_Code]:
-    """Every QR code in a picture. Raises ImageError, MissingExtraError."""
+    """Read every QR code in a picture. Raises ImageError, MissingExtraError."""
     try:
         import zxingcpp
     except ImportError as error:
@@ -216,8 +223,7 @@ def _find(image: Source) -> list[_Code]:
         grey.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)
         found = zxingcpp.read_barcodes(grey, formats=formats)
         if not found and max(grey.size) <= MAX_SIDE // 2:
-            # The reader finds a third of the blurred, slanted codes that it misses in twice the
-            # size.
+            # At twice the size a third of the blurred, slanted codes that were missed are found.
             larger = grey.resize((2 * grey.width, 2 * grey.height), Image.Resampling.BICUBIC)
             found = zxingcpp.read_barcodes(larger, formats=formats)
         if found:
@@ -226,7 +232,7 @@ def _find(image: Source) -> list[_Code]:
 
 
 def _grounds(image: Source) -> Iterator[Image.Image]:
-    """A picture on white, and a transparent one then on black: its white modules show there."""
+    """Yield the picture on white, then, if transparent, on black, where white modules show."""
     if isinstance(image, (str, os.PathLike)):
         image = Path(image).read_bytes()
     elif hasattr(image, "read") and not isinstance(image, Image.Image):
@@ -258,13 +264,13 @@ def _joined(parts: list[tuple[int, bytes]]) -> bytes | None:
 
 
 def _untext(code: bytes, *, bare: bool = False) -> bytes:
-    """The bytes behind Base45 text; anything else stays what it is."""
+    """Decode Base45 text; other contents are returned unchanged."""
     found = from_text(code, bare=bare, shortest=0)
     return code if found is None else found
 
 
 def _check(version: int, ecc: str) -> None:
     if version not in VERSIONS:
-        raise ValueError(f"a QR code has a version of 1 to 40, not {version}")
+        raise ValueError(f"version must be 1 to 40, not {version}")
     if ecc not in LEVELS:
-        raise ValueError(f"a QR code has level {', '.join(LEVELS)}, not {ecc!r}")
+        raise ValueError(f"ecc must be one of {', '.join(LEVELS)}, not {ecc!r}")

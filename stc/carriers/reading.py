@@ -1,4 +1,4 @@
-"""The .stc file in whatever carries it: the one door for bytes whose kind nobody has stated."""
+"""Reading a .stc file from any carrier: the kind of carrier is detected from its bytes."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from stc.bitstream import MAX_BYTES, MEDIA_TYPE, has_header
 from stc.carriers import ndef, text
 from stc.errors import BadMagicError, FormatError, TruncatedError
 
-MAX_BARE = 1024  # bytes; no bare file is longer
+MAX_BARE = 1024  # bytes; longer data are not taken for a bare file
 _TYPE = MEDIA_TYPE.encode()
 # How PNG and JPEG begin. No picture of another kind is as short as a bare file.
 _PICTURES = (b"\x89", b"\xff")
 
 
 def read_carried(data: bytes, *, bare: bool = False) -> bytes:
-    """The bytes of a .stc file, from the file itself or from what carries it.
+    """Extract a .stc file from data of any supported carrier -> the bytes of the file.
 
-    data: a .stc file; its Base45 text, as `stc.carriers.text.from_text` reads it; an NDEF message
-        or a tag's memory, as `stc.carriers.ndef.read` does, also in hexadecimal digits; a picture
-        of its QR code, as `stc.carriers.qr.read` does. Pixels are decoded of pictures alone.
-    bare: the file was made with `bare`. Data of up to 1024 bytes that are nothing of the above are
-        then taken for the file itself. A file with a header is read all the same.
+    data: a .stc file; its Base45 text, see `stc.carriers.text.from_text`; an NDEF message or a
+        tag's memory, also as hexadecimal digits, see `stc.carriers.ndef.read`; a picture of its QR
+        code, see `stc.carriers.qr.read`.
+    bare: also accept a file without a header: data of up to 1024 bytes that match none of the above
+        are then returned as the file.
 
-    The file that is returned is not checked beyond its magic, and a bare one not at all: decoding
-    does that.
+    Of the file that is returned only the magic is checked, of a bare one nothing: decoding checks
+    the rest.
 
-    Raises FormatError; ImageError for a picture that cannot be read; MissingExtraError if a library
-    of the extra `qr` is needed and not installed.
+    Raises FormatError if there is no file or the carrier is damaged; ImageError for a picture that
+    cannot be read; MissingExtraError if a library of the extra `qr` is needed and not installed.
     """
     found = read_bytes(data, bare=bare)
     if found is not None:
@@ -36,13 +36,15 @@ def read_carried(data: bytes, *, bare: bool = False) -> bytes:
         return qr.read(data, bare=bare)
     if len(data) < 2:
         raise TruncatedError(f"{len(data)} bytes are too few to be a .stc file")
-    raise BadMagicError(f"not a .stc file, nor what carries one: it begins with {data[:2].hex()}")
+    raise BadMagicError(
+        f"neither a .stc file nor a carrier of one: the data begin with {data[:2].hex()}"
+    )
 
 
 def read_bytes(data: bytes, *, bare: bool = False) -> bytes | None:
-    """The same of everything but a picture: None for pictures and for what carries no file.
+    """Like `read_carried`, but decodes no picture: None for a picture and for data without a file.
 
-    Raises FormatError for a tag's memory or a message that is damaged, MissingExtraError.
+    Raises FormatError for a damaged NDEF message or tag's memory, MissingExtraError.
     """
     if has_header(data):
         return data[:MAX_BYTES]
@@ -58,26 +60,26 @@ def _on_tag(data: bytes) -> bytes | None:
     """The file in data that come from a tag, or None for other data. Raises FormatError."""
     if len(data) > 3 * ndef.MAX_DUMP:  # as digits with a space between two
         return None
-    # Anything may look like a list of blocks; what names the media type is meant to be one.
+    # Many data parse as a list of blocks: only those that contain the media type are tried.
     dump = next((one for one in (data, _digits(data)) if _TYPE in one.lower()), None)
     if dump is None:
         return None
     try:
         return ndef.read(dump)
     except FormatError:
-        if _is_picture(data):  # which may name the type in what it says of itself
+        if _is_picture(data):  # its metadata may contain the media type
             return None
         raise
 
 
 def _is_picture(data: bytes) -> bool:
-    from stc.carriers import qr  # it loads Pillow and numpy
+    from stc.carriers import qr  # imports Pillow and numpy
 
     return qr.is_picture(data)
 
 
 def _digits(data: bytes) -> bytes:
-    """The bytes behind hexadecimal digits, as programs for tags show memory, or nothing."""
+    """Decode hexadecimal digits, as tag programs show memory; empty for other data."""
     try:
         return bytes.fromhex(data.decode("ascii").replace(":", " "))
     except ValueError:

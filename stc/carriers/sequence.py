@@ -1,8 +1,8 @@
-"""Structured append: QR codes that say they hold one part of several (ISO/IEC 18004, section 8).
+"""Structured append: QR codes that each hold one part of a file (ISO/IEC 18004, section 8).
 
-zxing-cpp hands out the bytes of such a part like those of any other code. What it is stands in the
-first eight bits: 0011, then its index from 0 on. They are the eight modules in the lower right
-corner, in whatever block interleaving, once the mask is taken off.
+zxing-cpp returns the bytes of such a part like those of any other code. The first eight bits mark
+it: 0011, then its index from 0 on. With any block interleaving these are the eight modules in the
+lower right corner, after the mask is removed.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _MASKS: tuple[Callable[[int, int], bool], ...] = (
 
 
 def part_index(code: zxingcpp.Barcode) -> int | None:
-    """The index, 0 to 15, of a code that holds a part, or None for a code that stands alone.
+    """The index, 0 to 15, of the part that a code holds; None for a code with a whole file.
 
-    None also if this zxing-cpp does not hand out the modules of what it has read.
+    None too if the installed zxing-cpp does not return the modules of the codes that it reads.
     """
     extra = getattr(code, "extra", None)
     mask = extra.get("DataMask") if isinstance(extra, dict) else None

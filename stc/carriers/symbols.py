@@ -1,7 +1,7 @@
-"""What QR codes can be made: their versions, error correction levels and kinds of picture.
+"""Options of QR codes: versions, error correction levels and kinds of picture.
 
-Apart from `stc.carriers.qr`, which needs numpy and Pillow, so that help on the command line does
-not have to load them.
+Separate from `stc.carriers.qr`, so that the help of the command line need not import numpy and
+Pillow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A .stc file as text in Base45 (RFC 9285), and back from what scanners and editors make of it."""
+"""A .stc file as Base45 text (RFC 9285), and back, also after scanners and editors changed it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from stc.errors import FormatError, MissingExtraError
 from stc.install_hint import install_hint
 
 _LETTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
-_MAX_LETTERS = 2 * MAX_BYTES  # of a text that is looked at: three letters are two bytes
-# What scanners put before the text to say what they read: ISO/IEC 15424.
+_MAX_LETTERS = 2 * MAX_BYTES  # of a text that is decoded: three letters are two bytes
+# The symbology identifier that scanners put before the text: ISO/IEC 15424.
 _QR_CODE = "]Q"
 
 
 def to_text(data: bytes) -> str:
-    """Base45. Raises MissingExtraError."""
+    """Encode a .stc file as Base45 text. Raises MissingExtraError."""
     try:
         from base45 import b45encode
     except ImportError as error:
@@ -26,16 +26,16 @@ def to_text(data: bytes) -> str:
 
 
 def from_text(data: bytes, *, bare: bool = False, shortest: int = 24) -> bytes | None:
-    """The .stc file behind Base45 text, or None for anything else.
+    """Decode Base45 text -> the .stc file, or None for other data.
 
-    data: what a scanner, a clipboard, an editor or the service (`form=base45`) gives. Small
-        letters, lines, spaces around the text, quotes, a byte order mark, UTF-16 and the scanner's
-        own `]Q1` in front are no obstacle.
-    bare: the file has no header, and nothing tells its text from other text.
-    shortest: letters of the shortest text of a bare file. Fewer may be one themselves by chance.
+    data: text from a scanner, a clipboard, an editor or the service (`form=base45`). Lower case,
+        line breaks, spaces around the text, quotes, a byte order mark, UTF-16 and a scanner's `]Q1`
+        in front are accepted.
+    bare: expect a file without a header; any Base45 text is then taken for one.
+    shortest: with `bare`, texts of fewer letters give None: they may be a bare file themselves.
 
-    The file is not checked beyond its magic. Raises MissingExtraError if the text begins like that
-    of a .stc file and base45 is not installed.
+    Of the file only the magic is checked. Raises MissingExtraError if the text begins like that of
+    a .stc file and base45 is not installed.
     """
     letters = _letters(_in_json(data))
     if not letters:
@@ -43,7 +43,7 @@ def from_text(data: bytes, *, bare: bool = False, shortest: int = 24) -> bytes |
     if bare:
         if len(letters) < shortest:
             return None
-    elif letters.strip()[1:3] != "VV":  # so begins the text of every file with a header
+    elif letters.strip()[1:3] != "VV":  # which every file with a header has there
         return None
     try:
         from base45 import b45decode
@@ -67,7 +67,7 @@ def missing(error: ImportError) -> MissingExtraError:
 
 
 def _in_json(data: bytes) -> bytes:
-    """The text in what the service answers to `form=base45`; other data as they are."""
+    """The text in a response of the service to `form=base45`; other data unchanged."""
     if len(data) > _MAX_LETTERS or data.lstrip()[:1] != b"{":
         return data
     try:
@@ -78,7 +78,7 @@ def _in_json(data: bytes) -> bytes:
 
 
 def _letters(data: bytes) -> str:
-    """The letters of Base45 text, or "" if there are others."""
+    """The letters of Base45 text in upper case; "" if data have others."""
     if len(data) > 2 * _MAX_LETTERS:  # as UTF-16
         return ""
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -96,9 +96,9 @@ def _letters(data: bytes) -> str:
 
 
 def _spaced(letters: str) -> Iterator[str]:
-    """The text as it may have been before spaces around it came or went.
+    """Yield the text with and without a leading space, which may have been added or removed.
 
-    Base45 never ends with a space, but a bare file's may begin with one.
+    Base45 never ends with a space, but that of a bare file may begin with one.
     """
     letters = letters.rstrip(" ")
     yield letters

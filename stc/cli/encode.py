@@ -149,9 +149,9 @@ def check(options: argparse.Namespace) -> None:
             if given:
                 options.usage_error(f"argument {name}: it is for a QR code, give --qr CODE too")
     for other in ("max_bytes", "tag", "qr_version"):
-        if options.level is not None and getattr(options, other) is not None:
+        if options.stages is not None and getattr(options, other) is not None:
             name = other.replace("_", "-")
-            options.usage_error(f"argument --level: not allowed with argument --{name}")
+            options.usage_error(f"argument --stages: not allowed with argument --{name}")
 
 
 def byte_limit(options: argparse.Namespace) -> int | None:
@@ -182,12 +182,12 @@ def encode(source: Source, settings: Settings, options: argparse.Namespace) -> E
             raise
         from stc.carriers import qr
 
-        would_do = qr.smallest_version(error.smallest, options.ecc, text=options.text)
-        if would_do <= options.qr_version:  # another limit is the smaller one
+        needed = qr.smallest_version(error.smallest, options.ecc, text=options.text)
+        if needed <= options.qr_version:  # another limit is the smaller one
             raise
         raise BudgetError(
             f"a QR code {options.qr_version}-{options.ecc} holds {settings.max_bytes} bytes, the "
-            f"smallest file of this face has {error.smallest}: version {would_do} would do",
+            f"smallest file of this face has {error.smallest}: use version {needed}",
             error.smallest,
         ) from error
 

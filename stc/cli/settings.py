@@ -21,7 +21,10 @@ def add_settings(parser: argparse.ArgumentParser, effort: int = DEFAULT_EFFORT) 
         help=f"no file is larger; {DEFAULT_BYTES} if nothing else limits it; 32 to 384 make sense",
     )
     parser.add_argument(
-        "--level", type=int, metavar="L", help="stop after L levels, 1 the smallest"
+        "--stages",
+        type=int,
+        metavar="S",
+        help="encode the first S residual stages of the model, instead of up to a number of bytes",
     )
     parser.add_argument(
         "--min-quality",
@@ -95,7 +98,7 @@ def settings_of(options: argparse.Namespace, max_bytes: int | None = None) -> Se
     """
     return Settings(
         max_bytes=options.max_bytes if max_bytes is None else max_bytes,
-        level=options.level,
+        stages=options.stages,
         align=options.align,
         face=options.face,
         bare=options.bare,

@@ -99,10 +99,10 @@ class CpuEngine:
         return Tokens.joined(found)
 
     def quality(self, components: Any, tokens: Tokens) -> Floats:
-        return self._tokenizer.identity_kept(components, self._tokenizer.dequantise(tokens))
+        return self._tokenizer.identity_kept(components, self._tokenizer.dequantize(tokens))
 
     def draw(self, tokens: Tokens) -> Canvases:
-        planes = self._tokenizer.planes(self._tokenizer.dequantise(tokens))
+        planes = self._tokenizer.planes(self._tokenizer.dequantize(tokens))
         return self._core.render(planes, (tokens.counts / self._tokens).astype(np.float32))
 
     def identity_kept(self, source: Canvases, other: Canvases) -> Floats:

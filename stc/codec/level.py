@@ -1,4 +1,4 @@
-"""One residual stage of the tokeniser: a linear transform and a codebook for every token."""
+"""One residual stage of the tokenizer: a linear transform and a codebook for every token."""
 
 from __future__ import annotations
 

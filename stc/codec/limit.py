@@ -31,11 +31,11 @@ class Limit:
 
     @classmethod
     def of(cls, tables: Tables, settings: Settings) -> Limit:
-        """The limit of a model's files. Raises SettingsError for a level that there is not."""
-        sizes, level = tables.level_sizes, settings.level
-        if level is not None and level > len(sizes):
-            raise SettingsError(f"level must be 1 to {len(sizes)}, not {level}")
-        return cls(tables, sum(sizes[:level]), settings.max_bytes, settings.bare)
+        """The limit of a model's files. Raises SettingsError for more stages than it has."""
+        sizes, stages = tables.level_sizes, settings.stages
+        if stages is not None and stages > len(sizes):
+            raise SettingsError(f"stages must be 1 to {len(sizes)}, not {stages}")
+        return cls(tables, sum(sizes[:stages]), settings.max_bytes, settings.bare)
 
     @cached_property
     def allowed(self) -> Longs:

@@ -1,6 +1,6 @@
-"""The level-ordered tokeniser: canvases <-> tokens, with numpy and the native core.
+"""The level-ordered tokenizer: canvases <-> tokens, with numpy and the native core.
 
-A canvas becomes planes, planes become Z components. Level 0 quantises the directions that matter
+A canvas becomes planes, planes become Z components. Level 0 quantizes the directions that matter
 most, level 1 what level 0 left over, and so on: a face may stop after any token. Every level has
 its own transform, because what matters changes with the size: the early levels are fitted in the
 metric of a recogniser, the later ones closer to that of pixels. `stc.codec.torch` has the same for
@@ -100,7 +100,7 @@ class Tokenizer:
         if not levels:
             return costs
         tokens, number = state.tokens(limit), self.model.group_number
-        rest = state.components - self.dequantise(tokens)
+        rest = state.components - self.dequantize(tokens)
         bits = state.lengths[np.arange(len(rest)), tokens.counts - 1] / TOTAL
         most = tokens.counts.reshape(-1, number).max(1).repeat(number)
         last = np.searchsorted(self._starts[1:levels], most - 1, "right")
@@ -134,7 +134,7 @@ class Tokenizer:
             rest[:, : level.components] -= parts[number]
         return Tokens(groups, indices, tokens.counts)
 
-    def dequantise(self, tokens: Tokens) -> Floats:
+    def dequantize(self, tokens: Tokens) -> Floats:
         """Tokens of B faces -> components [B, Z]."""
         total = np.zeros((len(tokens), self._components), np.float32)
         for level, start in zip(self.levels, self._starts.tolist(), strict=False):

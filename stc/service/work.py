@@ -25,7 +25,7 @@ class UnknownModelError(WrongModelError):
 def encode(body: bytes, settings: Settings, model: str | None, limits: Limits) -> Encoded:
     """The bytes of a picture -> its .stc file and quality.
 
-    Raises ImageError, FaceError, BudgetError, QualityError; SettingsError for a level that the
+    Raises ImageError, FaceError, BudgetError, QualityError; SettingsError for a stage that the
     model does not have; ModelError if the server's model or detector is missing or damaged.
     """
     picture = read_picture(body, limits.pixels)

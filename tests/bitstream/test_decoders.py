@@ -140,7 +140,7 @@ def test_either_core_refuses_the_same(name, given_payload):
 @needs_native
 @pytest.mark.parametrize("count", [-1, 0, 25, 1 << 20])
 def test_the_native_core_refuses_counts_that_the_tables_lack(count):
-    with pytest.raises(CorruptError, match="tokens of a model of 24"):
+    with pytest.raises(CorruptError, match="tokens, the model has 24"):
         native_payload.decode_symbols(make_tables(1, 3, [(24, 7)]), count, b"abc")
 
 

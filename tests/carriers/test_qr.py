@@ -87,9 +87,9 @@ def test_the_symbol_says_what_it_is(face_file):
 
 
 def test_what_does_not_fit_names_the_version_that_would_do(face_file):
-    with pytest.raises(BudgetError, match=r"10-H holds 119; version 14 would do"):
+    with pytest.raises(BudgetError, match=r"10-H holds 119: use version 14"):
         qr.make(face_file, version=10, ecc="H")
-    with pytest.raises(BudgetError, match="level L holds 2953"):
+    with pytest.raises(BudgetError, match="ecc L holds 2953"):
         qr.make(bytes(3000), ecc="L")
     for wrong in ({"version": 41}, {"version": 0}, {"ecc": "X"}):
         with pytest.raises(ValueError, match="a QR code has"):

@@ -63,7 +63,7 @@ def test_help_and_documents_list_what_the_code_returns():
         (["qr", "FACE", "-o", "code.xyz"], 2),
         (["encode", "pyproject.toml", "-o", "NEW"], 7),
         (["encode", "tests/assets/astronaut.png", "-o", "NEW", "--max-bytes", "3"], 5),
-        (["encode", "tests/assets/astronaut.png", "-o", "NEW", "--level", "99"], 2),
+        (["encode", "tests/assets/astronaut.png", "-o", "NEW", "--stages", "99"], 2),
     ],
 )
 def test_commands(words, code, path, tmp_path, capsys):

@@ -69,7 +69,7 @@ def test_many_codes(tmp_path):
 def test_a_version_too_small_names_one_that_would_do(tmp_path, capsys):
     run("encode", ASTRONAUT, "--qr", tmp_path / "x.png", "--qr-version", 1, "--ecc", "H", code=5)
     printed = capsys.readouterr().err
-    told = r"1-H holds 7 bytes, the smallest file of this face has \d\d?: version 2 would do"
+    told = r"1-H holds 7 bytes, the smallest file of this face has \d\d?: use version 2"
     assert re.search(told, printed)
     words = ["--qr-version", 3, "--max-bytes", 3]
     run("encode", ASTRONAUT, "--qr", tmp_path / "x.png", *words, code=5)
@@ -128,7 +128,7 @@ def test_marks(path, tmp_path):
     [
         (["qr", ASTRONAUT, "-o", "x.png"], 4, "no QR code can be read"),
         (["qr", "FACE", "-o", "x.jpg"], 2, "end it with .png, .svg"),
-        (["qr", "FACE", "-o", "x.png", "--qr-version", "5"], 5, "version 10 would do"),
+        (["qr", "FACE", "-o", "x.png", "--qr-version", "5"], 5, "use version 10"),
         (["decode", "CODES", "-o", "x.png"], 4, "2 QR codes in the picture"),
         (["encode", ASTRONAUT, "--qr", ASTRONAUT], 2, "both input and output"),
         (["encode", ASTRONAUT, "-o", "x.png", "--qr", "./x.png"], 2, "both the file and its QR"),
@@ -150,8 +150,8 @@ def test_errors(words, code, message, path, tmp_path, capsys):
     ("words", "message"),
     [
         (["encode", ASTRONAUT, "-o", "-", "--qr", "-"], "both write to stdout"),
-        (["encode", ASTRONAUT, "-o", "x", "--level", "1", "--tag", "ntag213"], "not allowed"),
-        (["encode", ASTRONAUT, "-o", "x", "--level", "1", "--max-bytes", "9"], "not allowed"),
+        (["encode", ASTRONAUT, "-o", "x", "--stages", "1", "--tag", "ntag213"], "not allowed"),
+        (["encode", ASTRONAUT, "-o", "x", "--stages", "1", "--max-bytes", "9"], "not allowed"),
         (["encode", ASTRONAUT, "-o", "x", "--tag", "ntag424"], "invalid choice"),
         (["encode", ASTRONAUT, "-o", "x", "--min-quality", "1.1"], "from 0 to 1"),
         (["encode", ASTRONAUT, "--qr", "x.png", "--qr-version", "41"], "from 1 to 40"),

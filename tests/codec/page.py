@@ -82,7 +82,7 @@ def example_block(name: str) -> dict[str, object]:
     model = codec.model
     group, indices = codec.read_tokens(bytes.fromhex(case["file"]))
     tokenizer, decoder = Tokenizer(model, PortableCore(model)), Watched(model)
-    components = tokenizer.dequantise(Tokens.of([(group, indices)]))
+    components = tokenizer.dequantize(Tokens.of([(group, indices)]))
     planes = tokenizer.planes(components)[0]
     luma, chroma = planes[:4096].reshape(64, 64), planes[4096:].reshape(2, 32, 32)
     detail = decoder(luma, chroma, np.float32(len(indices) / model.tables.tokens))

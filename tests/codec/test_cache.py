@@ -70,7 +70,7 @@ def test_a_damaged_array_is_found_when_it_is_first_read(tmp_path):
     path.write_bytes(data)
     codec = cache.load_codec(path)
     with pytest.raises(WrongModelError, match="digest"):
-        codec.encode_batch(np.zeros((1, 128, 128, 3), np.uint8), level=8)
+        codec.encode_batch(np.zeros((1, 128, 128, 3), np.uint8), stages=8)
 
 
 class SlowStart:

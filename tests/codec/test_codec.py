@@ -85,12 +85,12 @@ def test_the_limit_holds_for_what_is_no_face(codec, noise):
         assert codec.decode_batch(files).shape == noise.shape
 
 
-def test_levels_stop_where_they_say(codec, canvas):
+def test_stages_stop_where_they_say(codec, canvas):
     sizes = np.cumsum(codec.model.level_sizes)
-    for level, tokens in enumerate(sizes, start=1):
-        assert encode(codec, canvas, level=level).tokens == tokens
-    with pytest.raises(SettingsError, match="level must be"):
-        codec.encode_batch(canvas[None], level=len(sizes) + 1)
+    for stages, tokens in enumerate(sizes, start=1):
+        assert encode(codec, canvas, stages=stages).tokens == tokens
+    with pytest.raises(SettingsError, match="stages must be"):
+        codec.encode_batch(canvas[None], stages=len(sizes) + 1)
 
 
 def test_a_face_that_does_not_fit_spoils_no_other(codec):
@@ -135,14 +135,14 @@ def test_verbs_take_what_people_have(codec):
 
 
 def test_bare_files_cost_six_bytes_less(canvas):
-    whole = stc.encode(canvas, align="never", level=1)
-    bare = stc.encode(canvas, align="never", level=1, bare=True)
+    whole = stc.encode(canvas, align="never", stages=1)
+    bare = stc.encode(canvas, align="never", stages=1, bare=True)
     assert len(bare) == len(whole) - 6
     assert stc.decode(bare, bare=True).tobytes() == stc.decode(whole).tobytes()
 
 
 def test_a_file_of_another_model_says_so(codec, canvas):
-    group, indices = codec.read_tokens(encode(codec, canvas, level=1).data)
+    group, indices = codec.read_tokens(encode(codec, canvas, stages=1).data)
     alien = bitstream.pack(b"\xff\xff", codec.model.tables, group, indices[:9])
     with pytest.raises(WrongModelError, match="ffff"):
         codec.decode_batch([alien])
@@ -217,6 +217,6 @@ def test_a_face_does_not_depend_on_the_longest_one_of_its_batch(codec, canvas):
     )
     assert short.counts[0] < long.counts[0]
     together = Tokens.of([short.face(0), long.face(0)])
-    both = engine._tokenizer.dequantise(together)
-    np.testing.assert_array_equal(both[:1], engine._tokenizer.dequantise(short))
+    both = engine._tokenizer.dequantize(together)
+    np.testing.assert_array_equal(both[:1], engine._tokenizer.dequantize(short))
     np.testing.assert_array_equal(engine.draw(together)[:1], engine.draw(short))

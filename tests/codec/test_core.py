@@ -146,7 +146,7 @@ def planes_of(model, core, cases):
         [bitstream.unpack(bytes.fromhex(case["file"]), model.tables) for case in cases]
     )
     tokenizer = Tokenizer(model, core)
-    planes = tokenizer.planes(tokenizer.dequantise(tokens))
+    planes = tokenizer.planes(tokenizer.dequantize(tokens))
     return planes, (tokens.counts / model.tables.tokens).astype(np.float32)
 
 
@@ -224,13 +224,13 @@ def test_numbers_that_are_none_are_drawn_too(core):
 
 @needs_native
 def test_pages_compute_the_same_planes(tmp_path, model):
-    """`stc_planes`, which only WebAssembly uses, against the tokeniser."""
+    """`stc_planes`, which only WebAssembly uses, against the tokenizer."""
     odd = save_odd_model(tmp_path / "odd.safetensors", (16, 16, 16, 16), 1)
     message = 2, np.array([4, 0, 3, 0, 0, 0, 0, 15, 7])
     golden = bitstream.unpack(bytes.fromhex(GOLDEN[1]["file"]), model.tables)
     for own, (group, indices) in [(odd, message), (odd, (1, message[1][:2])), (model, golden)]:
         tokenizer = Tokenizer(own, open_core(own))
-        expected = tokenizer.planes(tokenizer.dequantise(Tokens.of([(group, indices)])))[0]
+        expected = tokenizer.planes(tokenizer.dequantize(Tokens.of([(group, indices)])))[0]
         np.testing.assert_allclose(page_planes(own, group, indices), expected, atol=1e-4)
 
 

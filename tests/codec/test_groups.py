@@ -69,7 +69,7 @@ def test_columns_of_nothing_are_read_as_nothing():
     assert np.isfinite(found.scale).all()
 
 
-@pytest.mark.parametrize("settings", [{}, {"level": 1}, {"max_bytes": 12}, {"level": 2}])
+@pytest.mark.parametrize("settings", [{}, {"stages": 1}, {"max_bytes": 12}, {"stages": 2}])
 def test_the_best_group_costs_least(model, tokenizer, components, settings):
     """By the definition: every group alone, measured as the page says."""
     limit = Limit.of(model.tables, Settings(**settings))
@@ -95,7 +95,7 @@ def test_the_best_group_costs_least(model, tokenizer, components, settings):
         last = tokenizer.levels[0 if reached <= tokenizer.levels[0].tokens else 1]
         for group, indices, count, bits in kept:
             tokens = type(ranked[0])(np.array([group]), indices, np.array([count]))
-            left = rest - tokenizer.dequantise(tokens)
+            left = rest - tokenizer.dequantize(tokens)
             costs[face, group] = last.metric.size(left)[0] + last.price * bits
     order = np.array([tokens.groups for tokens in ranked]).T
     found = np.take_along_axis(costs, order, 1)

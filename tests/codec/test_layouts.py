@@ -50,8 +50,8 @@ def core(request, monkeypatch):
 
 @pytest.mark.parametrize("layout", **BY_NAME)
 def test_canvases(codec, noise, layout):
-    expected = codec.encode_batch(noise, level=1, effort=0)
-    found = codec.encode_batch(layout(noise), level=1, effort=0)
+    expected = codec.encode_batch(noise, stages=1, effort=0)
+    found = codec.encode_batch(layout(noise), stages=1, effort=0)
     assert [one.data for one in found] == [one.data for one in expected]
     drawn = codec.decode_batch([one.data for one in expected])
     kept = codec.identity_kept(noise, drawn)

@@ -34,11 +34,11 @@ def test_the_forecast_is_within_two_bytes_of_the_coder(tables):
 def test_levels_limit_tokens(tables):
     indices = np.zeros((3, 200), np.int64)
     lengths = code_lengths(tables, indices)
-    assert Limit.of(tables, Settings(level=1)).counts(lengths).tolist() == [100] * 3
-    assert Limit.of(tables, Settings(level=2)).counts(lengths).tolist() == [200] * 3
-    assert Limit.of(tables, Settings(level=2)).counts(lengths[:, :70]).tolist() == [70] * 3
-    with pytest.raises(SettingsError, match="level must be 1 to 2, not 3"):
-        Limit.of(tables, Settings(level=3))
+    assert Limit.of(tables, Settings(stages=1)).counts(lengths).tolist() == [100] * 3
+    assert Limit.of(tables, Settings(stages=2)).counts(lengths).tolist() == [200] * 3
+    assert Limit.of(tables, Settings(stages=2)).counts(lengths[:, :70]).tolist() == [70] * 3
+    with pytest.raises(SettingsError, match="stages must be 1 to 2, not 3"):
+        Limit.of(tables, Settings(stages=3))
 
 
 def test_one_token_is_kept_where_none_fits(tables):

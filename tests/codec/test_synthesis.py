@@ -162,7 +162,7 @@ def test_a_step_has_the_length_that_the_plan_says(codec):
     assert second == pytest.approx(0.5 + 0.9 * 0.5)
 
 
-@pytest.mark.parametrize("max_bytes, times", [(192, 1), (96, 1), (64, 1.5), (48, 2), (32, 2)])
+@pytest.mark.parametrize(("max_bytes", "times"), [(192, 1), (96, 1), (64, 1.5), (48, 2), (32, 2)])
 def test_short_files_take_longer_steps(codec, max_bytes, times):
     studio = Studio([1.0], [1.0], [1.0])
     improve(studio, *start(codec, 1, max_bytes=max_bytes), Plan(1, step=0.2))

@@ -49,7 +49,7 @@ def planes(model):
     tokens = Tokens.of([bitstream.unpack(data, model.tables) for data in FILES])
     tokenizer = Tokenizer(model, PortableCore(model))
     spent = (tokens.counts / model.tables.tokens).astype(np.float32)
-    return tokenizer.planes(tokenizer.dequantise(tokens)), spent
+    return tokenizer.planes(tokenizer.dequantize(tokens)), spent
 
 
 @pytest.fixture(scope="module")

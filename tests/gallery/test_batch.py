@@ -102,7 +102,7 @@ def test_it_pickles_without_the_model():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"align": "maybe"}, {"face": "first"}, {"max_bytes": 9, "level": 1}]
+    "settings", [{"align": "maybe"}, {"face": "first"}, {"max_bytes": 9, "stages": 1}]
 )
 def test_settings_that_fit_nothing_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
@@ -112,8 +112,8 @@ def test_settings_that_fit_nothing_are_refused(settings):
 def test_what_is_wrong_for_every_row_is_no_row(canvas):
     with pytest.raises(stc.ModelError):
         Encoder(model="none").encode([canvas])
-    with pytest.raises(ValueError, match="level must be"):
-        Encoder(level=99, align="never").encode([canvas])
+    with pytest.raises(ValueError, match="stages must be"):
+        Encoder(stages=99, align="never").encode([canvas])
     with pytest.raises(KeyError):
         Encoder(column="photo")({"image": []})
 

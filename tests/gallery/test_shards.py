@@ -218,10 +218,10 @@ def test_wrong_braces(tmp_path, capsys):
     assert "neither a range" in capsys.readouterr().err
 
 
-def test_a_level_that_the_model_lacks_is_one_line(sources, tmp_path, capsys):
+def test_a_stage_that_the_model_lacks_is_one_line(sources, tmp_path, capsys):
     words = ["encode-shards", str(sources[1]), "-o", str(tmp_path / "out"), "--align", "never"]
-    assert main([*words, "--level", "99", "--workers", "1"]) == 2
-    assert "level must be 1 to" in capsys.readouterr().err
+    assert main([*words, "--stages", "99", "--workers", "1"]) == 2
+    assert "stages must be 1 to" in capsys.readouterr().err
 
 
 def test_names_that_are_not_utf8_are_kept_readable(tmp_path):

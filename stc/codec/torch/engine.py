@@ -102,13 +102,13 @@ class TorchEngine:
     @_undisturbed
     @torch.inference_mode()
     def quality(self, components: Tensor, tokens: Tokens) -> Floats:
-        return self._identity_kept(components, self._dequantise(*self._uploaded(tokens)))
+        return self._identity_kept(components, self._dequantize(*self._uploaded(tokens)))
 
     @_undisturbed
     @torch.inference_mode()
     def draw(self, tokens: Tokens) -> Canvases:
         groups, indices, counts = self._uploaded(tokens)
-        planes = self._tokenizer.planes(self._dequantise(groups, indices, counts))
+        planes = self._tokenizer.planes(self._dequantize(groups, indices, counts))
         rgb = self._decoder(planes, counts.float() / self._tokenizer.tokens)
         pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8)
         return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
@@ -147,7 +147,7 @@ class TorchEngine:
         own = self._own_levels
         groups = torch.arange(number, device=self.device).repeat(faces)
         rest = components.repeat_interleave(number, 0)
-        found, lengths = self._quantise(rest, groups, range(own))
+        found, lengths = self._quantize(rest, groups, range(own))
         if own:
             order = self._costs(components, groups, found, lengths, limit)
             order = order.view(faces, number).argsort(dim=1, stable=True)[:, :keep]
@@ -156,7 +156,7 @@ class TorchEngine:
         kept = []
         for best in order.T:
             rows = torch.arange(faces, device=self.device) * number + best
-            more, after = self._quantise(rest[rows], best, range(own, len(self._stages)))
+            more, after = self._quantize(rest[rows], best, range(own, len(self._stages)))
             indices = torch.cat([*(part[rows] for part in found), *more], 1)
             length = torch.cat([*(part[rows] for part in lengths), *after], 1)
             counts = self._counts(best, length, limit)
@@ -171,7 +171,7 @@ class TorchEngine:
             own += 1
         return own
 
-    def _quantise(
+    def _quantize(
         self, rest: Tensor, groups: Tensor, levels: Iterable[int]
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Indices of all tokens of some levels, [B, T] each, and their code lengths, [B, T] each.
@@ -255,7 +255,7 @@ class TorchEngine:
             rest[:, : stage.components] -= parts[number]
         return torch.cat(found, 1)
 
-    def _dequantise(self, groups: Tensor, indices: Tensor, counts: Tensor) -> Tensor:
+    def _dequantize(self, groups: Tensor, indices: Tensor, counts: Tensor) -> Tensor:
         """Groups [B], indices of all tokens [B, T] and counts [B] -> components [B, Z]."""
         total = indices.new_zeros(len(indices), self._tokenizer.basis.shape[1]).float()
         keep = torch.arange(indices.shape[1], device=self.device) < counts[:, None]
@@ -303,7 +303,7 @@ class _Studio:
         """Components [B, Z], and the faces as pixels [B, 3, 128, 128], 0 to 255."""
         engine = self._engine
         groups, indices, counts = engine._uploaded(tokens)
-        components = engine._dequantise(groups, indices, counts)
+        components = engine._dequantize(groups, indices, counts)
         share = counts.float() / engine._tokenizer.tokens
         rgb = engine._decoder(engine._tokenizer.planes(components), share)
         return components, (rgb.clamp(0, 1) * 255).round()

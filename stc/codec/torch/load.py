@@ -14,7 +14,7 @@ from stc.codec.torch.tokenizer import Level, LevelTokenizer
 
 
 def load_modules(model: ModelFile) -> tuple[LevelTokenizer, Decoder]:
-    """The tokeniser and the decoder of a model, in evaluation mode and frozen.
+    """The tokenizer and the decoder of a model, in evaluation mode and frozen.
 
     Raises WrongModelError for a damaged file.
     """

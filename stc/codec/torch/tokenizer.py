@@ -1,4 +1,4 @@
-"""The level-ordered tokeniser in torch: for training, and for devices that run torch.
+"""The level-ordered tokenizer in torch: for training, and for devices that run torch.
 
 `stc.codec.tokenizer` is the same in numpy and says what it does. Here every tensor stays on the
 device of the module, and nothing is packed: latents are padded to as many dimensions as the widest
@@ -191,7 +191,7 @@ class LevelTokenizer(nn.Module):
         """Components [B, Z] -> planes [B, 6144]."""
         return components @ self.basis.T / self.weight + self.mean
 
-    def quantise(self, components: Tensor, groups: Tensor) -> Tensor:
+    def quantize(self, components: Tensor, groups: Tensor) -> Tensor:
         """Components [B, Z] in groups int64 [B] -> indices int64 [B, tokens], level by level."""
         rest, found = components.clone(), []
         for level in self.levels:
@@ -278,7 +278,7 @@ class LevelTokenizer(nn.Module):
         for level in self.levels:
             level.prepare()
 
-    def dequantise(self, indices: Tensor, groups: Tensor, counts: Tensor | None = None) -> Tensor:
+    def dequantize(self, indices: Tensor, groups: Tensor, counts: Tensor | None = None) -> Tensor:
         """Indices [B, n] of the first n tokens -> components [B, Z].
 
         counts, int64 [B], shortens each face to its own number of tokens.

@@ -62,7 +62,7 @@ def codebook_figures(system: System, latents: Latents, held_out: int) -> dict[st
 
 @torch.inference_mode()
 def routing_milliseconds(system: System, latents: Latents, images: int = 64) -> dict[str, float]:
-    """Milliseconds an image to quantise it with the groups tried in turn, and with the router's."""
+    """Milliseconds an image to quantize it with the groups tried in turn, and with the router's."""
     z = torch.from_numpy(np.array(latents[0, :images])).float()
     system.quantizer.prepare()
 

@@ -29,7 +29,7 @@ from stc.lab.training.stages import Sources, train
 def run_rows(
     todo: Sequence[Row], sources: Sources, folder: Path, evaluation: Evaluation, workers: int
 ) -> None:
-    """The base tokenisers, then all rows; in several processes of one thread each if asked."""
+    """The base tokenizers, then all rows; in several processes of one thread each if asked."""
     firsts = list({row.size: row for row in reversed(todo)}.values())
     if workers == 1:
         for row in firsts:
@@ -48,7 +48,7 @@ def run_rows(
 
 
 def run_base(row: Row, sources: Sources, folder: Path) -> None:
-    """Train the base tokeniser that a row shares with all of its size, and code the faces."""
+    """Train the base tokenizer that a row shares with all of its size, and code the faces."""
     home = folder / f"base-{row.size}"
     system = train(row.config, sources, home, only="base")
     faces = sources.faces(home / "faces.npy")

@@ -67,7 +67,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=RUN[,BASE]",
-        help="a tokeniser that was trained in a folder; may repeat",
+        help="a tokenizer that was trained in a folder; may repeat",
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="pairs, an even sample of all")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights, safetensors")

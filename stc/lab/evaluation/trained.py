@@ -1,4 +1,4 @@
-"""A tokeniser that `stc train` or the ablation left in a folder, as a codec among the others.
+"""A tokenizer that `stc train` or the ablation left in a folder, as a codec among the others.
 
 This is how codebooks are compared at equal training: one global codebook against STC's, say.
 Indices are packed plainly, T log2 K + log2 G bits, so the size is fixed; at smaller limits a face
@@ -29,8 +29,8 @@ BATCH = 32  # faces at a time
 class Trained:
     """A finished run, called `name` in the results.
 
-    text: NAME=RUN, or NAME=RUN,BASE where BASE is the run whose base tokeniser it shares.
-    Raises DataError if RUN is not the run of a tokeniser, StcError if it is not finished.
+    text: NAME=RUN, or NAME=RUN,BASE where BASE is the run whose base tokenizer it shares.
+    Raises DataError if RUN is not the run of a tokenizer, StcError if it is not finished.
     """
 
     def __init__(self, text: str) -> None:

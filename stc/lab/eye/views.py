@@ -84,12 +84,12 @@ def draw(
         groups, indices = tokenizer.encode(components)
         indices = tokenizer.refine(components, groups, indices, counts)
         own = network(rgb * 2 - 1)
-        planes = tokenizer.planes(tokenizer.dequantise(indices, groups, counts))
+        planes = tokenizer.planes(tokenizer.dequantize(indices, groups, counts))
         linear = to_rgb(planes)
         drawn = decoder(planes, counts / tokenizer.tokens)
         aim, moved = components, drawn
     for _ in range(ROUNDS):
-        found = tokenizer.dequantise(indices, groups, counts).detach().requires_grad_()
+        found = tokenizer.dequantize(indices, groups, counts).detach().requires_grad_()
         picture = to_rgb(tokenizer.planes(found))
         picture = picture + (moved - picture).detach()
         cosine = (network(picture * 2 - 1) * own).sum()
@@ -97,7 +97,7 @@ def draw(
         with torch.no_grad():
             aim = aim - STEP * F.normalize(slope) - 0.05 * (aim - components)
             indices = tokenizer.refine(aim, groups, indices, counts, rounds=1)
-            planes = tokenizer.planes(tokenizer.dequantise(indices, groups, counts))
+            planes = tokenizer.planes(tokenizer.dequantize(indices, groups, counts))
             moved = decoder(planes, counts / tokenizer.tokens)
     return _pixels(torch.stack([rgb, linear, drawn, moved], 1))
 

@@ -34,10 +34,10 @@ def measure(
     full, held = fills_canvas(faces), np.arange(len(faces)) % HELD_OUT == 0
     if (full & held).sum() < 2 or not (full & ~held).any():
         raise ValueError(f"{full.sum()} training faces that fill the canvas are too few")
-    own = tokenise(tokenizer, faces, np.flatnonzero(full & ~held), mirrors=True)
-    others = tokenise(tokenizer, faces, np.flatnonzero(~full & ~held)[::OTHERS], mirrors=True)
-    known = tokenise(tokenizer, faces, np.flatnonzero(full & held))
-    new = tokenise(tokenizer, pictures, np.arange(len(pictures)))
+    own = tokenize(tokenizer, faces, np.flatnonzero(full & ~held), mirrors=True)
+    others = tokenize(tokenizer, faces, np.flatnonzero(~full & ~held)[::OTHERS], mirrors=True)
+    known = tokenize(tokenizer, faces, np.flatnonzero(full & held))
+    new = tokenize(tokenizer, pictures, np.arange(len(pictures)))
 
     books = [book for level in tokenizer.levels for book in level.codebooks.weight[0]]
     features = torch.stack([codeword_features(book) for book in books])
@@ -56,7 +56,7 @@ def measure(
 
 
 @torch.inference_mode()
-def tokenise(
+def tokenize(
     tokenizer: LevelTokenizer,
     faces: npt.NDArray[np.uint8],
     rows: npt.NDArray[np.int64],

@@ -1,4 +1,4 @@
-"""Base tokenisers, image -> latents [B, T, D] -> image, and the quantizer of their latents."""
+"""Base tokenizers, image -> latents [B, T, D] -> image, and the quantizer of their latents."""
 
 from stc.lab.tokenizers.base import BaseTokenizer
 from stc.lab.tokenizers.grid import GridConfig, GridTokenizer

@@ -1,4 +1,4 @@
-"""What STC's quantizer asks of a tokeniser: T vectors from an image, an image from T vectors."""
+"""What STC's quantizer asks of a tokenizer: T vectors from an image, an image from T vectors."""
 
 from __future__ import annotations
 

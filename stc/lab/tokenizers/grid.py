@@ -1,4 +1,4 @@
-"""The convolutional tokeniser: one token for every cell of a grid, in the order of reading.
+"""The convolutional tokenizer: one token for every cell of a grid, in the order of reading.
 
 The VQGAN of Esser et al. (2021, arXiv 2012.09841) as MaskGIT uses it (Chang et al. 2022, arXiv
 2202.04200): residual blocks of 3x3 convolutions, average pooling down, nearest neighbour and a
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class GridConfig:
-    """Shape of a grid tokeniser; the defaults cost 0.27 GMAC a face, there and back.
+    """Shape of a grid tokenizer; the defaults cost 0.27 GMAC a face, there and back.
 
     An image is folded by `stem`, then halved until it is `downsampling` times smaller. Resolution
     i, counted from the finest, has `channels * multipliers[i]` channels and `blocks` residual

@@ -1,8 +1,8 @@
-"""The shipped model's first level, as a base tokeniser.
+"""The shipped model's first level, as a base tokenizer.
 
-The level-ordered tokeniser (`stc.codec.torch.tokenizer`) is a family of its own: its latents are
-linear in the picture, and its later levels quantise what the earlier ones left over, so that they
-exist only once those are quantised. The first level needs no other; seen through here, it takes any
+The level-ordered tokenizer (`stc.codec.torch.tokenizer`) is a family of its own: its latents are
+linear in the picture, and its later levels quantize what the earlier ones left over, so that they
+exist only once those are quantized. The first level needs no other; seen through here, it takes any
 arrangement of codebooks.
 """
 

@@ -1,4 +1,4 @@
-"""The linear tokeniser: one token for every patch of the planes, its principal components.
+"""The linear tokenizer: one token for every patch of the planes, its principal components.
 
 Nothing in it is trained but the decoder that draws: analysis and synthesis are one basis, the same
 for all patches, and nearly lossless. What a picture loses it loses to the quantizer, which makes
@@ -23,7 +23,7 @@ SPENT = 0.25  # what the decoder is told was spent: the quality that small files
 
 @dataclass(frozen=True)
 class PatchConfig:
-    """Shape of a patch tokeniser: cells along each side of the grid, components of each.
+    """Shape of a patch tokenizer: cells along each side of the grid, components of each.
 
     Raises ValueError for numbers that do not fit each other.
     """

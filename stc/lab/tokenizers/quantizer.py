@@ -1,4 +1,4 @@
-"""STC's quantizer for any tokeniser: latents [B, T, D] <-> a group and T indices.
+"""STC's quantizer for any tokenizer: latents [B, T, D] <-> a group and T indices.
 
 The four arrangements of codebooks of STSCQ (arXiv 2510.22943, section 3) are one tensor
 [G, T or 1, K, D]: switchable if G may exceed 1, token-specific if every token has its own.

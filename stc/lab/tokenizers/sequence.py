@@ -1,9 +1,9 @@
-"""The transformer tokeniser: T latents that belong to no place in the image.
+"""The transformer tokenizer: T latents that belong to no place in the image.
 
 TiTok (Yu et al. 2024, arXiv 2406.07550): patches and T learned queries go through a transformer,
 and what it makes of the queries are the latents; a second transformer draws the patches from them.
 The single-stage recipe: the decoder ends in pixels, where the paper's two stages go through the
-codes of another tokeniser. The layout that bytedance/1d-tokenizer calls non-legacy: every
+codes of another tokenizer. The layout that bytedance/1d-tokenizer calls non-legacy: every
 latent is a linear function of its own query's output, so that token t is one thing; the first
 checkpoints reshaped [T, width] as [width, T] and mixed the tokens.
 """
@@ -32,7 +32,7 @@ TINY, SMALL, BASE, LARGE = Size(192, 4), Size(512, 8), Size(768, 12), Size(1024,
 
 @dataclass(frozen=True)
 class SequenceConfig:
-    """Shape of a sequence tokeniser; the defaults cost 0.53 GMAC a face, there and back.
+    """Shape of a sequence tokenizer; the defaults cost 0.53 GMAC a face, there and back.
 
     Raises ValueError for numbers that do not fit each other.
     """

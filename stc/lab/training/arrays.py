@@ -1,4 +1,4 @@
-"""Tokeniser, decoder and tables -> the arrays of a model file: see conformance/model-file.md.
+"""Tokenizer, decoder and tables -> the arrays of a model file: see conformance/model-file.md.
 
 Matrices, codebooks and the kernels of the decoder are stored in 8 bits unless they come packed, its
 biases and norms in 16. stc/codec/torch/load.py is the way back.
@@ -41,7 +41,7 @@ def to_arrays(
     """All that a model is.
 
     packed: arrays of the basis, of levels' synthesis or codebooks as stc/lab/training/packing.py
-    makes them, by their names in the file; they stand for what the tokeniser has. Raises ValueError
+    makes them, by their names in the file; they stand for what the tokenizer has. Raises ValueError
     where they have other columns.
     """
     config = {

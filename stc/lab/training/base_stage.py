@@ -1,4 +1,4 @@
-"""Stage `base`: a tokeniser with one codebook for all tokens, the one that others start from."""
+"""Stage `base`: a tokenizer with one codebook for all tokens, the one that others start from."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Autoencoder(nn.Module):
 
 
 class BaseTraining(PictureStage):
-    """An autoencoder with one codebook for all tokens: the tokeniser that the others start from."""
+    """An autoencoder with one codebook for all tokens: the tokenizer that the others start from."""
 
     name = "base"
     plan: BaseStage
@@ -74,7 +74,7 @@ class BaseTraining(PictureStage):
         use = codebook_use(
             indices.view(-1, 1), indices.new_zeros(indices.numel()), self.system.arrangement("base")
         )
-        return loss, {**metrics, "quantisation": own.detach() / spread, "use": use.share.mean()}
+        return loss, {**metrics, "quantization": own.detach() / spread, "use": use.share.mean()}
 
     @torch.no_grad()
     def start_codebook(self, images: int = 512) -> None:

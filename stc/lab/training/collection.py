@@ -1,4 +1,4 @@
-"""What a run of the level-ordered tokeniser learns from: sets of faces, and views of them."""
+"""What a run of the level-ordered tokenizer learns from: sets of faces, and views of them."""
 
 from __future__ import annotations
 
@@ -70,13 +70,8 @@ def collect(folder: Path, plan: DataPlan, cache: Path, seed: int) -> Collection:
 
     seed: of the random views. Raises StcError for a set that the folder does not hold.
     """
-    sets = plan.sets or tuple(FaceSet(path.stem) for path in sorted(folder.glob("*.tar")))
-    paths = [folder / f"{own.tar}.tar" for own in sets]
-    if missing := [path.name for path in paths if not path.is_file()]:
-        raise StcError(f"{folder} holds no {missing[0]}")
-    if not paths:
-        raise StcError(f"no tar files in {folder}")
-    sizes = [_size(path) for path in paths]
+    sets, paths = _sets(folder, plan)
+    sizes = [len(members(path)) for path in paths]
     times = np.repeat([own.times for own in sets], sizes)
     more = np.repeat([own.views - 1 for own in sets], sizes)
     held = np.arange(sum(sizes)) % plan.held_out == 0
@@ -89,6 +84,27 @@ def collect(folder: Path, plan: DataPlan, cache: Path, seed: int) -> Collection:
     if len(pixels) != len(repeats):
         raise StcError(f"{cache} has {len(pixels)} pictures where the data has {len(repeats)}")
     return Collection(pixels, repeats, np.concatenate([held, np.zeros(len(source), np.bool_)]))
+
+
+def held_out(folder: Path, plan: DataPlan) -> set[str]:
+    """Which faces of a folder a plan keeps for validation: "SET/MEMBER", without the ending.
+
+    Raises StcError for a set that the folder does not hold.
+    """
+    names = [f"{path.stem}/{name}" for path in _sets(folder, plan)[1] for name in members(path)]
+    return set(names[:: plan.held_out])
+
+
+def _sets(folder: Path, plan: DataPlan) -> tuple[tuple[FaceSet, ...], list[Path]]:
+    """The sets of a plan and their tar files. Raises StcError for one that is missing."""
+    found = sorted(path for path in folder.glob("*.tar") if not path.stem.endswith("_256"))
+    sets = plan.sets or tuple(FaceSet(path.stem) for path in found)
+    paths = [folder / f"{own.tar}.tar" for own in sets]
+    if missing := [path.name for path in paths if not path.is_file()]:
+        raise StcError(f"{folder} holds no {missing[0]}")
+    if not paths:
+        raise StcError(f"no tar files in {folder}")
+    return sets, paths
 
 
 def _write(
@@ -111,6 +127,7 @@ def _write(
     partial.replace(cache)
 
 
-def _size(path: Path) -> int:
+def members(path: Path) -> list[str]:
+    """The names of the pictures in a tar file, without their endings."""
     with tarfile.open(path) as tar:
-        return sum(member.isfile() for member in tar)
+        return [str(Path(member.name).with_suffix("")) for member in tar if member.isfile()]

@@ -96,7 +96,7 @@ class CodebookStage:
 
 @dataclass(frozen=True)
 class TokenizerRun:
-    """A base tokeniser of any family that is given STC's quantizer."""
+    """A base tokenizer of any family that is given STC's quantizer."""
 
     about: str
     family: Literal["grid", "sequence", "patches"]
@@ -120,7 +120,7 @@ class TokenizerRun:
 
 @dataclass(frozen=True)
 class LevelsRun:
-    """The level-ordered tokeniser, the one that ships."""
+    """The level-ordered tokenizer, the one that ships."""
 
     about: str
     family: Literal["levels"]
@@ -176,7 +176,7 @@ def parse(values: dict[str, Any], name: str) -> TokenizerRun | LevelsRun:
 
 
 def _tokenizer(values: Any, kind: type[TokenizerConfig], name: str) -> TokenizerConfig:
-    """The tokeniser's own configuration; `published` picks a size that a paper states."""
+    """The tokenizer's own configuration; `published` picks a size that a paper states."""
     chosen = isinstance(values, dict) and "published" in values
     if not chosen or issubclass(kind, PatchConfig):
         return cast("TokenizerConfig", convert(kind, values, f"{name}: tokenizer"))

@@ -25,8 +25,11 @@ from stc.gallery.progress import hidden
 FILLED = 0.97
 
 
-def read_tar(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield each image of a tar file as RGBA, uint8 [128, 128, 4], in the order of the file."""
+def read_tar(path: Path, side: int = CANVAS) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield each image of a tar file as RGBA, uint8 [side, side, 4], in the order of the file.
+
+    Raises ValueError for an image of another size.
+    """
     with tarfile.open(path) as tar:
         for member in tar:
             file = tar.extractfile(member)
@@ -34,9 +37,9 @@ def read_tar(path: Path) -> Iterator[npt.NDArray[np.uint8]]:
                 continue
             with Image.open(io.BytesIO(file.read())) as image:
                 pixels = np.asarray(image.convert("RGBA"))
-            if pixels.shape != (CANVAS, CANVAS, 4):
+            if pixels.shape != (side, side, 4):
                 raise ValueError(
-                    f"{path.name}: {member.name} is {pixels.shape[:2]}, not the canvas"
+                    f"{path.name}: {member.name} is {pixels.shape[:2]}, not {side} pixels square"
                 )
             yield pixels
 

@@ -106,7 +106,7 @@ class Fitted:
 
 
 def fit(faces: Collection, recognisers: Sequence[Embed], plan: FitPlan) -> Fitted:
-    """Fit a tokeniser to N faces, each counted as often as it is shown, and to their mirrors."""
+    """Fit a tokenizer to N faces, each counted as often as it is shown, and to their mirrors."""
     planes = filled_planes(faces.pixels)
     weight = torch.from_numpy(faces.repeats * ~faces.held).float()
     tokenizer = LevelTokenizer(plan.components, plan.groups, [])
@@ -149,7 +149,7 @@ def choose_components(
 def fit_levels(
     z: Tensor, tokenizer: LevelTokenizer, weight: Tensor, gradients: Tensor, plan: FitPlan
 ) -> Arrays:
-    """Append the levels of the plan to a tokeniser, fitted to z float16 [N, Z], weighted [N].
+    """Append the levels of the plan to a tokenizer, fitted to z float16 [N, Z], weighted [N].
 
     gradients [R, 6144]: what moves the recognisers. -> the levels' matrices as they are packed.
     """

@@ -29,7 +29,7 @@ def latents_of(
 ) -> Latents:
     """Latents [2, N, T, D] of faces [N, 128, 128, 4] and their mirrors, kept in `path`.
 
-    Raises StcError if the file there is of other faces or another tokeniser.
+    Raises StcError if the file there is of other faces or another tokenizer.
     """
     tokenizer = system.tokenizer
     shape = (2, len(faces), tokenizer.tokens, tokenizer.dimensions)

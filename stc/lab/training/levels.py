@@ -1,4 +1,4 @@
-"""A run of the level-ordered tokeniser, the one that ships.
+"""A run of the level-ordered tokenizer, the one that ships.
 
 fit      components, the metric of identity, codebooks
 decoder  the decoder
@@ -31,7 +31,7 @@ from stc.lab.training.packing import Arrays
 from stc.lab.training.render import Faces, RenderTrainer, embed
 from stc.lab.training.run import RunFolder
 from stc.lab.training.stages import Sources
-from stc.lab.training.upscaling import Portraits, UpscalerTrainer
+from stc.lab.training.upscaling import UpscalerTrainer
 
 
 def train_levels(
@@ -88,7 +88,7 @@ def train_levels(
 
 
 def prepare(config: LevelsRun, faces: Collection, sources: Sources, folder: RunFolder) -> None:
-    """Stage `fit`: the tokeniser, and what it and the recognisers say of every face."""
+    """Stage `fit`: the tokenizer, and what it and the recognisers say of every face."""
     assert sources.recogniser is not None  # noqa: S101 - `train_levels` has asked for it
     components, embeddings = (
         folder.path / "components.npy",
@@ -139,7 +139,7 @@ def build_upscaler(
         load_fit(folder)[0],
         decoder,
         Upscaler(features=decoder.widths[-1]),
-        Portraits.read(sources.data),
+        sources.portraits(config.data),
         list(sources.recognisers),
         sources.lpips,
         config.upscaler,
@@ -157,7 +157,7 @@ def check_finished(path: Path, trainer: AdversarialTrainer, steps: int) -> None:
 
 
 def save_fit(folder: RunFolder, fitted: Fitted) -> None:
-    """Keep a fitted tokeniser, and its matrices as they are packed."""
+    """Keep a fitted tokenizer, and its matrices as they are packed."""
     tokenizer = fitted.tokenizer
     packed = {name: torch.from_numpy(np.array(array)) for name, array in fitted.packed.items()}
     shapes = [tuple(shape) for shape in tokenizer.shapes]

@@ -168,8 +168,8 @@ def to_int8(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.
     """float32 [..., C] -> int8 [..., C] and one float16 scale a column [C]."""
     largest = np.abs(matrix.reshape(-1, matrix.shape[-1])).max(0)
     scale = np.maximum(largest / 127, 1e-7).astype(np.float16)
-    quantised = np.round(matrix / scale.astype(np.float32))
-    return np.clip(quantised, -127, 127).astype(np.int8), scale
+    quantized = np.round(matrix / scale.astype(np.float32))
+    return np.clip(quantized, -127, 127).astype(np.int8), scale
 
 
 def pack_codes(codes: Tensor, bits: int) -> npt.NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Stage `base` of the patch tokeniser: fitted in closed form, in a single step."""
+"""Stage `base` of the patch tokenizer: fitted in closed form, in a single step."""
 
 from __future__ import annotations
 

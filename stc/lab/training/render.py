@@ -122,7 +122,7 @@ class RenderTrainer(AdversarialTrainer):
         components = self.components(rows)
         components[flip] *= self.parity
         embeddings = torch.from_numpy(self.faces.embeddings[rows]).float()
-        planes, spent = self.quantised(components, counts, embeddings)
+        planes, spent = self.quantized(components, counts, embeddings)
         target = (rgb * 2 - 1).contiguous(memory_format=torch.channels_last)
         with mixed():
             output = self.network(planes, spent) * 2 - 1
@@ -169,7 +169,7 @@ class RenderTrainer(AdversarialTrainer):
         return torch.from_numpy(self.faces.components[rows]).float()
 
     @torch.no_grad()
-    def quantised(
+    def quantized(
         self, components: Tensor, counts: Tensor, embeddings: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Components [B, Z] -> what the decoder gets for the first counts[b] tokens of each.
@@ -185,7 +185,7 @@ class RenderTrainer(AdversarialTrainer):
             wanted = nn.functional.normalize(embeddings[own, : self.eye_size])
             faces = components[own], groups[own], indices[own], counts[own], wanted
             indices[own] = synthesised(tokenizer, self.average, self.eye, *faces, plan.rounds)
-        planes = tokenizer.planes(tokenizer.dequantise(indices, groups, counts))
+        planes = tokenizer.planes(tokenizer.dequantize(indices, groups, counts))
         return planes, counts / tokenizer.tokens
 
     @torch.no_grad()
@@ -196,6 +196,6 @@ class RenderTrainer(AdversarialTrainer):
         columns = [rgb]
         for count in torch.tensor(self.tokenizer.level_sizes).cumsum(0).tolist():
             counts = torch.full((len(rgb),), count)
-            planes, spent = self.quantised(self.components(rows), counts)
+            planes, spent = self.quantized(self.components(rows), counts)
             columns.append(self.average(planes, spent).clamp(0, 1))
         self.write_sheet(columns)

@@ -1,6 +1,6 @@
 """What a router is trained with (STSCQ, arXiv 2510.22943): three losses of where it sends images.
 
-    L = L_quantisation + l1 L_balance + l2 L_decide
+    L = L_quantization + l1 L_balance + l2 L_decide
 
 The paper names what each is for and leaves formulas, weights and scales open; these are ours.
 """
@@ -17,13 +17,13 @@ from torch import Tensor
 class RoutingLoss(NamedTuple):
     """The three parts, each a number to be lowered."""
 
-    quantisation: Tensor
+    quantization: Tensor
     balance: Tensor
     decide: Tensor
 
     def total(self, balance: float = 1.0, decide: float = 0.1) -> Tensor:
-        """quantisation + l1 balance + l2 decide, with the weights l1 and l2."""
-        return self.quantisation + balance * self.balance + decide * self.decide
+        """quantization + l1 balance + l2 decide, with the weights l1 and l2."""
+        return self.quantization + balance * self.balance + decide * self.decide
 
 
 def entropy(probabilities: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def entropy(probabilities: Tensor) -> Tensor:
     return -(probabilities * probabilities.clamp_min(floor).log()).sum(-1)
 
 
-def quantisation_loss(probabilities: Tensor, errors: Tensor) -> Tensor:
+def quantization_loss(probabilities: Tensor, errors: Tensor) -> Tensor:
     """mean_b sum_g p_bg (e_bg / mean_g e_bg - 1): below 0 where p prefers small errors.
 
     Probability moves to groups whose error is below the mean over groups. Errors count relative
@@ -68,7 +68,7 @@ def routing_loss(probabilities: Tensor, errors: Tensor) -> RoutingLoss:
             f"not {tuple(probabilities.shape)} and {tuple(errors.shape)}"
         )
     return RoutingLoss(
-        quantisation_loss(probabilities, errors),
+        quantization_loss(probabilities, errors),
         balance_loss(probabilities),
         decide_loss(probabilities),
     )

@@ -1,6 +1,6 @@
-"""A run of a base tokeniser from the first stage to the last.
+"""A run of a base tokenizer from the first stage to the last.
 
-    base      encoder, decoder and one codebook: in place of the paper's published tokeniser;
+    base      encoder, decoder and one codebook: in place of the paper's published tokenizer;
               of patches, components and k-means
     shared    G codebooks for all tokens, and the router, on frozen latents
     specific  every token's own copy of them, and the router
@@ -39,6 +39,7 @@ from stc.lab.training.pictures import Pictures
 from stc.lab.training.run import RunFolder, as_json
 from stc.lab.training.system import System
 from stc.lab.training.tuning import DecoderTraining, JointTraining
+from stc.lab.training.upscaling import Portraits
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -74,6 +75,13 @@ class Sources:
         except (ValueError, tarfile.TarError) as error:
             raise StcError(f"{self.data}: {error}") from error
 
+    def portraits(self, plan: DataPlan) -> Portraits:
+        """The faces of 256 pixels beside those of a plan. Raises StcError."""
+        try:
+            return Portraits.read(self.data, plan)
+        except (ValueError, tarfile.TarError) as error:
+            raise StcError(f"{self.data}: {error}") from error
+
     @cached_property
     def recognisers(self) -> list[Recogniser]:
         try:
@@ -101,7 +109,7 @@ def train(
 ) -> System:
     """Run all stages, or only one, in the folder `path`; those that are finished are passed over.
 
-    base: the folder of another run, whose base tokeniser this one shares.
+    base: the folder of another run, whose base tokenizer this one shares.
     Raises StcError; KeyboardInterrupt after an interruption, with the work so far kept.
     """
     if only is not None and only not in config.stages:
@@ -173,7 +181,7 @@ def _latents(
 
 
 def _shared_base(path: Path, config: TokenizerRun) -> RunFolder:
-    """The folder of another run, if its base tokeniser is the one that this run would train."""
+    """The folder of another run, if its base tokenizer is the one that this run would train."""
     kept = path / "config.json"
     if not kept.exists():
         raise StcError(f"{path} is not the folder of a run: it has no config.json")
@@ -183,7 +191,7 @@ def _shared_base(path: Path, config: TokenizerRun) -> RunFolder:
         values["codewords"] = values.get("arrangement", {}).get("codewords")
     for key in ("family", "tokenizer", "codewords", "base", "held_out"):
         if found.get(key) != wanted[key]:
-            raise StcError(f"the base tokeniser of {path} is another: its {key} differs")
+            raise StcError(f"the base tokenizer of {path} is another: its {key} differs")
     return RunFolder.existing(path)
 
 

@@ -59,7 +59,7 @@ def _slope(
 ) -> tuple[Tensor, Tensor]:
     """1 - cosine [B] of what is drawn, and its gradient by components [B, Z]."""
     with torch.no_grad(), mixed():
-        components = tokenizer.dequantise(indices, groups, counts).float()
+        components = tokenizer.dequantize(indices, groups, counts).float()
         planes = tokenizer.planes(components)
         drawn = decoder(planes, counts / tokenizer.tokens).float().clamp(0, 1)
     with torch.enable_grad():

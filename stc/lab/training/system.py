@@ -1,4 +1,4 @@
-"""What a run of a base tokeniser builds: tokeniser, quantizer and, if it learns one, a router."""
+"""What a run of a base tokenizer builds: tokenizer, quantizer and, if it learns one, a router."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class System(nn.Module):
 
 
 def build_tokenizer(config: TokenizerRun) -> BaseTokenizer:
-    """The base tokeniser that a run names."""
+    """The base tokenizer that a run names."""
     if isinstance(config.tokenizer, GridConfig):
         return GridTokenizer(config.tokenizer)
     if isinstance(config.tokenizer, PatchConfig):

@@ -66,7 +66,7 @@ class JointTraining(PictureStage):
         output, latents, codewords, _ = self.model(rgb, False)
         loss, metrics = self.objective(output, rgb, mask)
         own = F.mse_loss(latents, codewords.detach())
-        return loss + self.plan.commitment * own, {**metrics, "quantisation": own.detach()}
+        return loss + self.plan.commitment * own, {**metrics, "quantization": own.detach()}
 
     def weights(self) -> dict[str, Any]:
         return {**super().weights(), "quantizer": self.system.quantizer.state_dict()}

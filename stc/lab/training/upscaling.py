@@ -9,8 +9,6 @@ the encoder blurred, with the sharp picture as the target.
 
 from __future__ import annotations
 
-import io
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,14 +24,14 @@ from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.codec.torch.upscaler import Upscaler
 from stc.errors import StcError
 from stc.lab.training.adversarial import AdversarialTrainer, channels_last
-from stc.lab.training.data import to_tensors
+from stc.lab.training.collection import DataPlan, held_out, members
+from stc.lab.training.data import read_tar, to_tensors
 from stc.lab.training.losses import face_weight, jitter, masked_error, shift
 from stc.lab.training.precision import mixed
 from stc.lab.training.render import draw_counts
 from stc.lab.training.synthesised import synthesised
 
 SIDE = 256  # pixels
-HELD_OUT = 20  # every 20th face is for validation
 
 
 @dataclass(frozen=True)
@@ -63,23 +61,28 @@ class Portraits:
 
     canvases: npt.NDArray[np.uint8]
     large: npt.NDArray[np.uint8]
+    held: npt.NDArray[np.bool_]  # [N] which are for validation
 
     @classmethod
-    def read(cls, folder: Path) -> Portraits:
-        """The faces of every NAME_256.tar of a folder.
+    def read(cls, folder: Path, plan: DataPlan) -> Portraits:
+        """The faces of every SET_256.tar of a folder whose SET is in the plan, if that names any.
 
-        Raises StcError if there are fewer than two, or one is no square of 256 pixels.
+        Those that the plan holds out are held out here. Raises StcError if there are fewer than
+        two faces, ValueError if one is not a square of 256 pixels.
         """
         large: list[npt.NDArray[np.uint8]] = []
+        held: list[bool] = []
+        apart = held_out(folder, plan)
+        wanted = {own.tar for own in plan.sets}
         for path in sorted(folder.glob(f"*_{SIDE}.tar")):
-            with tarfile.open(path) as tar:
-                for file in filter(None, map(tar.extractfile, tar)):
-                    with Image.open(io.BytesIO(file.read())) as image:
-                        large.append(np.asarray(image.convert("RGBA")))
-        if len(large) < 2 or {own.shape for own in large} != {(SIDE, SIDE, 4)}:
+            own = path.stem.removesuffix(f"_{SIDE}")
+            if not wanted or own in wanted:
+                large += read_tar(path, SIDE)
+                held += [f"{own}/{name}" in apart for name in members(path)]
+        if len(large) < 2:
             raise StcError(f"{folder} holds no faces of {SIDE} pixels in files named *_{SIDE}.tar")
         small = [_half(own) for own in large]
-        return cls(np.stack(small), np.stack(large))
+        return cls(np.stack(small), np.stack(large), np.array(held))
 
     def sharpness(self) -> npt.NDArray[np.float64]:
         """Root mean square of what the large pictures' faces have beyond the small ones', [N]."""
@@ -113,11 +116,10 @@ class UpscalerTrainer(AdversarialTrainer):
         self.tokenizer, self.decoder = tokenizer, channels_last(decoder)
         self.tokenizer.prepare()
         self.recognisers, self.lpips = recognisers, channels_last(lpips)
-        rows = np.arange(len(portraits.large))
-        self.validation = rows[::HELD_OUT]
+        self.validation = np.flatnonzero(portraits.held)
         sharpness = portraits.sharpness()
-        least = np.quantile(sharpness, 1 - plan.sharpest)
-        self._training: npt.NDArray[np.int64] = rows[(sharpness >= least) & (rows % HELD_OUT != 0)]
+        sharp = sharpness >= np.quantile(sharpness, 1 - plan.sharpest)
+        self._training: npt.NDArray[np.int64] = np.flatnonzero(sharp & ~portraits.held)
         self.weight = F.interpolate(face_weight(), scale_factor=2.0)
 
     @property
@@ -178,7 +180,7 @@ class UpscalerTrainer(AdversarialTrainer):
         indices = tokenizer.refine(components, groups, indices, counts)
         own = (components, groups, indices, counts, wanted)
         indices = synthesised(tokenizer, self.decoder, self.recognisers[0], *own, plan.rounds)
-        planes = tokenizer.planes(tokenizer.dequantise(indices, groups, counts))
+        planes = tokenizer.planes(tokenizer.dequantize(indices, groups, counts))
         return self.decoder.draw(planes, counts / tokenizer.tokens)
 
     @torch.no_grad()

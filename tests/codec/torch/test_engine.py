@@ -45,11 +45,11 @@ def pair(request, tmp_path_factory):
 def cost(codec, canvas, group, indices):
     """What the search minimises, of one face: squared error in components; the price of bits."""
     tokenizer = codec._engine._tokenizer
-    rest = tokenizer.analyse(canvas[None]) - tokenizer.dequantise(Tokens.of([(group, indices)]))
+    rest = tokenizer.analyse(canvas[None]) - tokenizer.dequantize(Tokens.of([(group, indices)]))
     return float(np.square(rest, dtype=np.float64).sum())
 
 
-@pytest.mark.parametrize("settings", [{"max_bytes": 40}, {"max_bytes": 96}, {"level": 2}])
+@pytest.mark.parametrize("settings", [{"max_bytes": 40}, {"max_bytes": 96}, {"stages": 2}])
 def test_every_token_is_the_native_one_save_ties(pair, faces, settings):
     native, _ = pair
     ours, theirs = (codec.encode_batch(faces, effort=0, **settings) for codec in pair)
@@ -67,7 +67,7 @@ def test_every_token_is_the_native_one_save_ties(pair, faces, settings):
 def test_pictures_are_the_native_ones(pair, faces):
     native, _ = pair
     files = [one.data for one in native.encode_batch(faces, max_bytes=60, effort=0)]
-    files += [one.data for one in native.encode_batch(faces[:2], level=1, effort=0)]
+    files += [one.data for one in native.encode_batch(faces[:2], stages=1, effort=0)]
     a, b = (codec.decode_batch(files).astype(int) for codec in pair)
     assert np.abs(a - b).max() <= 1
 

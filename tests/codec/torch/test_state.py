@@ -74,7 +74,7 @@ def canvases():
 
 
 def used(codec, canvases):
-    encoded = [one.unwrap() for one in codec.encode_batch(canvases, level=2, effort=1)]
+    encoded = [one.unwrap() for one in codec.encode_batch(canvases, stages=2, effort=1)]
     files = [one.data for one in encoded]
     return files, [one.quality for one in encoded], codec.decode_batch(files).tobytes()
 

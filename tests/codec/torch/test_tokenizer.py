@@ -1,4 +1,4 @@
-"""The level-ordered tokeniser: tokens that are searched again, groups that compete."""
+"""The level-ordered tokenizer: tokens that are searched again, groups that compete."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def coded(tokenizer):
 
 
 def error(tokenizer, components, groups, indices, counts):
-    return (components - tokenizer.dequantise(indices, groups, counts)).square().sum(1)
+    return (components - tokenizer.dequantize(indices, groups, counts)).square().sum(1)
 
 
 def test_refined_tokens_are_nearer(tokenizer, coded):
@@ -61,7 +61,7 @@ def test_the_best_group_has_the_least_error(tokenizer):
     (groups, _), (others, _) = tokenizer.encode_groups(components, 2)
     everything = torch.full((20,), tokenizer.tokens)
     errors = [
-        error(tokenizer, components, own, tokenizer.quantise(components, own), everything)
+        error(tokenizer, components, own, tokenizer.quantize(components, own), everything)
         for own in (torch.zeros(20).long(), torch.ones(20).long())
     ]
     assert torch.equal(groups, torch.stack(errors).argmin(0))
@@ -82,12 +82,12 @@ def test_shared_levels_are_searched_for_the_chosen_group_alone():
         level.codebooks.weight.normal_()
     components = torch.randn(30, 6)
     groups, indices = tokenizer.encode(components)
-    assert torch.equal(indices, tokenizer.quantise(components, groups))
-    alone = components - tokenizer.dequantise(indices[:, :2], groups)
+    assert torch.equal(indices, tokenizer.quantize(components, groups))
+    alone = components - tokenizer.dequantize(indices[:, :2], groups)
     for group in range(4):
         own = torch.full((30,), group)
-        first = tokenizer.quantise(components, own)[:, :2]
-        left = components - tokenizer.dequantise(first, own)
+        first = tokenizer.quantize(components, own)[:, :2]
+        left = components - tokenizer.dequantize(first, own)
         assert (left.square().sum(1) >= alone.square().sum(1) - 1e-5).all()
 
 

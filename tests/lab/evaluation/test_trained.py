@@ -1,4 +1,4 @@
-"""A tokeniser from the folder of a run is measured like any other codec."""
+"""A tokenizer from the folder of a run is measured like any other codec."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""What every base tokeniser keeps to, with every arrangement of codebooks on it."""
+"""What every base tokenizer keeps to, with every arrangement of codebooks on it."""
 
 import pytest
 import torch

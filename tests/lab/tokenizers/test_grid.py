@@ -1,4 +1,4 @@
-"""The convolutional tokeniser."""
+"""The convolutional tokenizer."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The first level of the level-ordered tokeniser, as a base tokeniser."""
+"""The first level of the level-ordered tokenizer, as a base tokenizer."""
 
 import torch
 
@@ -18,8 +18,8 @@ def test_is_the_first_level_of_the_shipped_model():
     level = tokenizer.levels[0]
     bits = level.price * level.bits
     indices = level.codebooks.nearest(first.analyse(rgb), group, bits)
-    expected = tokenizer.quantise(tokenizer.analyse(rgb), group)[:, : first.tokens]
+    expected = tokenizer.quantize(tokenizer.analyse(rgb), group)[:, : first.tokens]
     torch.testing.assert_close(indices, expected)
-    plain = tokenizer.planes(tokenizer.dequantise(indices, group))
+    plain = tokenizer.planes(tokenizer.dequantize(indices, group))
     drawn = first.synthesise(level.codebooks.gather(indices, group))
     torch.testing.assert_close(drawn, to_rgb(plain), atol=1e-5, rtol=1e-4)

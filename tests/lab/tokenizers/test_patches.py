@@ -1,4 +1,4 @@
-"""The patch tokeniser: an exact inverse, one basis for all cells, a token for every place."""
+"""The patch tokenizer: an exact inverse, one basis for all cells, a token for every place."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The transformer tokeniser."""
+"""The transformer tokenizer."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A tokeniser small enough for tests of what is trained on its tokens."""
+"""A tokenizer small enough for tests of what is trained on its tokens."""
 
 import torch
 

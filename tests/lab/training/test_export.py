@@ -46,7 +46,7 @@ def test_tokens_are_those_of_faces_and_of_their_mirror_images():
 
 @pytest.fixture
 def modules():
-    """A small tokeniser whose tokens have 1 to 3 dimensions, and a decoder, of random weights."""
+    """A small tokenizer whose tokens have 1 to 3 dimensions, and a decoder, of random weights."""
     torch.manual_seed(0)
     tokenizer = LevelTokenizer(6, 2, [(6, 3, 4, 3), LevelShape(5, 2, 4, 2, groups=1, rank=2)])
     for buffer in (tokenizer.mean, tokenizer.basis):

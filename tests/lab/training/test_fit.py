@@ -68,7 +68,7 @@ def test_levels_share_a_factor_where_none_is_new(tokenizer):
     assert torch.equal(first, second)
     assert not torch.equal(second, third)
     none = torch.zeros(len(z), dtype=torch.long)
-    left = z.float() - tokenizer.dequantise(tokenizer.quantise(z.float(), none), none)
+    left = z.float() - tokenizer.dequantize(tokenizer.quantize(z.float(), none), none)
     assert left.square().sum() < 0.3 * z.float().square().sum()
 
 
@@ -128,7 +128,7 @@ def test_a_fit_holds_most_of_the_faces_and_comes_back_from_a_file(faces, tmp_pat
     found = torch.from_numpy(fitted.components[1::2]).float()
     torch.testing.assert_close(found, z, atol=0.05, rtol=0.01)
     groups, indices = tokenizer.encode(z)
-    rest = z - tokenizer.dequantise(indices, groups)
+    rest = z - tokenizer.dequantize(indices, groups)
     assert rest.square().sum() < 0.9 * z.square().sum()
     mirrored = tokenizer.components(planes[:, MIRROR])
     torch.testing.assert_close(mirrored, z * parity(tokenizer), atol=1e-3, rtol=1e-3)

@@ -1,4 +1,4 @@
-"""The run of the level-ordered tokeniser: from faces to a model file in one step of each stage."""
+"""The run of the level-ordered tokenizer: from faces to a model file in one step of each stage."""
 
 from types import SimpleNamespace
 
@@ -23,7 +23,7 @@ MODEL = "stc-open-1"
 @pytest.fixture
 def sources(faces, monkeypatch):
     """Four faces that a camera saw whole, stand-ins for the networks, and for the minutes of a fit
-    the tokeniser of a shipped model."""
+    the tokenizer of a shipped model."""
     pixels = faces[1::2][:4].copy()
 
     def fitted(faces, *_):

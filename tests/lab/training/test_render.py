@@ -86,8 +86,8 @@ def test_faces_have_tokens_by_synthesis_when_it_is_time(start, monkeypatch):
     assert [(trainer.train_step(), len(seen))[1] for _ in range(4)] == [0, 0, 1, 2]
     assert seen == [1, 1]
     z, counts = torch.randn(4, 16), torch.full((4,), 5)
-    plain, _ = trainer.quantised(z, counts)
-    mixed, spent = trainer.quantised(z, counts, torch.zeros(4, 48))
+    plain, _ = trainer.quantized(z, counts)
+    mixed, spent = trainer.quantized(z, counts, torch.zeros(4, 48))
     assert torch.equal(mixed[:2], plain[:2])
     assert (mixed[2:] != plain[2:]).any(1).all()
     assert spent.tolist() == [1.0] * 4
@@ -106,7 +106,7 @@ def test_the_first_recogniser_alone_looks_at_tokens_found_by_synthesis(start, mo
     eye = trainer.recogniser
     trainer.recogniser = Panel([eye, FlatRecogniser()])
     embeddings = trainer.recogniser(torch.rand(4, 3, 128, 128))
-    trainer.quantised(torch.randn(4, 16), torch.full((4,), 5), embeddings)
+    trainer.quantized(torch.randn(4, 16), torch.full((4,), 5), embeddings)
     ((used, wanted),) = seen
     assert used is eye
     torch.testing.assert_close(wanted, embeddings[2:, :48] * 2**0.5)

@@ -7,7 +7,7 @@ import torch
 
 from stc.lab.tokenizers.quantizer import Arrangement, SwitchableQuantizer
 from stc.lab.tokenizers.routing import Router
-from stc.lab.training.routing import balance_loss, decide_loss, quantisation_loss, routing_loss
+from stc.lab.training.routing import balance_loss, decide_loss, quantization_loss, routing_loss
 
 EVEN = torch.full((4, 4), 0.25)
 SURE = torch.eye(4)
@@ -24,17 +24,17 @@ def test_decide_is_zero_for_sure_images_and_largest_for_undecided_ones():
     assert decide_loss(EVEN).item() == pytest.approx(math.log(4))
 
 
-def test_quantisation_weighs_errors_relative_to_their_mean():
+def test_quantization_weighs_errors_relative_to_their_mean():
     errors = torch.tensor([[1.0, 3], [30, 10]])
-    assert quantisation_loss(torch.full((2, 2), 0.5), errors).item() == pytest.approx(0)
-    assert quantisation_loss(torch.eye(2), errors).item() == pytest.approx(-0.5)
-    assert quantisation_loss(torch.eye(2).flip(0), errors).item() == pytest.approx(0.5)
-    assert quantisation_loss(torch.eye(2), torch.zeros(2, 2)).isfinite()
+    assert quantization_loss(torch.full((2, 2), 0.5), errors).item() == pytest.approx(0)
+    assert quantization_loss(torch.eye(2), errors).item() == pytest.approx(-0.5)
+    assert quantization_loss(torch.eye(2).flip(0), errors).item() == pytest.approx(0.5)
+    assert quantization_loss(torch.eye(2), torch.zeros(2, 2)).isfinite()
 
 
 def test_parts_add_up_by_their_weights():
     parts = routing_loss(EVEN, torch.rand(4, 4))
-    expected = parts.quantisation + 2 * parts.balance + 3 * parts.decide
+    expected = parts.quantization + 2 * parts.balance + 3 * parts.decide
     torch.testing.assert_close(parts.total(balance=2, decide=3), expected)
 
 

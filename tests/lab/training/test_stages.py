@@ -1,4 +1,4 @@
-"""A run of a base tokeniser: every stage resumes exactly, and what cannot be is said in a line."""
+"""A run of a base tokenizer: every stage resumes exactly, and what cannot be is said in a line."""
 
 import json
 import shutil

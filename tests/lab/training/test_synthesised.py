@@ -11,7 +11,7 @@ from tests.stand_ins import FlatRecogniser
 
 @pytest.fixture
 def batch():
-    """Tokeniser, decoder, and eight faces: components, groups, indices, counts."""
+    """Tokenizer, decoder, and eight faces: components, groups, indices, counts."""
     torch.manual_seed(0)
     tokenizer, decoder = small_tokenizer(groups=2), Decoder((8, 8, 8, 8)).eval()
     components = torch.randn(8, 16)
@@ -23,7 +23,7 @@ def batch():
 def losses(batch, indices, wanted):
     tokenizer, decoder, _, groups, _, counts = batch
     with torch.no_grad():
-        planes = tokenizer.planes(tokenizer.dequantise(indices, groups, counts))
+        planes = tokenizer.planes(tokenizer.dequantize(indices, groups, counts))
         drawn = decoder(planes, counts / tokenizer.tokens).clamp(0, 1)
         return 1 - (FlatRecogniser()(drawn * 2 - 1) * wanted).sum(1)
 

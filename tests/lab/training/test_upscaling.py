@@ -12,6 +12,7 @@ from PIL import Image
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.upscaler import Upscaler
 from stc.errors import StcError
+from stc.lab.training.collection import DataPlan, FaceSet
 from stc.lab.training.upscaling import Portraits, UpscalerPlan, UpscalerTrainer
 from tests.lab.training.small import small_tokenizer
 from tests.stand_ins import FlatLpips, FlatRecogniser
@@ -34,7 +35,7 @@ def portraits():
     large[..., 3] = 255
     large[::2] = large[::2, ::4, ::4].repeat(4, 1).repeat(4, 2)
     small = large[:, ::2, ::2]
-    return Portraits(np.ascontiguousarray(small), large)
+    return Portraits(np.ascontiguousarray(small), large, np.arange(10) == 0)
 
 
 @pytest.fixture
@@ -115,18 +116,22 @@ def test_a_run_leaves_figures_a_sheet_and_a_checkpoint(start, tmp_path):
     assert '"stage": "upscaler"' in (tmp_path / "run" / "metrics.jsonl").read_text()
 
 
-def test_portraits_are_read_from_the_tars_of_256_pixels(tmp_path, portraits):
-    write_tar(tmp_path / "own_256.tar", portraits.large[:3])
-    write_tar(tmp_path / "own.tar", portraits.canvases[:1])
-    read = Portraits.read(tmp_path)
-    assert np.array_equal(read.large, portraits.large[:3])
+def test_portraits_are_held_out_where_their_canvases_are(tmp_path, portraits):
+    write_tar(tmp_path / "own_256.tar", portraits.large[1:4])
+    write_tar(tmp_path / "own.tar", portraits.canvases[1:4])
+    write_tar(tmp_path / "other_256.tar", portraits.large[:1])
+    plan = DataPlan(sets=(FaceSet("own"),), held_out=2)
+    read = Portraits.read(tmp_path, plan)
+    assert np.array_equal(read.large, portraits.large[1:4])
+    assert read.held.tolist() == [True, False, True]
     assert read.canvases.shape == (3, 128, 128, 4)
     assert (read.canvases[..., 3] == 255).all()
 
 
-@pytest.mark.parametrize("side", [None, 128])
-def test_a_folder_without_such_faces_is_refused(tmp_path, portraits, side):
-    if side:
-        write_tar(tmp_path / "own_256.tar", portraits.canvases[:2])
+def test_a_folder_without_such_faces_is_refused(tmp_path, portraits):
+    write_tar(tmp_path / "own.tar", portraits.canvases[:2])
     with pytest.raises(StcError, match="no faces of 256 pixels"):
-        Portraits.read(tmp_path)
+        Portraits.read(tmp_path, DataPlan())
+    write_tar(tmp_path / "own_256.tar", portraits.canvases[:2])
+    with pytest.raises(ValueError, match="not 256 pixels square"):
+        Portraits.read(tmp_path, DataPlan())

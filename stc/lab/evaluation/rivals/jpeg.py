@@ -8,7 +8,7 @@ from stc.lab.evaluation.rivals.search import save
 
 _SOS, _DHT = 0xDA, 0xC4
 _END = 2  # bytes of the end marker
-_QUALITY = 1  # byte that names the quantisation tables, which are libjpeg's for that quality
+_QUALITY = 1  # byte that names the quantization tables, which are libjpeg's for that quality
 
 
 class Jpeg:
