@@ -12,7 +12,8 @@ from conformance.numbers import Numbers
 from stc import bitstream
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import CHROMA, LUMA
-from stc.codec.portable import Decoder, PortableCore
+from stc.codec.portable import PortableCore
+from stc.codec.portable_networks import Decoder
 from stc.codec.tokenizer import Tokenizer
 from stc.codec.tokens import Tokens
 

@@ -17,7 +17,7 @@ from PIL import Image
 from stc.canvas import CANVAS
 from stc.codec.cache import codec_of, load_codec
 from stc.floating_point import standard_floats
-from stc.settings import MAX_SIZE, Encoded, Settings, integer_in_range
+from stc.settings import DEFAULT_SIZE, MAX_SIZE, Encoded, Settings, integer_in_range
 from stc.source import Data, bytes_of, check_picture
 
 if TYPE_CHECKING:
@@ -77,12 +77,15 @@ def encode_pictures(
 def decode(
     data: Data,
     *,
-    size: int = CANVAS,
+    size: int = DEFAULT_SIZE,
     bare: bool = False,
     model: str | Path | None = None,
     device: str = "cpu",
 ) -> Image.Image:
     """A .stc file -> an RGB picture of size x size pixels, 1 to 4096.
+
+    The codec draws 128 and, if the model has an upscaler, 256 pixels; other sizes are resampled,
+    from the larger one where it is wanted at all.
 
     data: the file's bytes, its path, or an open binary file. For its Base45 text, a tag's memory or
         a picture of its QR code see `stc.carriers.reading.read_carried`.
@@ -97,7 +100,8 @@ def decode(
     size = integer_in_range("size", size, MAX_SIZE)
     file = bytes_of(data)
     codec = codec_of(file, model, bare=bare, device=device)
-    picture = Image.fromarray(codec.decode_batch([file], bare=bare)[0])
-    if size != CANVAS:
+    large = size > CANVAS and codec.model.has_upscaler
+    picture = Image.fromarray(codec.decode_batch([file], bare=bare, large=large)[0])
+    if picture.width != size:
         picture = picture.resize((size, size), Image.Resampling.LANCZOS)
     return picture

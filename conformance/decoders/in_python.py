@@ -41,7 +41,7 @@ def decode(options: argparse.Namespace) -> dict[str, object]:
     """Write planes, detail and picture -> tokens and quality."""
     from stc.codec.codec import Codec
     from stc.codec.core import open_core
-    from stc.codec.portable import Decoder
+    from stc.codec.portable_networks import Decoder
     from stc.codec.tokenizer import Tokenizer
     from stc.codec.tokens import Tokens
 

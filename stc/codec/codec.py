@@ -14,7 +14,7 @@ from stc.canvas import CANVAS
 from stc.codec.engine import open_engine
 from stc.codec.limit import Limit
 from stc.codec.model_file import ModelFile, open_model
-from stc.codec.planes import Canvases, check_canvases
+from stc.codec.planes import LARGE, Canvases, Pictures, check_canvases
 from stc.codec.tokens import Tokens
 from stc.errors import BudgetError, QualityError
 from stc.floating_point import standard_floats
@@ -89,15 +89,22 @@ class Codec:
         return Encoded(data, count)
 
     @standard_floats()
-    def decode_batch(self, files: Sequence[bytes], *, bare: bool = False) -> Canvases:
+    def decode_batch(
+        self, files: Sequence[bytes], *, bare: bool = False, large: bool = False
+    ) -> Pictures:
         """The bytes of B files -> faces, uint8 [B, 128, 128, 3].
 
-        bare: the files were made so. Raises FormatError, WrongModelError.
+        bare: the files were made so. large: draw them at 256 pixels, uint8 [B, 256, 256, 3], as
+        the model's upscaler does. Raises FormatError, WrongModelError; the latter also if `large`
+        is asked of a model without one (`Codec.model.has_upscaler`).
         """
         faces = [self.read_tokens(data, bare=bare) for data in files]
-        drawn = [np.zeros((0, CANVAS, CANVAS, 3), np.uint8)]
+        side, draw = CANVAS, self._engine.draw
+        if large:
+            side, draw = LARGE, self._engine.draw_large
+        drawn = [np.zeros((0, side, side, 3), np.uint8)]
         for start in range(0, len(faces), self._engine.batch):
-            drawn.append(self._engine.draw(Tokens.of(faces[start : start + self._engine.batch])))
+            drawn.append(draw(Tokens.of(faces[start : start + self._engine.batch])))
         return np.concatenate(drawn)
 
     def read_tokens(self, data: bytes, *, bare: bool = False) -> tuple[int, npt.NDArray[np.int64]]:

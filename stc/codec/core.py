@@ -6,7 +6,7 @@ from typing import Protocol
 
 from stc.codec.matrix import Floats, Matrix
 from stc.codec.model_file import ModelFile
-from stc.codec.planes import Canvases
+from stc.codec.planes import Canvases, Pictures
 from stc.native.choice import choose
 
 __all__ = ["Core", "Floats", "Matrix", "open_core"]
@@ -28,6 +28,12 @@ class Core(Protocol):
         """Planes [B, 6144] and the share of all tokens spent on them [B] -> uint8 [B, 128, 128, 3].
 
         Raises WrongModelError if a weight of the decoder is damaged.
+        """
+
+    def render_large(self, planes: Floats, spent: Floats) -> Pictures:
+        """The same at twice the size, by the model's upscaler -> uint8 [B, 256, 256, 3].
+
+        Raises WrongModelError if a weight is damaged, or the model has no upscaler.
         """
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from stc.codec.core import open_core
 from stc.codec.limit import Limit
 from stc.codec.model_file import ModelFile
-from stc.codec.planes import Canvases
+from stc.codec.planes import Canvases, Pictures
 from stc.codec.tokenizer import Tokenizer
 from stc.codec.tokens import Tokens
 from stc.errors import BackendError, MissingExtraError
@@ -50,6 +50,12 @@ class Engine(Protocol):
 
     def draw(self, tokens: Tokens) -> Canvases:
         """The faces that tokens stand for."""
+
+    def draw_large(self, tokens: Tokens) -> Pictures:
+        """The same at twice the size, uint8 [B, 256, 256, 3], by the model's upscaler.
+
+        Raises WrongModelError if the model has none.
+        """
 
     def identity_kept(self, source: Canvases, other: Canvases) -> Floats:
         """The share of the identity of B canvases that B others have too, 0 to 1, [B]."""
@@ -102,8 +108,15 @@ class CpuEngine:
         return self._tokenizer.identity_kept(components, self._tokenizer.dequantize(tokens))
 
     def draw(self, tokens: Tokens) -> Canvases:
+        return self._core.render(*self._planes(tokens))
+
+    def draw_large(self, tokens: Tokens) -> Pictures:
+        return self._core.render_large(*self._planes(tokens))
+
+    def _planes(self, tokens: Tokens) -> tuple[Floats, Floats]:
+        """Planes [B, 6144] and the share of all tokens spent on them [B]."""
         planes = self._tokenizer.planes(self._tokenizer.dequantize(tokens))
-        return self._core.render(planes, (tokens.counts / self._tokens).astype(np.float32))
+        return planes, (tokens.counts / self._tokens).astype(np.float32)
 
     def identity_kept(self, source: Canvases, other: Canvases) -> Floats:
         return self._tokenizer.identity_kept(

@@ -96,27 +96,70 @@ def _block(name: str, channels: int, condition: int) -> Shapes:
     }
 
 
+def upscaler_widths(model: ModelFile) -> list[int] | None:
+    """Channels at 64x64 and 128x128 pixels; None for a model without an upscaler.
+
+    Raises WrongModelError for one that lacks a layer that has them.
+    """
+    if not model.has_upscaler:
+        return None
+    widths = []
+    for name in ("upscaler.enter64.weight", "upscaler.enter128.weight"):
+        if name not in model.entries or not model.entries[name].shape:
+            raise WrongModelError(f"{model.path}: no usable array {name}")
+        widths.append(model.entries[name].shape[-1])
+    return widths
+
+
+def upscaler_layers(widths: list[int], features: int, condition: int) -> Shapes:
+    """The same as `decoder_layers`, of the upscaler.
+
+    features, condition: channels at 64x64 pixels and numbers in the condition of its decoder.
+    """
+    w64, w128 = widths
+    return {
+        "enter64": (12, 3, 3, w64),
+        "join64": (features, 1, 1, w64),
+        **_block("blocks64.0", w64, condition),
+        **_block("blocks64.1", w64, condition),
+        **_block("blocks64.2", w64, condition),
+        "enter128": (3, 3, 3, w128),
+        "up128": (w64, 1, 1, 4 * w128),
+        **_block("blocks128.0", w128, condition),
+        "leave": (w128, 3, 3, 12),
+    }
+
+
 def decoder_names(widths: list[int]) -> Shapes:
     """Of the convolutional decoder's arrays, with their shapes: those of two axes or more are int8.
 
     Layers have a weight, its scale and a bias; normalisations a gain and a bias.
     """
+    return _names("decoder", decoder_layers(widths))
+
+
+def upscaler_names(widths: list[int], features: int, condition: int) -> Shapes:
+    """The same of the upscaler's arrays."""
+    return _names("upscaler", upscaler_layers(widths, features, condition))
+
+
+def _names(network: str, layers: Shapes) -> Shapes:
     arrays: Shapes = {}
-    for name, shape in decoder_layers(widths).items():
-        arrays[f"decoder.{name}.weight"] = shape
+    for name, shape in layers.items():
+        arrays[f"{network}.{name}.weight"] = shape
         if len(shape) > 1:
-            arrays[f"decoder.{name}.weight.scale"] = shape[-1:]
-        arrays[f"decoder.{name}.bias"] = shape[-1:]
+            arrays[f"{network}.{name}.weight.scale"] = shape[-1:]
+        arrays[f"{network}.{name}.bias"] = shape[-1:]
     return arrays
 
 
-def decoder_arrays(model: ModelFile, widths: list[int]) -> list[npt.NDArray[Any]]:
-    """The arrays of `decoder_names`.
+def network_arrays(model: ModelFile, names: Shapes) -> list[npt.NDArray[Any]]:
+    """The arrays of `decoder_names` or `upscaler_names`.
 
     Raises WrongModelError for one that is damaged, or has another type or shape than it must.
     """
     arrays = []
-    for name, shape in decoder_names(widths).items():
+    for name, shape in names.items():
         array, dtype = model.array(name), np.int8 if len(shape) > 1 else np.float16
         if array.dtype != dtype or array.shape != shape:
             raise WrongModelError(

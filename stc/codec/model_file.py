@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "stc-open-1"
-ENCODER = "encoder."  # arrays of this prefix no decoder needs
+UPSCALER, ENCODER = "upscaler.", "encoder."  # prefixes of arrays that a decoder does without
+OPTIONAL = (UPSCALER, ENCODER)
 
 _NUMPY = {"I8": "<i1", "U8": "<u1", "F16": "<f2", "U16": "<u2", "F32": "<f4", "U32": "<u4"}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -69,7 +70,7 @@ class ModelFile:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 in hex over all arrays: the encoder's too, which the fingerprint leaves out."""
+        """SHA-256 in hex over all arrays, also those that the fingerprint leaves out."""
         return fingerprint(_identities(self.entries, self.digests, whole=True))
 
     @property
@@ -161,6 +162,11 @@ class ModelFile:
     def level_sizes(self) -> list[int]:
         """Number of tokens in every level."""
         return [self.entries[name].shape[1] for name in self._counts()]
+
+    @property
+    def has_upscaler(self) -> bool:
+        """Whether faces can be drawn at 256 pixels."""
+        return any(name.startswith(UPSCALER) for name in self.entries)
 
     @property
     def group_number(self) -> int:
@@ -293,28 +299,29 @@ def save_model(path: Path, name: str, arrays: Mapping[str, npt.NDArray[Any]]) ->
     return _inspect(path)
 
 
-def _place(tensor: Tensor) -> tuple[bool, bool, bool, int, str]:
+def _place(tensor: Tensor) -> tuple[bool, int, bool, int, str]:
     """Where an array comes in a file: what begins at a multiple of 64 bytes last.
 
-    Of these, what the smallest face needs comes first, then one level after the other, and what
-    only an encoder needs at the end, so that the beginning of a file is of use alone.
+    Of these, what the smallest face needs comes first, then one level after the other, then the
+    upscaler, and what only an encoder needs at the end: the beginning of a file is of use alone.
     """
     name = tensor.name
     if len(tensor.data) % ALIGNMENT:
-        return False, False, False, ITEM_SIZES[tensor.dtype], name
+        return False, 0, False, ITEM_SIZES[tensor.dtype], name
     level = re.search(r"levels\.(\d+)\.", name)
     late = level is not None and not name.endswith(".counts")
-    return True, name.startswith(ENCODER), late, int(level[1]) if level else -1, name
+    part = next((i for i, own in enumerate(OPTIONAL, 1) if name.startswith(own)), 0)
+    return True, part, late, int(level[1]) if level else -1, name
 
 
 def _identities(
     entries: Mapping[str, Entry | Tensor], digests: Mapping[str, str], whole: bool = False
 ) -> dict[str, ArrayIdentity]:
-    """What the fingerprint is made of: the decoder's arrays alone, unless the whole is wanted."""
+    """What the fingerprint is made of: what decodes a face to 128 pixels, unless all is wanted."""
     return {
         name: ArrayIdentity(entry.dtype, entry.shape, digests[name])
         for name, entry in entries.items()
-        if whole or not name.startswith(ENCODER)
+        if whole or not name.startswith(OPTIONAL)
     }
 
 

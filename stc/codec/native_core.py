@@ -7,13 +7,22 @@ import ctypes
 import numpy as np
 
 from stc.canvas import CANVAS
-from stc.codec.layers import decoder_arrays, decoder_widths
+from stc.codec.layers import (
+    decoder_names,
+    decoder_widths,
+    network_arrays,
+    upscaler_names,
+    upscaler_widths,
+)
 from stc.codec.matrix import Floats, Matrix, check_prefix, check_rows, check_spent
 from stc.codec.model_file import ModelFile
-from stc.codec.planes import PLANES, Canvases
+from stc.codec.planes import LARGE, PLANES, Canvases, Pictures
+from stc.errors import WrongModelError
 from stc.fork_lock import cached_property
 from stc.native.library import Arrays, function, ints, scratch
 from stc.threads import threads
+
+Network = tuple[ctypes.Array[ctypes.c_int], Arrays]  # its widths and its weights
 
 FACES = 16  # for which another thread is worth its own reading of a matrix
 
@@ -54,13 +63,21 @@ class NativeCore:
         check(failed)
 
     def render(self, planes: Floats, spent: Floats) -> Canvases:
+        return self._render("stc_render", CANVAS, self._decoder, planes, spent)
+
+    def render_large(self, planes: Floats, spent: Floats) -> Pictures:
+        return self._render("stc_render_large", LARGE, self._upscaler, planes, spent)
+
+    def _render(
+        self, name: str, side: int, network: Network, planes: Floats, spent: Floats
+    ) -> Pictures:
         planes = check_rows("planes", planes, PLANES)
         spent = check_spent(spent, len(planes))
-        widths, arrays = self._decoder
-        rgb = np.empty((len(planes), CANVAS, CANVAS, 3), np.uint8)
+        widths, arrays = network
+        rgb = np.empty((len(planes), side, side, 3), np.uint8)
         parts = max(1, min(threads(), len(planes)))
-        need = parts * function("stc_render_scratch")(widths)
-        failed = function("stc_render")(
+        need = parts * function(f"{name}_scratch")(widths)
+        failed = function(name)(
             *(widths, arrays.addresses, planes.ctypes.data, spent.ctypes.data, len(planes)),
             *(rgb.ctypes.data, *scratch.take(need), parts),
         )
@@ -68,9 +85,18 @@ class NativeCore:
         return rgb
 
     @cached_property
-    def _decoder(self) -> tuple[ctypes.Array[ctypes.c_int], Arrays]:
+    def _decoder(self) -> Network:
         widths = decoder_widths(self._model)
-        return ints(widths), Arrays(decoder_arrays(self._model, widths))
+        return ints(widths), Arrays(network_arrays(self._model, decoder_names(widths)))
+
+    @cached_property
+    def _upscaler(self) -> Network:
+        """The decoder and the upscaler behind it. Raises WrongModelError if there is none."""
+        widths, own = decoder_widths(self._model), upscaler_widths(self._model)
+        if own is None:
+            raise WrongModelError(f"{self._model.path} has no upscaler")
+        names = decoder_names(widths) | upscaler_names(own, *widths[3:])
+        return ints(widths + own), Arrays(network_arrays(self._model, names))
 
 
 def check(failed: int) -> None:

@@ -19,7 +19,10 @@ PLANE_WEIGHT = np.repeat(
     np.array([1, LUMA / CHROMA], np.float32), [LUMA * LUMA, PLANES - LUMA * LUMA]
 )
 
+LARGE = 2 * CANVAS  # pixels along a side of what an upscaler draws
+
 Canvases = npt.NDArray[np.uint8]  # [B, 128, 128, 3], RGB
+Pictures = npt.NDArray[np.uint8]  # [B, 128, 128, 3] or [B, 256, 256, 3], RGB
 Floats = npt.NDArray[np.float32]
 
 _RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)

@@ -7,11 +7,11 @@
 // meet. Batches are spread over threads; a call with one face stays on its caller's.
 
 #include "parallel.h"
-#include "decoder.h"
 #include "linear.h"
 #include "matrices.h"
 #include "packing.h"
 #include "range_decoder.h"
+#include "upscaler.h"
 
 #if defined(__wasm__)
 #define EXPORT(name) extern "C" __attribute__((export_name(#name)))
@@ -123,6 +123,31 @@ int stc_render(const int32_t* widths, const void* const* arrays, const float* pl
 // Bytes of scratch memory that stc_render needs for each thread.
 EXPORT(stc_render_scratch)
 size_t stc_render_scratch(const int32_t* widths) { return Decoder::scratch(Widths(widths)); }
+
+// Bytes of scratch memory that stc_render_large needs for each thread.
+EXPORT(stc_render_large_scratch)
+size_t stc_render_large_scratch(const int32_t* widths) {
+  const Widths own(widths);
+  return Decoder::scratch(own) + Upscaler::scratch(own, widths[5], widths[6]);
+}
+
+// The same at twice the size -> RGB [faces, 256, 256, 3].
+//
+// widths: those of the decoder, then the upscaler's channels at 64x64 and 128x128 pixels. arrays:
+// those of the decoder, then those of the upscaler's layers in the order of use.
+EXPORT(stc_render_large)
+int stc_render_large(const int32_t* widths, const void* const* arrays, const float* planes,
+                     const float* spent, int faces, uint8_t* rgb, void* scratch, size_t bytes,
+                     int threads) {
+  const Widths own(widths);
+  const size_t each = stc_render_large_scratch(widths);
+  return spread(faces, threads, scratch, bytes, each, [&](int64_t first, int64_t end, Arena arena) {
+    Decoder decoder(own, arrays, arena);
+    Upscaler upscaler(own, widths[5], widths[6], arena);
+    for (int64_t i = first; i < end; ++i)
+      upscaler.draw(decoder, planes + i * kPlaneFloats, spent[i], rgb + i * kLarge * kLarge * 3);
+  });
+}
 
 #if defined(__wasm__)
 

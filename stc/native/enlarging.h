@@ -1,24 +1,27 @@
-// Enlarging planes to the size of the canvas.
+// Enlarging planes, and the bytes of pixels.
 
 #ifndef STC_CODEC_ENLARGING_H
 #define STC_CODEC_ENLARGING_H
 
+#include <stdint.h>
+
 namespace stc {
 
 constexpr int kCanvas = 128;
-constexpr int kMaxSamples = 64;
+constexpr int kLarge = 2 * kCanvas;  // what an upscaler draws
 
-// Each of 128 pixels from four of `samples` samples, as torch's `interpolate` does it without
+// Each of kSize pixels from four of `samples` samples, at most half as many, as torch's `interpolate` does it without
 // aligned corners: a sample stands for the middle of its pixel, beyond the ends the last goes on.
+template <int kSize>
 struct Enlarging {
   int samples;
-  int at[kCanvas][4];
-  float weight[kCanvas][4];
+  int at[kSize][4];
+  float weight[kSize][4];
 
   // cubic: by cubic convolution (Keys 1981), else in straight lines.
   Enlarging(int count, bool cubic) : samples(count) {
-    for (int i = 0; i < kCanvas; ++i) {
-      const float place = (static_cast<float>(i) + 0.5f) * static_cast<float>(samples) / kCanvas;
+    for (int i = 0; i < kSize; ++i) {
+      const float place = (static_cast<float>(i) + 0.5f) * static_cast<float>(samples) / kSize;
       const int first = static_cast<int>(place + 0.5f) - 2;  // rounded down, and one before
       for (int k = 0; k < 4; ++k) {
         const float offset = place - 0.5f - static_cast<float>(first + k);
@@ -31,12 +34,12 @@ struct Enlarging {
 
   // Line y of the enlarged plane [samples, samples].
   void line(const float* plane, int y, float* out) const {
-    float narrow[kMaxSamples];
+    float narrow[kSize / 2];
     for (int x = 0; x < samples; ++x) {
       narrow[x] = 0;
       for (int k = 0; k < 4; ++k) narrow[x] += weight[y][k] * plane[at[y][k] * samples + x];
     }
-    for (int x = 0; x < kCanvas; ++x) {
+    for (int x = 0; x < kSize; ++x) {
       out[x] = 0;
       for (int k = 0; k < 4; ++k) out[x] += weight[x][k] * narrow[at[x][k]];
     }
@@ -48,6 +51,14 @@ struct Enlarging {
     return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
   }
 };
+
+// Rounded to even, as elsewhere; NaN becomes 0.
+inline uint8_t to_byte(float value) {
+  value *= 255;
+  value = value > 0 ? value : 0;
+  value = value < 255 ? value : 255;
+  return static_cast<uint8_t>(value + 12582912.0f - 12582912.0f);
+}
 
 }  // namespace stc
 

@@ -27,6 +27,8 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "stc_unpack": (_INT, *(_POINTER,) * 5, _INT, _INT, _INT, _INT, _POINTER),
     "stc_render": (_INT, _INTS, _ARRAYS, _POINTER, _POINTER, _INT, _POINTER, *_SCRATCH, _INT),
     "stc_render_scratch": (_SIZE, _INTS),
+    "stc_render_large": (_INT, _INTS, _ARRAYS, _POINTER, _POINTER, _INT, _POINTER, *_SCRATCH, _INT),
+    "stc_render_large_scratch": (_SIZE, _INTS),
     "stc_project": (
         _INT,
         _POINTER,

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from stc.codec.layers import decoder_names
+from stc.codec.layers import decoder_names, upscaler_names
 from stc.codec.model_file import save_model
 
 LEVELS = [  # components, tokens, codewords, columns of the codebooks
@@ -17,14 +17,18 @@ LEVELS = [  # components, tokens, codewords, columns of the codebooks
 SHARED = 2  # the level whose codebooks all groups share
 
 
-def save_odd_model(path, widths, condition, groups=3, seed=0, encoder=False):
+def save_odd_model(path, widths, condition, groups=3, seed=0, encoder=False, upscaler=None):
     """A model file at `path`; widths: channels at 8x8, 16x16, 32x32 and 64x64 pixels.
 
-    encoder: with what an encoder needs, a metric for every level but the last.
+    encoder: with what an encoder needs, a metric for every level but the last. upscaler: its
+    channels at 64x64 and 128x128 pixels.
     """
     generator = np.random.default_rng(seed)
     arrays = {}
-    for name, shape in decoder_names([*widths, condition]).items():
+    names = decoder_names([*widths, condition])
+    if upscaler is not None:
+        names |= upscaler_names([*upscaler], widths[-1], condition)
+    for name, shape in names.items():
         if len(shape) > 1:
             arrays[name] = generator.integers(-127, 128, shape, np.int8)
             inputs = np.prod(shape[:-1])

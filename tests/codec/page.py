@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from stc import Codec
-from stc.codec.portable import Decoder, PortableCore
+from stc.codec.portable import PortableCore
+from stc.codec.portable_networks import Decoder
 from stc.codec.tokenizer import Tokenizer
 from stc.codec.tokens import Tokens
 from stc.codec.upsampling import bicubic, bilinear

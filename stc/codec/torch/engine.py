@@ -19,14 +19,15 @@ from stc.bitstream.tables import TOTAL
 from stc.codec.eye import read_network
 from stc.codec.limit import Limit
 from stc.codec.model_file import ModelFile
-from stc.codec.planes import Canvases
+from stc.codec.planes import Canvases, Pictures
 from stc.codec.synthesis import PLANS, improve
 from stc.codec.tokenizer import ROUNDS
 from stc.codec.tokens import Tokens
 from stc.codec.torch.canvas import to_rgb
 from stc.codec.torch.eye import Eye
-from stc.codec.torch.load import load_modules
+from stc.codec.torch.load import load_modules, load_upscaler
 from stc.codec.torch.tokenizer import Level
+from stc.codec.torch.upscaler import Upscaler
 from stc.errors import BackendError
 from stc.fork_lock import cached_property
 from stc.kernels.torch import PackedCodebooks, PreparedCodebooks, gather, search
@@ -63,6 +64,7 @@ class TorchEngine:
             self._prepare(model)
 
     def _prepare(self, model: ModelFile) -> None:
+        self._model = model
         tokenizer, decoder = load_modules(model)
         self._tokenizer, self._decoder = tokenizer.to(self.device), decoder.to(self.device)
         groups = self._tokenizer.groups
@@ -107,11 +109,18 @@ class TorchEngine:
     @_undisturbed
     @torch.inference_mode()
     def draw(self, tokens: Tokens) -> Canvases:
+        return _pixels(self._decoder(*self._planes(tokens)))
+
+    @_undisturbed
+    @torch.inference_mode()
+    def draw_large(self, tokens: Tokens) -> Pictures:
+        return _pixels(self._upscaler(*self._decoder.draw(*self._planes(tokens))))
+
+    def _planes(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """Planes [B, 6144] and the share of all tokens spent on them [B]."""
         groups, indices, counts = self._uploaded(tokens)
         planes = self._tokenizer.planes(self._dequantize(groups, indices, counts))
-        rgb = self._decoder(planes, counts.float() / self._tokenizer.tokens)
-        pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8)
-        return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+        return planes, counts.float() / self._tokenizer.tokens
 
     @_undisturbed
     @torch.inference_mode()
@@ -123,6 +132,10 @@ class TorchEngine:
         # A copy, since what Pillow gives is read-only, which torch will not have.
         pixels = torch.from_numpy(np.array(canvases)).to(self.device)
         return self._tokenizer.analyse(pixels.permute(0, 3, 1, 2).float() / 255)
+
+    @cached_property
+    def _upscaler(self) -> Upscaler:
+        return load_upscaler(self._model).to(self.device)
 
     @cached_property
     def _eye(self) -> Eye:
@@ -338,6 +351,12 @@ class _Stage:
         """Codewords [B, T, D], 0 for tokens that do not count."""
         (codewords,) = gather(indices, self._packed, self.own(groups), check=False)
         return codewords if keep is None else codewords * keep[..., None]
+
+
+def _pixels(rgb: Tensor) -> Pictures:
+    """RGB [B, 3, H, W] in [0, 1] -> uint8 [B, H, W, 3]."""
+    pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8)
+    return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy(), np.uint8)
 
 
 def _device(name: str) -> torch.device:

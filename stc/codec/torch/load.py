@@ -7,10 +7,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from stc.codec.layers import decoder_widths, upscaler_widths
 from stc.codec.matrix import Matrix
 from stc.codec.model_file import ModelFile
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import Level, LevelTokenizer
+from stc.codec.torch.upscaler import Upscaler
+from stc.errors import WrongModelError
 
 
 def load_modules(model: ModelFile) -> tuple[LevelTokenizer, Decoder]:
@@ -29,9 +32,24 @@ def load_modules(model: ModelFile) -> tuple[LevelTokenizer, Decoder]:
         tokenizer.levels.append(_level(model, number, *shape))
     with torch.device("meta"):  # weights of chance would take numbers from the host's generator
         decoder = Decoder(tuple(config["widths"]))
-    weights = {name: _weight(model, name) for name in decoder.state_dict()}
+    weights = {name: _weight(model, f"decoder.{name}") for name in decoder.state_dict()}
     decoder.load_state_dict(weights, assign=True)
     return tokenizer.eval().requires_grad_(False), decoder.eval().requires_grad_(False)
+
+
+def load_upscaler(model: ModelFile) -> Upscaler:
+    """The upscaler of a model, in evaluation mode and frozen.
+
+    Raises WrongModelError for a damaged file, and for a model without one.
+    """
+    widths, (*_, features, condition) = upscaler_widths(model), decoder_widths(model)
+    if widths is None:
+        raise WrongModelError(f"{model.path} has no upscaler")
+    with torch.device("meta"):
+        upscaler = Upscaler((widths[0], widths[1]), features, condition)
+    weights = {name: _weight(model, f"upscaler.{name}") for name in upscaler.state_dict()}
+    upscaler.load_state_dict(weights, assign=True)
+    return upscaler.eval().requires_grad_(False)
 
 
 def to_float(matrix: Matrix) -> Tensor:
@@ -44,8 +62,7 @@ def _tensor(model: ModelFile, name: str) -> Tensor:
 
 
 def _weight(model: ModelFile, name: str) -> Tensor:
-    """A weight of the decoder, outputs first; kernels are stored outputs last, with scales."""
-    name = f"decoder.{name}"
+    """A weight of a network, outputs first; kernels are stored outputs last, with scales."""
     weight = _tensor(model, name)
     if f"{name}.scale" not in model.entries:
         return weight

@@ -13,7 +13,7 @@ from stc.codec.torch.decoder import Modulated, zero
 
 
 class Upscaler(nn.Module):
-    """RGB [B, 3, 128, 128] in [0, 1] and what the decoder knows -> RGB [B, 3, 256, 256], not clamped.
+    """RGB [B, 3, 128, 128] and what the decoder knows -> RGB [B, 3, 256, 256], in [0, 1] or near.
 
     widths: channels at 64x64 and at 128x128 pixels. features: channels of the decoder's features;
     condition: numbers in its embedding of the spent share.

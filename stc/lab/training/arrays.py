@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stc.bitstream import Tables
 from stc.codec.model_file import ModelFile
 from stc.codec.shapes import PACKED
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import Level, LevelTokenizer
+from stc.codec.torch.upscaler import Upscaler
 from stc.lab.training.packing import (
     CODEBOOK_BITS,
     bits_of,
@@ -37,8 +38,9 @@ def to_arrays(
     decoder: Decoder,
     tables: Tables,
     packed: Mapping[str, npt.NDArray[Any]] | None = None,
+    upscaler: Upscaler | None = None,
 ) -> Arrays:
-    """All that a model is.
+    """All that a model is; without an upscaler it draws 128 pixels and no more.
 
     packed: arrays of the basis, of levels' synthesis or codebooks as stc/lab/training/packing.py
     makes them, by their names in the file; they stand for what the tokenizer has. Raises ValueError
@@ -62,11 +64,17 @@ def to_arrays(
             arrays |= _metric_arrays(f"encoder.levels.{number}", level, metrics)
     for number, factor in enumerate(metrics):
         arrays |= named(f"encoder.metrics.{number}", pack_metric(factor)[0])
-    for name, value in decoder.state_dict().items():
+    arrays |= _network_arrays("decoder", decoder)
+    return arrays if upscaler is None else arrays | _network_arrays("upscaler", upscaler)
+
+
+def _network_arrays(name: str, network: nn.Module) -> Arrays:
+    arrays: Arrays = {}
+    for own, value in network.state_dict().items():
         if value.ndim < 2:
-            arrays[f"decoder.{name}"] = value.numpy().astype(np.float16)
+            arrays[f"{name}.{own}"] = value.numpy().astype(np.float16)
         else:  # outputs come last, with a scale each
-            arrays |= _matrix(f"decoder.{name}", value.movedim(0, -1))
+            arrays |= _matrix(f"{name}.{own}", value.movedim(0, -1))
     return arrays
 
 

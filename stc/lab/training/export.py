@@ -15,6 +15,7 @@ from stc.codec.model_file import ModelFile, save_model
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.load import load_modules
 from stc.codec.torch.tokenizer import LevelTokenizer
+from stc.codec.torch.upscaler import Upscaler
 from stc.gallery.progress import hidden
 from stc.lab.training.arrays import Arrays, table_arrays, to_arrays
 from stc.lab.training.data import to_tensors
@@ -76,6 +77,7 @@ def export(
     faces: npt.NDArray[np.uint8],
     repeats: npt.NDArray[np.int64],
     packed: Arrays | None = None,
+    upscaler: Upscaler | None = None,
 ) -> ModelFile:
     """Write the model file; the tables are counted on the weights as stored.
 
@@ -88,7 +90,7 @@ def export(
         np.ones(tokenizer.groups, np.int64),
         [np.ones(tuple(level.bits.shape), np.int64) for level in tokenizer.levels],
     )
-    arrays = to_arrays(tokenizer, decoder, flat, packed)
+    arrays = to_arrays(tokenizer, decoder, flat, packed, upscaler)
     draft = path.with_name(f"{path.name}.draft")
     try:
         stored, _ = load_modules(save_model(draft, "draft", arrays))

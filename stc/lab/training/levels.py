@@ -83,6 +83,7 @@ def train_levels(
             faces.pixels[counted],
             faces.repeats[counted],
             packed,
+            upscaler,
         )
         print(f"{model.path}: {model.name}, fingerprint {model.fingerprint[:16]}")
 
