@@ -71,7 +71,7 @@ class Parts:
         identities = {
             name: ArrayIdentity(row["dtype"], tuple(row["shape"]), digests.get(name, ""))
             for name, row in self.header.items()
-            if name != "__metadata__" and not name.startswith("encoder.")
+            if name != "__metadata__" and not name.startswith(("encoder.", "upscaler."))
         }
         self.metadata["fingerprint"] = fingerprint(identities)
 

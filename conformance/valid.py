@@ -30,9 +30,9 @@ class Watched(Decoder):
         super().__init__(model)
         self.seen: dict[str, Floats] = {}
 
-    def _modulated(self, name: str, x: Floats, condition: Floats) -> Floats:
+    def modulated(self, name: str, x: Floats, condition: Floats) -> Floats:
         self.seen["condition"] = condition
-        self.seen[name] = super()._modulated(name, x, condition)
+        self.seen[name] = super().modulated(name, x, condition)
         return self.seen[name]
 
     def _mix(self, name: str, x: Floats) -> Floats:

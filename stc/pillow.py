@@ -42,7 +42,7 @@ _OPTIONS = (*(field.name for field in fields(Settings)), "model", "device")
 
 
 class StcImageFile(ImageFile.ImageFile):
-    """A .stc file as Pillow sees it: RGB, 128 x 128 pixels."""
+    """A .stc file as Pillow sees it: RGB, 128 x 128 pixels, or 256 x 256 after `draft`."""
 
     format = FORMAT
     format_description = "STC face"
@@ -69,13 +69,25 @@ class StcImageFile(ImageFile.ImageFile):
         )
         self._data = data
 
+    def draft(
+        self, mode: str | None, size: tuple[int, int] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Draw 256 x 256 pixels where a size above 128 is asked for, before the pixels are loaded.
+
+        mode has no effect. Returns None if nothing changes, as Pillow has it.
+        """
+        if self._data is None or size is None or max(size) <= CANVAS:
+            return None
+        self._size = (2 * CANVAS, 2 * CANVAS)
+        return self.mode, (0, 0, *self._size)
+
     def load(self) -> Any:
         """Decode the pixels, once."""
         if self._data is not None:
             from stc.api import decode
 
             try:
-                picture = decode(self._data)
+                picture = decode(self._data, size=self.width)
             except StcError as error:
                 raise OSError(str(error)) from error
             self.im = picture.im

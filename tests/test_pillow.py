@@ -53,6 +53,15 @@ def test_pixels_are_those_of_decode(path, face_file):
         assert not file.closed  # it is the caller's
 
 
+def test_a_draft_draws_256_pixels(path, face_file):
+    with Image.open(path) as im:
+        assert im.draft("RGB", (128, 128)) is None
+        assert im.draft(None, (200, 200)) == ("RGB", (0, 0, 256, 256))
+        assert im.size == (256, 256)
+        assert im.tobytes() == stc.decode(face_file, size=256).tobytes()
+        assert im.draft("RGB", (512, 512)) is None  # the pixels are loaded
+
+
 def test_other_tools(path, tmp_path):
     with Image.open(path) as im:
         im.thumbnail((40, 40))

@@ -53,6 +53,7 @@ class Face:
     size: int  # bytes of the picture, or of the .stc file even if its QR code was given
     decoded: bool  # whether it comes from a .stc file
     canvas: npt.NDArray[np.uint8]  # [128, 128, 3]
+    large: Image.Image | None = None  # as `stc decode --size` draws it, if a picture of it is made
 
 
 def add_parser(verbs: Any) -> argparse.ArgumentParser:
@@ -132,10 +133,11 @@ def load(name: str, options: argparse.Namespace) -> Face:
     """
     from stc.carriers.reading import read_bytes
 
+    side = None if options.output is None else options.size
     data = read_all(name, MAX_PICTURE + 1)
     found = read_bytes(data, bare=options.bare)
     if found is not None:
-        return decoded(name, found, options)
+        return decoded(name, found, options, side)
     check_length(data)
     from stc.imaging import frame
 
@@ -152,20 +154,23 @@ def load(name: str, options: argparse.Namespace) -> Face:
             ) from missing
         except StcError:  # neither a face nor a code: more likely a face was meant
             raise no_face from None
-        return decoded(name, file, options)
+        return decoded(name, file, options, side)
     return Face(name, len(data), False, canvas)
 
 
-def decoded(name: str, data: bytes, options: argparse.Namespace) -> Face:
-    """The face of a .stc file. Raises FormatError, ModelError."""
+def decoded(name: str, data: bytes, options: argparse.Namespace, side: int | None = None) -> Face:
+    """The face of a .stc file, also drawn at `side` pixels. Raises FormatError, ModelError."""
     import numpy as np
 
     from stc.api import decode
     from stc.bitstream import has_header
+    from stc.canvas import CANVAS
 
     bare = options.bare and not has_header(data)
-    picture = decode(data, bare=bare, model=options.model, device=options.device)
-    return Face(name, len(data), True, np.array(picture))
+    given = {"bare": bare, "model": options.model, "device": options.device}
+    canvas = np.array(decode(data, size=CANVAS, **given))
+    large = None if side is None else decode(data, size=side, **given)
+    return Face(name, len(data), True, canvas, large)
 
 
 def with_file(canvas: npt.NDArray[np.uint8], data: bytes, options: argparse.Namespace) -> str:
@@ -205,7 +210,9 @@ def side_by_side(pair: list[Face], side: int, figures: dict[str, float]) -> Imag
     below = side + 2 * GAP
     for place, face in enumerate(pair):
         left = GAP + place * (side + GAP)
-        picture = Image.fromarray(face.canvas).resize((side, side), Image.Resampling.LANCZOS)
+        picture = face.large
+        if picture is None:
+            picture = Image.fromarray(face.canvas).resize((side, side), Image.Resampling.LANCZOS)
         sheet.paste(picture, (left, GAP))
         words = ".stc file" if face.decoded else "picture"
         draw.text((left, below), f"{words}, {face.size} bytes", "black", font)

@@ -41,6 +41,7 @@ class Decoder : Network {
     exchanged_ = arena.floats(kPlaces * c8);
     hidden_ = arena.floats(most(kPlaces * padded(2 * w_.w8), 2 * kPlaces * c8));
     embedding_ = arena.floats(padded(w_.condition));
+    picture_ = arena.floats(3 * kPixels);
   }
 
   // Bytes of scratch memory that a decoder needs.
@@ -53,13 +54,12 @@ class Decoder : Network {
   // Planes and the share of all tokens spent on them -> RGB [128, 128, 3].
   void draw(const float* planes, float spent, uint8_t* rgb) {
     decode(planes, spent);
-    lines(planes, [&](int, const float* line) {
-      for (int x = 0; x < 3 * kCanvas; ++x) *rgb++ = to_byte(line[x]);
-    });
+    for (int i = 0; i < kPixels; ++i)
+      for (int c = 0; c < 3; ++c) *rgb++ = to_byte(picture_[c * kPixels + i]);
   }
 
-  // All layers: what `lines` paints, and what an upscaler goes on from.
-  void decode(const float* planes, float spent) {
+  // The same up to the rounding, and all that an upscaler goes on from.
+  APART void decode(const float* planes, float spent) {
     next_ = arrays_;
     const Image* const bordered[] = {&luma_, &in16_, &in32_, &x16_, &y16_,
                                      &x32_,  &y32_,  &x64_,  &y64_};
@@ -87,33 +87,11 @@ class Decoder : Network {
     const Layer leave = take(w_.w64, 12);
     affine(leave);
     winograd(leave, x64_, detail_, false, false);
+    paint(planes);
   }
 
-  // The linear picture, enlarged, and the network's detail on top: take(y, RGB [128, 3]) for every
-  // line, not clipped.
-  template <typename Take>
-  void lines(const float* planes, const Take& take) const {
-    const Enlarging<kCanvas> cubic(kLuma, true), linear(kChroma, false);
-    const float* blues = planes + kLuma * kLuma;
-    const float* reds = blues + kChroma * kChroma;
-    for (int y = 0; y < kCanvas; ++y) {
-      float grey[kCanvas], blue[kCanvas], red[kCanvas], rgb[3 * kCanvas];
-      cubic.line(planes, y, grey);
-      linear.line(blues, y, blue);
-      linear.line(reds, y, red);
-      for (int x = 0; x < kCanvas; ++x) {
-        const float b = grey[x] + blue[x] / 0.564f, r = grey[x] + red[x] / 0.713f;
-        const float g = (grey[x] - 0.299f * r - 0.114f * b) / 0.587f;
-        const float* detail = detail_.at(y / 2, x / 2) + y % 2 * 2 + x % 2;
-        rgb[3 * x] = r + detail[0];
-        rgb[3 * x + 1] = g + detail[4];
-        rgb[3 * x + 2] = b + detail[8];
-      }
-      take(y, rgb);
-    }
-  }
-
-  const Image& features() const { return x64_; }  // after the activation
+  float* picture() const { return picture_; }        // [3, 128, 128], not clipped
+  const Image& features() const { return x64_; }     // after the activation
   const float* embedding() const { return embedding_; }
   const void* const* rest() const { return next_; }  // the arrays behind the decoder's own
 
@@ -183,10 +161,32 @@ class Decoder : Network {
     normalise({x8_, kPlaces, w_.w8, padded(w_.w8), scale_, bias_, normal_, exchanged});
   }
 
+  // The linear picture, enlarged, and the network's detail on top.
+  void paint(const float* planes) const {
+    const Enlarging cubic(kLuma, kCanvas, true), linear(kChroma, kCanvas, false);
+    const float* blues = planes + kLuma * kLuma;
+    const float* reds = blues + kChroma * kChroma;
+    for (int y = 0; y < kCanvas; ++y) {
+      float grey[kCanvas], blue[kCanvas], red[kCanvas];
+      cubic.line(planes, y, grey);
+      linear.line(blues, y, blue);
+      linear.line(reds, y, red);
+      for (int x = 0; x < kCanvas; ++x) {
+        const float b = grey[x] + blue[x] / 0.564f, r = grey[x] + red[x] / 0.713f;
+        const float g = (grey[x] - 0.299f * r - 0.114f * b) / 0.587f;
+        const float* detail = detail_.at(y / 2, x / 2) + y % 2 * 2 + x % 2;
+        float* pixel = picture_ + y * kCanvas + x;
+        pixel[0] = r + detail[0];
+        pixel[kPixels] = g + detail[4];
+        pixel[2 * kPixels] = b + detail[8];
+      }
+    }
+  }
+
   Widths w_;
   const void* const* arrays_;
   Image luma_, in16_, in32_, x16_, y16_, x32_, y32_, x64_, y64_, detail_;
-  float *x8_, *normal_, *exchanged_, *hidden_, *embedding_;
+  float *x8_, *normal_, *exchanged_, *hidden_, *embedding_, *picture_;
 };
 
 }  // namespace stc

@@ -5,23 +5,27 @@
 
 #include <stdint.h>
 
+#include "processor.h"
+
 namespace stc {
 
 constexpr int kCanvas = 128;
+constexpr int kPixels = kCanvas * kCanvas;
 constexpr int kLarge = 2 * kCanvas;  // what an upscaler draws
 
-// Each of kSize pixels from four of `samples` samples, at most half as many, as torch's `interpolate` does it without
-// aligned corners: a sample stands for the middle of its pixel, beyond the ends the last goes on.
-template <int kSize>
+// Each of `size` pixels, at most 256, from four of `samples` samples, as torch's `interpolate` does
+// it without aligned corners: a sample stands for the middle of its pixel, beyond the ends the last
+// goes on.
 struct Enlarging {
-  int samples;
-  int at[kSize][4];
-  float weight[kSize][4];
+  int samples, size;
+  int at[kLarge][4];
+  float weight[kLarge][4];
 
   // cubic: by cubic convolution (Keys 1981), else in straight lines.
-  Enlarging(int count, bool cubic) : samples(count) {
-    for (int i = 0; i < kSize; ++i) {
-      const float place = (static_cast<float>(i) + 0.5f) * static_cast<float>(samples) / kSize;
+  APART Enlarging(int from, int to, bool cubic) : samples(from), size(to) {
+    for (int i = 0; i < size; ++i) {
+      const float place =
+          (static_cast<float>(i) + 0.5f) * static_cast<float>(samples) / static_cast<float>(size);
       const int first = static_cast<int>(place + 0.5f) - 2;  // rounded down, and one before
       for (int k = 0; k < 4; ++k) {
         const float offset = place - 0.5f - static_cast<float>(first + k);
@@ -33,13 +37,13 @@ struct Enlarging {
   }
 
   // Line y of the enlarged plane [samples, samples].
-  void line(const float* plane, int y, float* out) const {
-    float narrow[kSize / 2];
+  APART void line(const float* plane, int y, float* out) const {
+    float narrow[kLarge];
     for (int x = 0; x < samples; ++x) {
       narrow[x] = 0;
       for (int k = 0; k < 4; ++k) narrow[x] += weight[y][k] * plane[at[y][k] * samples + x];
     }
-    for (int x = 0; x < kSize; ++x) {
+    for (int x = 0; x < size; ++x) {
       out[x] = 0;
       for (int k = 0; k < 4; ++k) out[x] += weight[x][k] * narrow[at[x][k]];
     }

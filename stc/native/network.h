@@ -84,7 +84,7 @@ class Network {
   }
 
   // A 3x3 convolution, as three matrix products: the three pixels of a line lie together.
-  void convolve(const Layer& layer, const Image& in, const Rows& out, int64_t size,
+  APART void convolve(const Layer& layer, const Image& in, const Rows& out, int64_t size,
                 int64_t stride) {
     const int64_t columns = padded(layer.outputs), line = (in.size + 2) * in.channels;
     affine(layer);
@@ -121,7 +121,7 @@ class Network {
 
   // A layer of every pixel on its own whose outputs are 2x2 pixels, added to a picture twice as
   // large.
-  void enlarge(const Layer& layer, const Rows& in, int64_t size, const Image& out) {
+  APART void enlarge(const Layer& layer, const Rows& in, int64_t size, const Image& out) {
     const int64_t part = out.channels, columns = 4 * part;
     widen_quarters({layer.weight, layer.inputs, layer.outputs, layer.outputs, weights_, columns});
     for (int64_t m = 0; m < columns; ++m) scale_[m] = bias_[m] = 0;
@@ -145,7 +145,7 @@ class Network {
   }
 
   // Residual block of two convolutions, scaled and shifted by the spent share.
-  void modulated(int64_t channels, const Image& x, const Image& inner) {
+  APART void modulated(int64_t channels, const Image& x, const Image& inner) {
     linear(take(conditions_, 2 * channels), condition_, modulation_);
     const Layer first = take(channels, channels);
     affine(first);

@@ -19,7 +19,6 @@ class Upscaler : Network {
     x128_ = arena.image(kCanvas, padded(w128));
     y128_ = arena.image(kCanvas, padded(w128));
     detail_ = arena.image(kCanvas, kGrain);
-    picture_ = arena.floats(3 * kCanvas * kCanvas);
   }
 
   // Bytes of scratch memory that an upscaler needs, beside those of its decoder.
@@ -37,7 +36,7 @@ class Upscaler : Network {
     condition_ = decoder.embedding();
     const Image* const bordered[] = {&in64_, &x64_, &y64_, &in128_, &x128_, &y128_};
     for (const Image* image : bordered) clear_border(*image);
-    decoder.lines(planes, [&](int y, const float* line) { enter(y, line); });
+    enter(decoder.picture());
 
     convolve(take(12, w64_), in64_, x64_.rows(), 64, 1);
     pointwise(take(features_, w64_), decoder.features().rows(), 64 * 64, x64_.rows(), true);
@@ -51,7 +50,7 @@ class Upscaler : Network {
     const Layer leave = take(w128_, 12);
     affine(leave);
     winograd(leave, x128_, detail_, false, false);
-    paint(rgb);
+    paint(decoder.picture(), rgb);
   }
 
  private:
@@ -63,27 +62,26 @@ class Upscaler : Network {
     return {widest, 4 * widest, weights, decoder.condition};
   }
 
-  // A line of the decoder's picture, clipped: as a plane of each colour, and as the network sees it
-  // at two sizes.
-  void enter(int y, const float* line) {
-    for (int x = 0; x < kCanvas; ++x)
-      for (int c = 0; c < 3; ++c) {
-        float value = line[3 * x + c];
-        value = value > 0 ? value : 0;
-        value = value < 1 ? value : 1;
-        picture_[(c * kCanvas + y) * kCanvas + x] = value;
-        value = 2 * value - 1;
-        in128_.at(y, x)[c] = value;
-        in64_.at(y / 2, x / 2)[c * 4 + y % 2 * 2 + x % 2] = value;
-      }
+  // Clips the decoder's picture, and gives it to the network at two sizes.
+  void enter(float* picture) {
+    for (int c = 0; c < 3; ++c)
+      for (int y = 0; y < kCanvas; ++y)
+        for (int x = 0; x < kCanvas; ++x, ++picture) {
+          float value = *picture > 0 ? *picture : 0;
+          value = value < 1 ? value : 1;
+          *picture = value;
+          value = 2 * value - 1;
+          in128_.at(y, x)[c] = value;
+          in64_.at(y / 2, x / 2)[c * 4 + y % 2 * 2 + x % 2] = value;
+        }
   }
 
   // The decoder's picture, enlarged, and the network's detail on top.
-  void paint(uint8_t* rgb) const {
-    const Enlarging<kLarge> cubic(kCanvas, true);
+  void paint(const float* picture, uint8_t* rgb) const {
+    const Enlarging cubic(kCanvas, kLarge, true);
     for (int y = 0; y < kLarge; ++y) {
       float colours[3][kLarge];
-      for (int c = 0; c < 3; ++c) cubic.line(picture_ + c * kCanvas * kCanvas, y, colours[c]);
+      for (int c = 0; c < 3; ++c) cubic.line(picture + c * kPixels, y, colours[c]);
       for (int x = 0; x < kLarge; ++x) {
         const float* detail = detail_.at(y / 2, x / 2) + y % 2 * 2 + x % 2;
         for (int c = 0; c < 3; ++c) *rgb++ = to_byte(colours[c][x] + detail[4 * c]);
@@ -93,7 +91,6 @@ class Upscaler : Network {
 
   int64_t features_, w64_, w128_;
   Image in64_, x64_, y64_, in128_, x128_, y128_, detail_;
-  float* picture_;
 };
 
 }  // namespace stc

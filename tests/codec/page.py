@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from stc import Codec
+from stc.codec.model_file import OPTIONAL
 from stc.codec.portable import PortableCore
 from stc.codec.portable_networks import Decoder
 from stc.codec.tokenizer import Tokenizer
@@ -29,9 +30,9 @@ class Watched(Decoder):
         super().__init__(model)
         self.seen = {}
 
-    def _modulated(self, name, x, condition):
+    def modulated(self, name, x, condition):
         self.seen["condition"] = condition
-        self.seen[name] = super()._modulated(name, x, condition)
+        self.seen[name] = super().modulated(name, x, condition)
         return self.seen[name]
 
     def _mix(self, name, x):
@@ -42,7 +43,7 @@ class Watched(Decoder):
 def fingerprint_lines(model) -> Lines:
     """Of every array that a decoder uses its type, shape and digest, in the order of the names."""
     found = {}
-    for name in sorted(name for name in model.names if not name.startswith("encoder.")):
+    for name in sorted(name for name in model.names if not name.startswith(OPTIONAL)):
         array, entry = model.array(name), model.entries[name]
         shape = "x".join(map(str, array.shape))
         found[name] = [entry.dtype, shape, hashlib.sha256(array.tobytes()).hexdigest()]

@@ -11,7 +11,7 @@ const MAX_SIZE = 2 ** 48;
 const ITEM_SIZES: Record<string, number> = { I8: 1, U8: 1, F16: 2, U16: 2, F32: 4, I32: 4, U32: 4 };
 const NAME = /^[A-Za-z0-9_.]+$/;
 const DIGEST = /^[0-9a-f]{64}$/;
-const ENCODER = "encoder.";
+const OPTIONAL = ["upscaler.", "encoder."]; // what decodes a face to 128 pixels is the model
 
 /** One array: what the header says of it, and its bytes, null if the file was cut before it. */
 export interface Entry {
@@ -53,7 +53,7 @@ export async function readContainer(file: Uint8Array): Promise<Container> {
     entries.set(name, entry);
     lines.set(name, line(name, entry, digest));
   }
-  const text = [...lines.keys()].sort().filter((name) => !name.startsWith(ENCODER));
+  const text = [...lines.keys()].sort().filter((name) => !OPTIONAL.some((part) => name.startsWith(part)));
   const found = await sha256(
     new TextEncoder().encode(text.map((name) => lines.get(name)).join("")),
   );

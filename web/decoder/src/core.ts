@@ -3,10 +3,9 @@
 import { type Container, type Entry, wrong } from "./container.js";
 import { CorruptError, ModelError } from "./errors.js";
 import { type Exports, Memory } from "./memory.js";
-import { type Level, PLANES, type Shapes, decoderArrays } from "./shapes.js";
+import { type Level, PLANES, type Shapes, decoderArrays, upscalerArrays } from "./shapes.js";
 
-export const SIDE = 128; // of a picture
-const PICTURE = 3 * SIDE * SIDE;
+export const SIDE = 128; // of a picture, twice that from an upscaler
 const TOTAL = 1 << 16; // every row of frequencies sums to this
 const REASONS: Record<number, string> = {
   1: "the payload decodes to no symbol",
@@ -30,6 +29,8 @@ export class Core {
     | "counts"
     | "linear"
     | "decoder"
+    | "large"
+    | "upscaler"
     | "payload"
     | "found"
     | "planes"
@@ -54,22 +55,28 @@ export class Core {
       ...this.#matrix(entries, `${name}.codebooks`),
       ...this.#matrix(entries, `${name}.synthesis`),
     ]);
+    const { upscaler, widths } = shapes;
+    const decoder = decoderArrays(widths).map(([name]) => array(name));
+    const more = upscaler ? upscalerArrays(widths, upscaler).map(([name]) => array(name)) : [];
     const sizes = levels.flatMap((l) => [l.components, l.tokens, l.codewords, l.columns, l.groups]);
     this.#at = {
       shape: memory.put32([shapes.groups, shapes.components, levels.length, ...sizes]),
       widths: memory.put32(shapes.widths),
       counts: memory.put32(this.#counts.map((own) => memory.put32(own))),
       linear: memory.put32([array("mean"), ...this.#matrix(entries, "basis"), ...linear]),
-      decoder: memory.put32(decoderArrays(shapes.widths).map(([name]) => array(name))),
+      decoder: memory.put32(decoder),
+      large: memory.put32([...shapes.widths, ...(upscaler ?? [])]),
+      upscaler: memory.put32([...decoder, ...more]),
       payload: memory.reserve(maxPayload(shapes.tokens)),
       found: memory.reserve(4 * (1 + shapes.tokens)),
       planes: memory.reserve(4 * PLANES),
       spent: memory.reserve(4),
-      rgb: memory.reserve(PICTURE),
+      rgb: memory.reserve(3 * (upscaler ? 2 * SIDE : SIDE) ** 2),
     };
     const bytes = Math.max(
       this.#core.stc_planes_scratch(this.#at.shape),
       this.#core.stc_render_scratch(this.#at.widths),
+      upscaler ? this.#core.stc_render_large_scratch(this.#at.large) : 0,
     );
     this.#scratch = [memory.reserve(bytes), bytes];
   }
@@ -94,8 +101,11 @@ export class Core {
     return { group: found[0], indices: found.subarray(1) };
   }
 
-  /** The picture [128, 128, 3] of tokens that `decode` gave; a view, valid until the next call. */
-  draw({ group, indices }: Tokens): Uint8Array {
+  /**
+   * The picture [128, 128, 3] of tokens that `decode` gave, or [256, 256, 3] by the model's
+   * upscaler if `large`; a view, valid until the next call.
+   */
+  draw({ group, indices }: Tokens, large: boolean): Uint8Array {
     const at = this.#at;
     const count = indices.length;
     this.#memory.integers(at.found, count).set(indices);
@@ -111,19 +121,13 @@ export class Core {
         ...this.#scratch,
       ),
     );
+    const drawn = [at.planes, at.spent, 1, at.rgb, ...this.#scratch, 1];
     check(
-      this.#core.stc_render(
-        at.widths,
-        at.decoder,
-        at.planes,
-        at.spent,
-        1,
-        at.rgb,
-        ...this.#scratch,
-        1,
-      ),
+      large
+        ? this.#core.stc_render_large(at.large, at.upscaler, ...drawn)
+        : this.#core.stc_render(at.widths, at.decoder, ...drawn),
     );
-    return this.#memory.bytes(at.rgb, PICTURE);
+    return this.#memory.bytes(at.rgb, 3 * (large ? 2 * SIDE : SIDE) ** 2);
   }
 
   /** The ideal code length of the tokens of every level that a face reaches, in bits. */

@@ -13,6 +13,11 @@ export interface Options {
   bare?: boolean;
 }
 
+export interface DrawOptions extends Options {
+  /** Pixels along a side: 128, or 256 if the model has an upscaler. 128 if not given. */
+  size?: 128 | 256;
+}
+
 /** A picture, sRGB, four bytes a pixel; `new ImageData(picture.data, picture.width)` takes it. */
 export interface Picture {
   width: number;
@@ -82,6 +87,8 @@ export class Decoder {
   readonly maxTokens: number;
   /** Tokens of the largest file that can be read here: fewer if the model was cut. */
   readonly readable: number;
+  /** The largest size that `decode` draws. */
+  readonly maxSize: 128 | 256;
   readonly #core: Core;
 
   constructor(name: string, fingerprint: string, shapes: Shapes, core: Core) {
@@ -90,23 +97,29 @@ export class Decoder {
     this.fingerprint = fingerprint;
     this.maxTokens = shapes.tokens;
     this.readable = levels.reduce((sum, level) => sum + level.tokens, 0);
+    this.maxSize = shapes.upscaler ? 256 : 128;
     this.#core = core;
   }
 
   /**
    * The picture of a file. Throws FormatError; WrongModelError for a file of another model;
-   * ModelMissingError for one that is too large for a model that was cut.
+   * ModelMissingError for one that is too large for a model that was cut; RangeError for another
+   * size than the model draws.
    */
-  decode(file: Bytes, options: Options = {}): Picture {
+  decode(file: Bytes, options: DrawOptions = {}): Picture {
+    const size = options.size ?? SIDE;
+    if (size !== SIDE && size !== this.maxSize) {
+      throw new RangeError(`${this.name} draws up to ${this.maxSize} pixels, not ${size}`);
+    }
     const { payload, tokens } = this.#header(bytesOf(file), options);
-    const rgb = this.#core.draw(this.#core.decode(payload, tokens));
-    const data = new Uint8ClampedArray(4 * SIDE * SIDE).fill(255);
+    const rgb = this.#core.draw(this.#core.decode(payload, tokens), size > SIDE);
+    const data = new Uint8ClampedArray(4 * size * size).fill(255);
     for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
       data[to] = rgb[from];
       data[to + 1] = rgb[from + 1];
       data[to + 2] = rgb[from + 2];
     }
-    return { width: SIDE, height: SIDE, data };
+    return { width: size, height: size, data };
   }
 
   /** The group and the indices of a file. Throws as `decode` does. */

@@ -17,6 +17,8 @@ export interface Exports {
   stc_planes_scratch: Call;
   stc_render: Call;
   stc_render_scratch: Call;
+  stc_render_large: Call;
+  stc_render_large_scratch: Call;
 }
 
 export class Memory {

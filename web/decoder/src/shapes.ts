@@ -27,6 +27,8 @@ export interface Shapes {
   present: number;
   /** Channels at 8x8, 16x16, 32x32 and 64x64 places, and numbers in the condition. */
   widths: number[];
+  /** Channels of the upscaler at 64x64 and 128x128 places; null for a model without one. */
+  upscaler: [number, number] | null;
 }
 
 type Size = number | null; // null: any but 0
@@ -54,12 +56,26 @@ export function checkShapes({ entries }: Container): Shapes {
   if (tokens < 1 || tokens > MAX_TOKENS) throw wrong(`it has ${tokens} tokens`);
   if (present === 0) throw wrong("it has no level");
   const [, condition] = check(entries, "decoder.embed.0.weight", ["I8"], [3, null]);
-  const shapes = { groups, components, levels, tokens, present, widths: [] as number[] };
+  const shapes: Shapes = { groups, components, levels, tokens, present, widths: [], upscaler: null };
   shapes.widths = [...checkConfig(entries, shapes), condition];
-  for (const [name, shape] of decoderArrays(shapes.widths)) {
+  checkNetwork(entries, decoderArrays(shapes.widths));
+  const upscaler = checkUpscaler(entries, shapes.widths);
+  return { ...shapes, upscaler };
+}
+
+/** The channels of the upscaler, if there is one. */
+function checkUpscaler(entries: Map<string, Entry>, widths: number[]): [number, number] | null {
+  if (![...entries.keys()].some((name) => name.startsWith("upscaler."))) return null;
+  const w64 = check(entries, "upscaler.enter64.weight", ["I8"], [12, 3, 3, null])[3];
+  const w128 = check(entries, "upscaler.enter128.weight", ["I8"], [3, 3, 3, null])[3];
+  checkNetwork(entries, upscalerArrays(widths, [w64, w128]));
+  return [w64, w128];
+}
+
+function checkNetwork(entries: Map<string, Entry>, arrays: Arrays): void {
+  for (const [name, shape] of arrays) {
     check(entries, name, [shape.length > 1 ? "I8" : "F16"], shape);
   }
-  return shapes;
 }
 
 function checkLevel(
@@ -175,10 +191,12 @@ function check(
   return shape;
 }
 
-/** The network's arrays with their shapes, in the order in which core.cpp reads them. */
-export function decoderArrays(widths: number[]): [string, number[]][] {
+/** Arrays with their shapes, in the order in which core.cpp reads them. */
+export type Arrays = [name: string, shape: number[]][];
+
+export function decoderArrays(widths: number[]): Arrays {
   const [w8, w16, w32, w64, condition] = widths;
-  const mixer = (name: string): [string, number[]][] => [
+  const mixer = (name: string): Arrays => [
     [`${name}.norm_places`, [w8]],
     [`${name}.places.0`, [64, 128]],
     [`${name}.places.2`, [128, 64]],
@@ -186,12 +204,8 @@ export function decoderArrays(widths: number[]): [string, number[]][] {
     [`${name}.channels.0`, [w8, 2 * w8]],
     [`${name}.channels.2`, [2 * w8, w8]],
   ];
-  const block = (name: string, w: number): [string, number[]][] => [
-    [`${name}.condition`, [condition, 2 * w]],
-    [`${name}.first`, [w, 3, 3, w]],
-    [`${name}.second`, [w, 3, 3, w]],
-  ];
-  const layers: [string, number[]][] = [
+  const block = blockOf(condition);
+  return networkArrays("decoder", [
     ["embed.0", [3, condition]],
     ["enter16", [24, 3, 3, w16]],
     ["down8", [w16, 3, 3, w8]],
@@ -207,12 +221,39 @@ export function decoderArrays(widths: number[]): [string, number[]][] {
     ["up64", [w32, 1, 1, 4 * w64]],
     ...block("blocks64.0", w64),
     ["leave", [w64, 3, 3, 12]],
+  ]);
+}
+
+export function upscalerArrays(widths: number[], [w64, w128]: [number, number]): Arrays {
+  const [, , , features, condition] = widths;
+  const block = blockOf(condition);
+  return networkArrays("upscaler", [
+    ["enter64", [12, 3, 3, w64]],
+    ["join64", [features, 1, 1, w64]],
+    ...block("blocks64.0", w64),
+    ...block("blocks64.1", w64),
+    ...block("blocks64.2", w64),
+    ["enter128", [3, 3, 3, w128]],
+    ["up128", [w64, 1, 1, 4 * w128]],
+    ...block("blocks128.0", w128),
+    ["leave", [w128, 3, 3, 12]],
+  ]);
+}
+
+function blockOf(condition: number) {
+  return (name: string, w: number): Arrays => [
+    [`${name}.condition`, [condition, 2 * w]],
+    [`${name}.first`, [w, 3, 3, w]],
+    [`${name}.second`, [w, 3, 3, w]],
   ];
-  return layers.flatMap(([name, shape]): [string, number[]][] => {
+}
+
+/** Of every layer the weight, its scale and the bias; of a normalisation the gain and the bias. */
+function networkArrays(network: string, layers: Arrays): Arrays {
+  return layers.flatMap(([name, shape]): Arrays => {
     const outputs = shape.slice(-1);
-    const layer = `decoder.${name}`;
-    const scale: [string, number[]][] =
-      shape.length > 1 ? [[`${layer}.weight.scale`, outputs]] : [];
+    const layer = `${network}.${name}`;
+    const scale: Arrays = shape.length > 1 ? [[`${layer}.weight.scale`, outputs]] : [];
     return [[`${layer}.weight`, shape], ...scale, [`${layer}.bias`, outputs]];
   });
 }

@@ -79,7 +79,7 @@ async function readIdentity(carried: Carried, decoder: Decoder, keys: TrustedKey
 function draw(data: Uint8Array, decoder: Decoder, bare: boolean): { face: Face | null; failure: Failure | null } {
   try {
     performance.mark("stc-decode");
-    const picture = decoder.decode(data, { bare });
+    const picture = decoder.decode(data, { bare, size: decoder.maxSize });
     performance.measure("stc-decode", "stc-decode");
     return { face: { picture, info: decoder.info(data, { bare }) }, failure: null };
   } catch (error) {

@@ -4,7 +4,7 @@ import { h } from "./dom";
 import { t } from "./i18n";
 import type { Face } from "./reading";
 
-const SCALE = 4;
+const SIDE = 512; // pixels
 
 export function saveButton(face: Face): HTMLElement {
   const button = h("button", { type: "button", className: "quiet", id: "save" }, t("save"));
@@ -15,7 +15,7 @@ export function saveButton(face: Face): HTMLElement {
 async function save({ picture, info }: Face): Promise<void> {
   const small = h("canvas", { width: picture.width, height: picture.height });
   small.getContext("2d")!.putImageData(new ImageData(picture.data, picture.width), 0, 0);
-  const side = SCALE * picture.width, band = side / 12;
+  const side = SIDE, band = side / 12;
   const canvas = h("canvas", { width: side, height: side });
   const context = canvas.getContext("2d")!;
   context.imageSmoothingQuality = "high";
