@@ -1,12 +1,14 @@
-"""Build script: the native libraries, which are optional. What the package is: pyproject.toml.
+"""Build script: the native libraries, which are optional, and the README as the package index
+shows it. What the package is: pyproject.toml.
 
-They are plain C symbols without Python's API, loaded with ctypes: one file a platform serves every
-version of Python. Where one cannot be built the installation goes on, and the reason is written
-beside the source, for `stc info --backends`.
+The libraries are plain C symbols without Python's API, loaded with ctypes: one file a platform
+serves every version of Python. Where one cannot be built the installation goes on, and the reason
+is written beside the source, for `stc info --backends`.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -106,7 +108,29 @@ class PlatformWheel(bdist_wheel):
         return "py3", "none", super().get_tag()[2]
 
 
+def stated(path: str, pattern: str) -> str:
+    """What the one line of a file says that has such a form."""
+    (found,) = re.findall(pattern, Path(path).read_text(encoding="utf-8"), re.MULTILINE)
+    return str(found)
+
+
+def description() -> str:
+    """README.md with links that lead out of the index to the files of this version."""
+    url = stated("pyproject.toml", r'^Source = "(.+)"$')
+    number = stated("stc/version.py", r'^__version__ = "(.+)"$')
+
+    def absolute(link: re.Match[str]) -> str:
+        before, target = link.groups()
+        kind = "raw" if before.startswith("!") else "blob"
+        return f"{before}({url}/{kind}/v{number}/{target})"
+
+    relative = re.compile(r"(!?\[[^\]]*\])\((?!https?:|#)([^)\s]+)\)")
+    return relative.sub(absolute, Path("README.md").read_text(encoding="utf-8"))
+
+
 setup(
+    long_description=description(),
+    long_description_content_type="text/markdown",
     ext_modules=[
         library("stc.native._core", str(SOURCES / "core.cpp")),
         library("stc.native._nearest", str(SOURCES / "nearest.cpp")),

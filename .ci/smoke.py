@@ -20,16 +20,16 @@ def main() -> int:
     import stc
 
     data = stc.encode(PICTURE, max_bytes=192)
-    once, again = stc.decode(data), stc.decode(data)
+    once, again = stc.decode(data, size=128), stc.decode(data, size=128)
     assert len(data) <= 192, len(data)
     assert once.size == (128, 128), once.size
     assert np.array_equal(once, again)
-    finer = stc.decode(stc.encode(PICTURE, max_bytes=384))
+    finer = stc.decode(stc.encode(PICTURE, max_bytes=384), size=128)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "face.png")
         finer.save(path)
         aligned = stc.encode(path, max_bytes=192, align="never")
-    drawn = np.asarray(stc.decode(aligned), float)
+    drawn = np.asarray(stc.decode(aligned, size=128), float)
     error = np.mean((drawn - np.asarray(finer, float)) ** 2)
     assert error < 255**2 / 10**1.9, error  # 19 dB
     with Image.open(PICTURE) as picture:

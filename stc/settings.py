@@ -18,7 +18,7 @@ MAX_EFFORT = 9
 DEFAULT_EFFORT = 5
 GALLERY_EFFORT = 2  # of many pictures at once: the most for an hour of a core
 MAX_SIZE = 4096  # pixels along a side of a decoded picture
-DEFAULT_SIZE = 128
+DEFAULT_SIZE = 256  # of these: what the upscaler draws
 
 
 @dataclass(frozen=True)

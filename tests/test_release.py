@@ -89,6 +89,42 @@ def test_the_licence_of_the_package_is_of_all_that_it_holds(terms):
         assert (ROOT / "LICENSES" / f"{licence}.txt").is_file()
 
 
+def test_links_of_the_description_lead_out_of_the_package_index():
+    pytest.importorskip("setuptools")
+    command = [sys.executable, "setup.py", "--quiet", "--long-description"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    found = re.findall(r"\]\(([^)\s]+)\)", result.stdout)
+    assert len(found) == len(links) > 10
+    (url,) = re.findall(r'^Source = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    for before, after in zip(links, found, strict=True):
+        if before.startswith(("http", "#")):
+            assert after == before
+        else:
+            kind = "raw" if before.endswith(".webp") else "blob"
+            assert after == f"{url}/{kind}/v{stc.__version__}/{before}"
+            assert (ROOT / before.partition("#")[0]).exists()
+
+
+def test_one_command_of_the_release_page_fills_in_every_placeholder():
+    text = (ROOT / "RELEASE.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"^    sed -i 's/OWNER/the-organisation/g' (.+)$", text, re.MULTILINE)
+    endings = {".cff", ".md", ".py", ".toml", ".yml", ""}
+    places = [ROOT, ROOT / ".ci", *(ROOT / name for name in (".github", "docs", "stc", "web"))]
+    files = {path for place in places for path in place.glob("*") if path.is_file()}
+    files |= {path for path in (ROOT / ".github").rglob("*") if path.is_file()}
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in files
+        if path.suffix in endings and "OWNER" in path.read_text(encoding="utf-8")
+    }
+    if not (ROOT / ".github").is_dir():  # in an sdist
+        found.add(".github/CODEOWNERS")
+    if "OWNER" in (ROOT / "pyproject.toml").read_text(encoding="utf-8"):  # not filled in yet
+        assert found == set(named.split())
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs git's shell")
 def test_publishing_refuses_what_the_files_contradict(tmp_path):
     for name in ("publish", "release_check.py"):

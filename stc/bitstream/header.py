@@ -46,7 +46,9 @@ def parse_header(data: bytes) -> Header:
     if len(data) < FIXED + 1:
         raise TruncatedError(f"{len(data)} bytes are too few for header and checksum")
     if _checksum(data[:-2]) != data[-2:]:
-        raise CorruptError("the checksum does not match: the file was damaged or cut short")
+        raise CorruptError(
+            "the checksum does not match: the file is damaged or not whole; scan or copy it again"
+        )
     tokens, payload = split_count(data[4:-2])
     return Header(VERSION, data[2:4], tokens, payload, len(data) - len(payload))
 

@@ -12,12 +12,26 @@ from stc.errors import MissingExtraError
 SHELLS = ("bash", "zsh", "fish")
 
 # Metavars of texts that are names of files, or may be; every `Path` is one too.
-FILES = {"A", "B", "CODE", "CONFIG", "FILE", "IN", "MODEL", "OUT", "PICTURE", "RECORD", "SCORES"}
+FILES = {"A", "B", "CODE", "CONFIG", "FILE", "IN", "OUT", "PICTURE", "RECORD", "SCORES"}
 FOLDER = "DIR"
+MODEL = "MODEL"  # a file, or the name of a model that ships
+
+# What shtab puts into a script: how each shell is asked for names and files.
+_BASH = """\
+_stc_models() {
+  compgen -W "%s" -- "$1"
+  _shtab_compgen_files "$1"
+}
+"""
+_ZSH = """\
+_stc_models() {
+  _alternative "models:model:(%s)" "files:file:_files"
+}
+"""
 
 EPILOG = """\
-Verbs, options and names of files are completed. The script is complete in itself and starts no
-Python: make it again after an update, or once another package has added a verb.
+Verbs, options, names of models and files are completed. The script is complete in itself and
+starts no Python: make it again after an update, or once another package has added a verb.
 
 examples:
   stc completion bash > ~/.local/share/bash-completion/completions/stc
@@ -48,13 +62,23 @@ def run(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise MissingExtraError("shtab is missing: pip install shtab") from error
     from stc.cli.main import build_parser
+    from stc.codec.model_file import FOLDER as SHIPPED
 
     parser = build_parser()
+    names = " ".join(sorted(path.stem for path in SHIPPED.glob("*.safetensors")))
+    models = {
+        "bash": "_stc_models",
+        "zsh": "_stc_models",
+        "fish": f"{names} {shtab.FILE['fish']}",
+    }
     for one in expand(parser):
         for action in one._actions:
             if action.metavar == FOLDER:
                 action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+            elif action.metavar == MODEL:
+                action.complete = models  # type: ignore[attr-defined]
             elif action.type is Path or action.metavar in FILES:
                 action.complete = shtab.FILE  # type: ignore[attr-defined]
-    print(shtab.complete(parser, options.shell))
+    preamble = {"bash": _BASH % names, "zsh": _ZSH % names}
+    print(shtab.complete(parser, options.shell, preamble=preamble))  # type: ignore[arg-type]
     return 0

@@ -11,7 +11,7 @@ from stc.cli.files import add_paths, for_each, is_device, pair_up, read_face
 from stc.cli.numbers import int_in_range
 from stc.cli.settings import add_device, add_model
 from stc.cli.writing import write_atomically
-from stc.settings import MAX_SIZE
+from stc.settings import DEFAULT_SIZE, MAX_SIZE
 
 EPILOG = """\
 The format of the picture follows from the name of OUT; -, pipes and folders get PNG, and so does
@@ -23,7 +23,7 @@ TIFF, GIF.
 
 examples:
   stc decode face.stc                             writes face.png
-  stc decode face.stc -o face.jpg --size 256
+  stc decode face.stc -o face.jpg --size 512
   stc decode - -o face.webp < face.stc
   stc decode faces/*.stc -o pictures/
   stc decode photo-of-the-code.jpg -o face.png --mark
@@ -49,9 +49,10 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--size",
         type=size,
-        default=128,
+        default=DEFAULT_SIZE,
         metavar="PX",
-        help=f"width and height of the picture, 1 to {MAX_SIZE}; 128 if not given",
+        help=f"width and height of the picture, 1 to {MAX_SIZE}; {DEFAULT_SIZE} if not given: "
+        "the decoder draws 128 and 256 pixels, other sizes are resampled from these",
     )
     parser.add_argument(
         "--mark", action="store_true", help='write "reconstructed" along the lower edge'

@@ -37,7 +37,7 @@ from stc.service.limits import Limits
 from stc.service.page import Page
 from stc.service.requests import check_headers, check_parameters, check_picture
 from stc.service.work import decode, encode
-from stc.settings import Settings
+from stc.settings import DEFAULT_SIZE, Settings
 from stc.threads import threads as usable_threads
 
 
@@ -123,7 +123,7 @@ def create_app(
     )
     async def post_decode(
         request: Request,
-        size: Annotated[int, Query(ge=1)] = 128,
+        size: Annotated[int, Query(ge=1)] = min(DEFAULT_SIZE, dispatcher.limits.size),
         mark: bool = False,
         bare: bool = False,
     ) -> Response:

@@ -52,7 +52,7 @@ def test_decode_of_a_file_made_by_another_process(encoded, tmp_path):
     assert b"200x200" in printed
     with Image.open(out) as picture:
         assert (picture.format, picture.size) == ("JPEG", (200, 200))
-    assert stc.decode(path.read_bytes()).size == (128, 128)
+    assert stc.decode(path.read_bytes()).size == (256, 256)
 
 
 def test_effort_is_what_it_is_in_python(tmp_path):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stc.cli.completion import FILES, FOLDER, SHELLS
+from stc.cli.completion import FILES, FOLDER, MODEL, SHELLS
 from stc.cli.main import build_parser, main
 from stc.cli.plugins import expand
+from stc.codec.model_file import DEFAULT
 
 pytest.importorskip("shtab")
 
@@ -57,6 +58,8 @@ def test_verbs_options_choices_and_files(script):
     assert complete(script, "stc", "completion", "f") == {"fish"}
     assert complete(script, "stc", "encode", "pho") == {"photo.jpg", "photos"}
     assert complete(script, "stc", "encode-shards", "-o", "pho") == {"photos"}
+    assert complete(script, "stc", "decode", "--model", "stc-o") == {DEFAULT}
+    assert complete(script, "stc", "decode", "--model", "pho") == {"photo.jpg", "photos"}
 
 
 @pytest.mark.parametrize("script", ["zsh"], indirect=True)
@@ -81,7 +84,7 @@ def test_every_verb_is_in_every_script(shell, capsys):
 
 
 def test_every_file_that_an_option_takes_is_completed():
-    known = FILES | {FOLDER}
+    known = FILES | {FOLDER, MODEL}
     for parser in expand(build_parser()):
         for action in parser._actions:
             if action.dest in ("inputs", "output", "model") and action.type is not Path:
@@ -96,5 +99,5 @@ def test_a_shell_that_there_is_not(capsys):
 
 def test_every_verb_has_an_example():
     for parser in expand(build_parser()):
-        if " protect " not in parser.prog:
-            assert f"\n  {parser.prog.split()[0]} " in parser.epilog, parser.prog
+        command = "stc" if parser.prog == "stc" else f"{parser.prog} "
+        assert f"\n  {command}" in parser.epilog, parser.prog

@@ -46,7 +46,7 @@ def check(found, good, broken):
     for key in good:
         assert found[key]["error"] == ""
         assert found[key]["bytes"] == len(found[key]["stc"]) <= 64
-        assert stc.decode(found[key]["stc"]).size == (128, 128)
+        assert stc.decode(found[key]["stc"]).size == (256, 256)
     for key in broken:
         assert (found[key]["error"], found[key]["stc"]) == ("ImageError", b"")
 

@@ -46,7 +46,7 @@ def test_every_row_has_a_file_or_an_error(astronaut):
         if data:
             assert size <= 192
             assert 0.9 < quality < 1
-            assert stc.decode(data).size == (128, 128)
+            assert stc.decode(data).size == (256, 256)
     assert found["stc"][0] == found["stc"][5]
 
 

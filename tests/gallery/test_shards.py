@@ -54,7 +54,7 @@ def test_rows_and_manifest(sources, tmp_path):
     assert "not a picture" in third["message"]
     assert third["stc"] is third["bytes"] is third["quality"] is None
     assert first["bytes"] == len(first["stc"]) <= 64
-    assert stc.decode(first["stc"]).size == (128, 128)
+    assert stc.decode(first["stc"]).size == (256, 256)
     assert 0 < first["quality"] <= 1
     assert first["error"] is None
     assert (total.pictures, total.faces, total.errors) == (5, 4, {"ImageError": 1})

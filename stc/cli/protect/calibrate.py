@@ -35,7 +35,8 @@ def add_parser(verbs: Any) -> None:
         epilog="Who a picture shows is the name of its folder, or, directly in FACES, its own name "
         "without a\nnumber at its end (anna_1.jpg, anna_2.jpg). Give the options that records are "
         "made with:\nscores are of one recogniser, head, alpha, drop and number of bits. The file "
-        "holds counts of\nscores, no names and no faces; --fmr of match and renew reads it.",
+        "holds counts of\nscores, no names and no faces; --fmr of match and renew reads it.\n\n"
+        "example:\n  stc protect calibrate people/ -o scores.json",
     )
     parser.add_argument("faces", type=Path, metavar="FACES", help="folder of pictures")
     parser.add_argument("-o", "--output", required=True, metavar="SCORES", help="JSON file")

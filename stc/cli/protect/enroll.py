@@ -30,7 +30,9 @@ def add_parser(verbs: Any) -> None:
         epilog="A record's id is public: the picture's name and 12 random digits, unless --id says "
         "otherwise.\nAn id of your own must never be used twice with one key: two such records "
         "would share\ntheir noise, and tell that they are one person's. A record that exists is "
-        "replaced by\nstc protect renew, which revokes it; after --force copies of it still match.",
+        "replaced by\nstc protect renew, which revokes it; after --force copies of it still match."
+        "\n\nexamples:\n  stc protect enroll alice.jpg --key face.key --id 4711 -o alice.stp\n"
+        "  stc protect enroll photos/*.jpg --key face.key -o records/",
     )
     add_paths(parser, "picture: JPEG, PNG, WebP, TIFF and others")
     add_key(parser)

@@ -21,7 +21,8 @@ def add_parser(verbs: Any) -> None:
         "make an index of many records, which stc protect match searches faster",
         epilog="The index holds the records, and sketches of them that are encrypted under the "
         "key. What is\nenrolled, renewed or deleted afterwards needs a new index; revoked records "
-        "need none:\nstc protect match --revoked leaves them out.",
+        "need none:\nstc protect match --revoked leaves them out.\n\n"
+        "example:\n  stc protect index records/*.stp --key face.key -o people.index",
     )
     parser.add_argument("records", nargs="+", metavar="RECORD", help="files, of one record or many")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="INDEX")

@@ -11,7 +11,12 @@ from stc.cli.protect.common import new_parser, read_records
 
 def add_parser(verbs: Any) -> None:
     """Add `stc protect info` to argparse's subparsers."""
-    parser = new_parser(verbs, "info", "show what is in a record; needs no key")
+    parser = new_parser(
+        verbs,
+        "info",
+        "show what is in a record; needs no key",
+        epilog="example:\n  stc protect info records/*.stp --json",
+    )
     parser.add_argument("records", nargs="+", metavar="RECORD")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=run)

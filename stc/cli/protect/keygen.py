@@ -14,7 +14,12 @@ from stc.errors import KeyFileError
 
 def add_parser(verbs: Any) -> None:
     """Add `stc protect keygen` to argparse's subparsers."""
-    parser = new_parser(verbs, "keygen", "make a secret key, in a file for its owner alone")
+    parser = new_parser(
+        verbs,
+        "keygen",
+        "make a secret key, in a file for its owner alone",
+        epilog="example:\n  stc protect keygen -o face.key",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="KEY")
     parser.set_defaults(run=run)
 

@@ -37,7 +37,9 @@ def add_parser(verbs: Any) -> None:
         "match",
         "score a picture against records, the most alike first",
         epilog="A revoked record scores -1. Of an index, those records are scored that its first "
-        "stage hands on.\ndocs/protection-calibration.md says how to choose a threshold.",
+        "stage hands on.\ndocs/protection-calibration.md says how to choose a threshold.\n\n"
+        "examples:\n  stc protect match probe.jpg records/*.stp --key face.key --top 5\n"
+        "  stc protect match probe.jpg people.index --key face.key --fmr 1e-4 --scores scores.json",
     )
     parser.add_argument("probe", metavar="PICTURE", help="picture of one face, or - for stdin")
     parser.add_argument(

@@ -35,7 +35,9 @@ def add_parser(verbs: Any) -> None:
         "replace a record by one of new noise, and revoke the old one",
         epilog="A fresh picture is needed. But for its id, which is the same, nothing links the\n"
         "new record to the old one. The new record is on the disk before the old one is revoked;\n"
-        "after an interruption, the same command does what is left to be done.",
+        "after an interruption, the same command does what is left to be done.\n\n"
+        "example:\n  stc protect renew alice-new.jpg records/alice.stp --key face.key "
+        "--revoked revoked.txt -o alice.stp",
     )
     parser.add_argument("probe", metavar="PICTURE", help="fresh picture of the person")
     parser.add_argument("record", metavar="RECORD", help="the old record")

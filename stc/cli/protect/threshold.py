@@ -17,7 +17,8 @@ def add_parser(verbs: Any) -> None:
         "threshold",
         "choose the threshold of a false match rate from calibration scores",
         epilog="The lowest one whose 95 % interval ends at the rate or below. A rate that so few "
-        "pairs\ncannot support is refused. stc protect match takes the same --fmr, with --scores.",
+        "pairs\ncannot support is refused. stc protect match takes the same --fmr, with --scores."
+        "\n\nexample:\n  stc protect threshold scores.json --fmr 1e-4",
     )
     parser.add_argument("scores", type=Path, metavar="SCORES", help="from stc protect calibrate")
     parser.add_argument("--fmr", type=float, required=True, metavar="RATE", help="such as 1e-4")

@@ -20,7 +20,9 @@ def add_parser(verbs: Any) -> None:
         "attack",
         "measure accuracy and attacks, with the key secret and with the key stolen",
         epilog="What a recogniser gives of faces is kept in DIR/cache. A subject is a recogniser "
-        "and its head,\nas in `dlib`, `dlib,plain` or `r=r50.onnx,r50.safetensors`.",
+        "and its head,\nas in `dlib`, `dlib,plain` or `r=r50.onnx,r50.safetensors`.\n\n"
+        "example:\n  stc protect attack --images lfw.tar --pairs lfw_pairs.txt --faces others.tar "
+        "--subject dlib -o OUT/",
     )
     parser.add_argument("--images", type=Path, required=True, metavar="PATH", help="folder or tar")
     parser.add_argument("--pairs", type=Path, required=True, metavar="FILE", help="LFW's pairs.txt")

@@ -27,8 +27,13 @@ def shift(*images: Tensor) -> list[Tensor]:
 
     LPIPS looks every fourth pixel; with a fixed grid the decoder learns to please just those.
     """
-    y, x = torch.randint(0, 4, (2,)).tolist()
-    return [i[:, :, y : y + CANVAS - 4, x : x + CANVAS - 4] for i in images]
+    return random_crop(*images, side=images[0].shape[2] - 4)
+
+
+def random_crop(*images: Tensor, side: int) -> list[Tensor]:
+    """The same square of every image [B, C, H, H], anywhere in it."""
+    y, x = torch.randint(0, images[0].shape[2] - side + 1, (2,)).tolist()
+    return [i[:, :, y : y + side, x : x + side] for i in images]
 
 
 def jitter(image: Tensor) -> Tensor:

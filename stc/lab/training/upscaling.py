@@ -26,12 +26,13 @@ from stc.errors import StcError
 from stc.lab.training.adversarial import AdversarialTrainer, channels_last
 from stc.lab.training.collection import DataPlan, held_out, members
 from stc.lab.training.data import read_tar, to_tensors
-from stc.lab.training.losses import face_weight, jitter, masked_error, shift
+from stc.lab.training.losses import face_weight, jitter, masked_error, random_crop
 from stc.lab.training.precision import mixed
 from stc.lab.training.render import draw_counts
 from stc.lab.training.synthesised import synthesised
 
 SIDE = 256  # pixels
+CROP = 160  # pixels of the square that LPIPS looks at, another one in every step
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class UpscalerTrainer(AdversarialTrainer):
         seen = torch.where(mask > 0.5, output.clamp(-1.2, 1.2), target)
         halved = jitter(F.avg_pool2d(seen, 2))
         with mixed():
-            perceived = self.lpips(*shift(seen, target))
+            perceived = self.lpips(*random_crop(seen, target, side=CROP))
             cosines = [
                 (recogniser(halved) * own).sum(1)
                 for recogniser, own in zip(self.recognisers, wanted, strict=True)

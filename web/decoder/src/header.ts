@@ -45,7 +45,9 @@ export function parseHeader(data: Uint8Array, bare = false): Header {
   }
   const end = data.length - 2;
   if (crc(data.subarray(0, end)) !== ((data[end] << 8) | data[end + 1])) {
-    throw new CorruptError("the checksum does not match: the file was damaged or cut short");
+    throw new CorruptError(
+      "the checksum does not match: the file is damaged or not whole; scan or copy it again",
+    );
   }
   return {
     version,

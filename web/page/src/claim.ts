@@ -4,6 +4,7 @@ import { fromText } from "stc-face";
 
 import { type Sign1, parseSign1, readCbor } from "./cose";
 import { ClaimError } from "./failure";
+import { inflate } from "./inflate";
 
 const MOST = 1 << 16; // bytes after decompression; no QR code holds an honest claim that is longer
 // Keys of the token (RFC 8392) and of claim 169; docs/qr.md has those of the face.
@@ -56,7 +57,7 @@ export function claimOfText(text: string): Uint8Array | null {
 
 /** Throws ClaimError for what is no token. The signature is not verified. */
 export async function readClaim(data: Uint8Array): Promise<Claim> {
-  const token = data[0] === 0xd8 || data[0] === 0xd2 ? data : await inflate(data);
+  const token = data[0] === 0xd8 || data[0] === 0xd2 ? data : await unpacked(data);
   const signed = parseSign1(token);
   const claims = readCbor(signed === null ? token : signed.payload);
   if (!(claims instanceof Map)) throw new ClaimError("claimDamaged", "the token holds no claims");
@@ -129,22 +130,10 @@ function timeOf(claims: Map<unknown, unknown>, key: number): number | null {
   return value;
 }
 
-async function inflate(data: Uint8Array): Promise<Uint8Array> {
-  const stream = new Blob([data as Uint8Array<ArrayBuffer>]).stream();
-  const reader = stream.pipeThrough(new DecompressionStream("deflate")).getReader();
-  const found = new Uint8Array(MOST);
-  let end = 0;
-  for (;;) {
-    const { done, value } = await reader.read().catch((error: unknown) => {
-      throw new ClaimError("claimDamaged", `the claims cannot be decompressed: ${String(error)}`);
-    });
-    if (done) return found.slice(0, end);
-    if (end + value.length > MOST) {
-      void reader.cancel();
-      throw new ClaimError("claimDamaged", `the claims are longer than ${MOST} bytes`);
-    }
-    found.set(value, end);
-    end += value.length;
+async function unpacked(data: Uint8Array): Promise<Uint8Array> {
+  try {
+    return await inflate(data, "deflate", MOST);
+  } catch (error) {
+    throw new ClaimError("claimDamaged", `the claims cannot be decompressed: ${String(error)}`);
   }
 }
-

@@ -32,10 +32,11 @@ async function compare(portrait: HTMLElement): Promise<void> {
   const close = h("button", { type: "button", id: "compare-close" }, t("close"));
   const title = h("h2", { tabIndex: -1 }, t("compare.title"));
   const message = h("p", { className: "message bad", role: "status" });
+  const drawn = portrait.querySelector("canvas") !== null;
   const box = h("section", { className: "card pairbox" }, title,
     h("div", { className: "pair" },
       h("figure", {}, video, h("figcaption", {}, t("compare.live"))),
-      h("figure", {}, copyOf(portrait), h("figcaption", {}, t("compare.card")))),
+      h("figure", {}, copyOf(portrait), h("figcaption", {}, t("compare.card"), drawn && h("small", {}, t("mark"))))),
     message, h("p", { className: "hint" }, t("compare.note")),
     h("div", { className: "actions" }, freeze, turn, close));
   sheet.before(box);

@@ -16,15 +16,25 @@ export interface TrustedKey {
   added: string;
 }
 
-const OKP = 1, EC2 = 2, ED25519 = 6, P256 = 1; // of COSE keys
+const OKP = 1, EC2 = 2, SYMMETRIC = 4, ED25519 = 6, P256 = 1, VERIFY = 2; // of COSE keys
 const MOST = 1 << 16; // bytes of a file of keys
 
-/** The keys in a file: JWK, a set of these, PEM, a COSE key or a set; text may be hexadecimal. */
-export async function parseKeys(data: Uint8Array, name = ""): Promise<TrustedKey[]> {
+export interface KeyFile {
+  /** At least one. */
+  keys: TrustedKey[];
+  /** How many others there are, of kinds that cannot be used: sets often have some. */
+  others: number;
+}
+
+/**
+ * The keys in a file: JWK, a set of these, PEM, a COSE key or a set; text may be hexadecimal.
+ * Throws Failure, too, if none of them can be used, or one is private.
+ */
+export async function parseKeys(data: Uint8Array, name = ""): Promise<KeyFile> {
   if (data.length > MOST) throw new Failure("keyFile", `${data.length} bytes are too many`);
   const text = textOf(data);
   if (text?.startsWith("{") || text?.startsWith("[")) return fromJson(text, name);
-  if (text?.includes("-----BEGIN")) return [await fromPem(text, name)];
+  if (text?.includes("-----BEGIN")) return { keys: [await fromPem(text, name)], others: 0 };
   if (text !== null && /^[0-9a-fA-F\s]{40,}$/.test(text)) return fromCose(fromHex(text), name);
   return fromCose(data, name);
 }
@@ -37,7 +47,22 @@ export function looksLikeKeys(data: Uint8Array): boolean {
   return data[0] >= 0xa2 && data[0] <= 0xb7 && data.length < 400 && data[1] <= 3;
 }
 
-async function fromJson(text: string, name: string): Promise<TrustedKey[]> {
+async function usable(list: unknown[], read: (one: unknown) => Promise<TrustedKey>): Promise<KeyFile> {
+  const keys: TrustedKey[] = [];
+  let refused = new Failure("keyFile", "no key");
+  for (const one of list) {
+    try {
+      keys.push(await read(one));
+    } catch (error) {
+      if (!(error instanceof Failure && error.code === "keyKind")) throw error;
+      refused = error;
+    }
+  }
+  if (keys.length === 0) throw refused;
+  return { keys, others: list.length - keys.length };
+}
+
+async function fromJson(text: string, name: string): Promise<KeyFile> {
   let found: unknown;
   try {
     found = JSON.parse(text);
@@ -46,15 +71,15 @@ async function fromJson(text: string, name: string): Promise<TrustedKey[]> {
   }
   const set = (found as { keys?: unknown }).keys;
   const list: unknown[] = Array.isArray(found) ? found : Array.isArray(set) ? set : [found];
-  const keys = [];
-  for (const one of list) {
+  return usable(list, async (one) => {
     const jwk = (one ?? {}) as Record<string, unknown>;
     if (jwk.d !== undefined || jwk.k !== undefined) throw new Failure("keyPrivate");
+    const signs = jwk.use === undefined || jwk.use === "sig";
+    if (!signs || (Array.isArray(jwk.key_ops) && !jwk.key_ops.includes("verify"))) throw new Failure("keyKind", "not a key of signatures");
     const kid = typeof jwk.kid === "string" ? toHex(new TextEncoder().encode(jwk.kid)) : null;
     const given = [jwk.name, jwk.iss, jwk.issuer].find((word) => typeof word === "string");
-    keys.push(await make(jwk as JsonWebKey, kid, name || (given as string | undefined) || ""));
-  }
-  return keys;
+    return make(jwk as JsonWebKey, kid, name || (given as string | undefined) || "");
+  });
 }
 
 async function fromPem(text: string, name: string): Promise<TrustedKey> {
@@ -76,7 +101,7 @@ async function fromPem(text: string, name: string): Promise<TrustedKey> {
   throw new Failure("keyKind", "PEM of another curve");
 }
 
-async function fromCose(data: Uint8Array, name: string): Promise<TrustedKey[]> {
+async function fromCose(data: Uint8Array, name: string): Promise<KeyFile> {
   let found: unknown;
   try {
     found = readCbor(data);
@@ -84,12 +109,11 @@ async function fromCose(data: Uint8Array, name: string): Promise<TrustedKey[]> {
     throw new Failure("keyFile", String(error));
   }
   const list: unknown[] = Array.isArray(found) ? found : [found];
-  if (list.length === 0) throw new Failure("keyFile", "no key");
-  const keys = [];
-  for (const key of list) {
+  return usable(list, async (key) => {
     if (!(key instanceof Map)) throw new Failure("keyFile", "not a COSE key");
-    if (key.has(-4)) throw new Failure("keyPrivate");
-    const [kty, kid, curve, x, y] = [1, 2, -1, -2, -3].map((word) => key.get(word) as unknown);
+    const [kty, kid, uses, curve, x, y] = [1, 2, 4, -1, -2, -3].map((word) => key.get(word) as unknown);
+    if (key.has(-4) || kty === SYMMETRIC) throw new Failure("keyPrivate");
+    if (Array.isArray(uses) && !uses.includes(VERIFY)) throw new Failure("keyKind", "not a key of signatures");
     const ed = kty === OKP && curve === ED25519;
     if (!(ed || (kty === EC2 && curve === P256)) || !(x instanceof Uint8Array)) {
       throw new Failure("keyKind", `COSE key of type ${String(kty)}, curve ${String(curve)}`);
@@ -98,9 +122,8 @@ async function fromCose(data: Uint8Array, name: string): Promise<TrustedKey[]> {
     const jwk: JsonWebKey = ed
       ? { kty: "OKP", crv: "Ed25519", x: toUrl(x) }
       : { kty: "EC", crv: "P-256", x: toUrl(x), y: toUrl(y as Uint8Array) };
-    keys.push(await make(jwk, kid instanceof Uint8Array ? toHex(kid) : null, name));
-  }
-  return keys;
+    return make(jwk, kid instanceof Uint8Array ? toHex(kid) : null, name);
+  });
 }
 
 /** Keeps of a JWK what makes the key, and tries it. */

@@ -3,7 +3,7 @@
 import { find, h } from "./dom";
 import { Failure } from "./failure";
 import { date, t } from "./i18n";
-import { type TrustedKey, parseKeys, textOf, toHex } from "./keys";
+import { type KeyFile, type TrustedKey, parseKeys, textOf, toHex } from "./keys";
 import { loadKeys, saveKeys } from "./store";
 
 /** Sets the dialog up; changed is called when the keys are others than before. */
@@ -36,7 +36,7 @@ export async function offerKeys(data: Uint8Array, file: string): Promise<void> {
   if (found === null) return;
   find<HTMLTextAreaElement>("keys-text").value = textOf(data) ?? toHex(data);
   const name = find<HTMLInputElement>("keys-name");
-  const names = [...new Set(found.map((key) => key.name))].join(", ");
+  const names = [...new Set(found.keys.map((key) => key.name))].join(", ");
   name.value = names || file.replace(/\.\w+$/, "");
   name.focus();
   say(t("keys.check"), false);
@@ -49,18 +49,19 @@ async function addKeys(): Promise<void> {
   const found = await parsed(new TextEncoder().encode(text.value), name.value);
   if (found === null) return;
   const known = loadKeys();
-  const added = found.filter((key) => !known.some((one) => one.id === key.id && one.kid === key.kid));
+  const added = found.keys.filter((key) => !known.some((one) => one.id === key.id && one.kid === key.kid));
   if (added.length === 0) return say(t("keys.known"), true);
   const saved = saveKeys([...known, ...added]);
   text.value = name.value = "";
   const names = [...new Set(added.map((key) => key.name || t("unnamed", { id: key.id.slice(0, 8) })))];
-  say(saved ? t("keys.added", { name: names.join(", ") }) : t("keys.unsaved"), !saved);
+  const said = { name: names.join(", "), count: found.others };
+  say(saved ? t(found.others > 0 ? "keys.some" : "keys.added", said) : t("keys.unsaved"), !saved);
   drawKeys();
   find("keys").dispatchEvent(new Event("keyschanged"));
 }
 
 /** The keys in a file, or null after it was said why there are none. */
-async function parsed(data: Uint8Array, name: string): Promise<TrustedKey[] | null> {
+async function parsed(data: Uint8Array, name: string): Promise<KeyFile | null> {
   try {
     return await parseKeys(data, name);
   } catch (error) {

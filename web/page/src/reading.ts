@@ -13,7 +13,7 @@ export type Level = "good" | "plain" | "warn" | "bad";
 
 /** What happened to one thing that can be checked; `check.<name>.<outcome>` in locales/. */
 export interface Check {
-  name: "signature" | "dates" | "face" | "person";
+  name: "signature" | "dates" | "face" | "person" | "withdrawn";
   outcome: string;
   level: Level;
 }
@@ -72,7 +72,9 @@ async function readIdentity(carried: Carried, decoder: Decoder, keys: TrustedKey
   const first = check.level === "good" ? checks.find((one) => one.level === worst)! : check;
   const verdict = worst === "good" ? "verified" : `${first.name}.${first.outcome}`;
   const level = check.level === "good" ? worst : check.level;
-  if (worst === "good") checks.push({ name: "person", outcome: "look", level: "plain" });
+  if (worst === "good") {
+    checks.push({ name: "person", outcome: "look", level: "plain" }, { name: "withdrawn", outcome: "unchecked", level: "plain" });
+  }
   return { form: "claim", verdict, level, checks, face, failure, claim, signer };
 }
 
@@ -99,7 +101,7 @@ async function checkSignature(claim: Claim, keys: TrustedKey[]): Promise<{ signe
   const says = (outcome: string, level: Level, signer: TrustedKey | null = null) =>
     ({ signer, check: { name: "signature", outcome, level } as Check });
   const message = claim.signed;
-  if (message === null) return says("missing", "bad");
+  if (message === null || message.signature.length === 0) return says("missing", "bad");
   if (message.algorithm === null) return says("algorithm", "warn");
   const kid = message.kid === null ? null : toHex(message.kid);
   const fitting = keys.filter((key) => key.algorithm === message.algorithm);

@@ -7,7 +7,7 @@ import { date, day, has, t } from "./i18n";
 import type { Check, Face, Level, Reading } from "./reading";
 import { saveButton } from "./saving";
 
-const STATES: Partial<Record<string, string>> = { "face.sound": "complete", "person.look": "look" };
+const STATES: Partial<Record<string, string>> = { "face.sound": "complete", "person.look": "look", "withdrawn.unchecked": "withdrawn" };
 
 /** The whole of it, for the section `result`. */
 export function show(reading: Reading, again: () => void): HTMLElement[] {
@@ -17,7 +17,7 @@ export function show(reading: Reading, again: () => void): HTMLElement[] {
   const portrait = portraitOf(reading);
   const buttons = h("div", { className: "actions" });
   const uncover = () => {
-    left.replaceChildren(portrait, buttons);
+    left.replaceChildren(portrait, ...beneath(reading), buttons);
     buttons.replaceChildren();
     const comparable = reading.face !== null || claim?.picture != null;
     if (comparable) buttons.append(compareButton(portrait));
@@ -35,6 +35,7 @@ export function show(reading: Reading, again: () => void): HTMLElement[] {
     anyway.onclick = () => {
       fields.hidden = false;
       uncover();
+      buttons.querySelector("button")!.focus(); // its own button is gone
     };
   }
   return [
@@ -84,6 +85,14 @@ function portraitOf({ face, claim, failure }: Reading): HTMLElement {
   const detail = failure && failure.code === "wrongModel" ? h("code", { dir: "ltr" }, failure.detail) : null;
   return h("div", { className: "portrait" },
     h("div", { className: "empty" }, icon("face"), h("p", {}, t("noPicture")), detail));
+}
+
+/** What the face was drawn from: size, model, checksum. */
+function beneath({ face }: Reading): HTMLElement[] {
+  if (!face) return [];
+  const { bytes, model, fingerprint, checksum } = face.info;
+  const values = { bytes, model: `${model} (${fingerprint})`, checksum: checksum ?? "" };
+  return [h("p", { className: "hint beneath" }, t(checksum === null ? "beneath.bare" : "beneath", values))];
 }
 
 function canvasOf({ picture, info }: Face): HTMLCanvasElement {
@@ -151,7 +160,7 @@ function details({ face, claim, form, signer, failure }: Reading): HTMLElement {
   } else if (failure?.detail) {
     rows.push([t("label.face"), code(failure.detail)]);
   }
-  if (claim?.signed) rows.push([t("algorithm"), code(claim.signed.algorithm ?? String(claim.signed.number))]);
+  if (claim?.signed) rows.push([t("algorithm"), code(claim.signed.algorithm ?? String(claim.signed.number ?? "–"))]);
   if (signer) rows.push([t("keys.print"), code(signer.id.slice(0, 32))]);
   if (claim?.issued) rows.push([t("issued"), date(claim.issued)]);
   if (claim?.notBefore) rows.push([t("from"), date(claim.notBefore)]);

@@ -91,6 +91,9 @@ export const otherName = (parts) => {
   return [parts[0], parts[1], new Uint8Array(payload), parts[3]];
 };
 
+/** A payload with the face of another file. */
+export const swappedFace = (parts) => [parts[0], parts[1], new Uint8Array(encode(claims(face(64)))), parts[3]];
+
 /** A QR code as a PNG. */
 export async function codePicture(content, scale = 6) {
   const made = await writeBarcode(content, { format: "QRCode", ecLevel: "M", scale });

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { encode } from "cborg";
 
 import { trust as add, closeKeys, drop, open, ready, shot, skip, verdict, visit } from "./browser.mjs";
-import { claimText, claims, codePicture, compressed, coseKey, early, expired, face, jwk, newKey, otherFace, otherName, token } from "./cards.mjs";
+import { claimText, claims, codePicture, compressed, coseKey, early, expired, face, jwk, newKey, otherFace, otherName, swappedFace, token } from "./cards.mjs";
 
 const ed = newKey("EdDSA", "registry-1"), ec = newKey("ES256", "registry-2"), stranger = newKey("ES256", "stranger");
 const impostor = newKey("EdDSA", "registry-1"); // calls his key as the registry calls its own
@@ -38,7 +38,8 @@ describe("an identity claim", { skip }, () => {
       const { title, level, text } = await read(claimText(claims(face()), key));
       assert.equal(title, "Verified");
       assert.equal(level, "good");
-      for (const part of [name, "Amina Diallo", "January 2, 1988", "female", "Valid until", "https://id.example"]) {
+      const model = "model stc-open-1", sum = `checksum ${face().subarray(-2).toString("hex")}`;
+      for (const part of [name, "Amina Diallo", "January 2, 1988", "female", "Valid until", "https://id.example", `${face().length} bytes`, model, sum, "may have been withdrawn"]) {
         assert.ok(text.includes(part), part);
       }
       assert.ok(await page.$(".portrait canvas"));
@@ -48,6 +49,7 @@ describe("an identity claim", { skip }, () => {
 
   const bad = [
     ["changed", claimText(claims(face()), ed, { tamper: otherName }), "Changed or forged", "bad"],
+    ["of a swapped face", claimText(claims(face()), ed, { tamper: swappedFace }), "Changed or forged", "bad"],
     ["signed by an impostor", claimText(claims(face()), impostor), "Changed or forged", "bad"],
     ["of a cut signature", claimText(claims(face()), ed, { tamper: (parts) => [...parts.slice(0, 3), parts[3].slice(1)] }), "Changed or forged", "bad"],
     ["of another signer", claimText(claims(face()), stranger), "Signer not known", "warn"],
@@ -57,6 +59,8 @@ describe("an identity claim", { skip }, () => {
     ["with a damaged face", claimText(claims(Buffer.from("fac1ca63000000", "hex")), ed), "The face is damaged", "warn"],
     ["without a face", claimText(claims(face(), { identity: [[62, []]] }), ed), "No face on this card", "warn"],
     ["signed in an unknown way", claimText(claims(face()), ed, { number: -39 }), "Signature of an unknown kind", "warn"],
+    ["signed by no algorithm", claimText(claims(face()), ed, { tamper: ([, ...rest]) => [encode(new Map()), ...rest] }), "Signature of an unknown kind", "warn"],
+    ["of an empty signature", claimText(claims(face()), ed, { tamper: (parts) => [...parts.slice(0, 3), new Uint8Array(0)] }), "Nobody signed this card", "bad"],
     ["that nobody signed", compressed(encode(claims(face()))), "Nobody signed this card", "bad"],
     ["changed and expired", claimText(claims(face(), expired), ed, { tamper: otherName }), "Changed or forged", "bad"],
   ];
@@ -65,12 +69,24 @@ describe("an identity claim", { skip }, () => {
       const found = await read(text);
       assert.equal(found.title, title);
       assert.equal(found.level, level);
+      assert.ok(!found.text.includes("Now compare"), "words of a card that is verified");
       if (level === "bad" && !/Expired|Not valid/.test(title)) {
         assert.ok(!found.text.includes("Amina"), "what a forger wrote is shown only on request");
+        assert.equal(await page.$(".portrait canvas"), null);
       }
       await shot(page, `claim-${what.replaceAll(" ", "-")}`);
     });
   }
+
+  it("of a forger is shown on request, and still is not verified", async () => {
+    await read(claimText(claims(face()), ed, { tamper: swappedFace }));
+    await page.click(".portrait button");
+    const { level, text } = await verdict(page);
+    assert.equal(level, "bad");
+    assert.ok(await page.$(".sheet.bad .portrait canvas"));
+    assert.match(text, /On the card \(not verified\)/);
+    assert.equal(await page.evaluate(() => document.activeElement.id), "compare", "the keyboard goes on from there");
+  });
 
   it("is not read at all if it is damaged", async () => {
     const whole = claimText(claims(face()), ed);
@@ -117,9 +133,19 @@ describe("an identity claim", { skip }, () => {
     assert.match(await trust(ed.privateKey.export({ format: "pem", type: "pkcs8" }), "secret.pem"), /PRIVATE/);
     assert.match(await trust('{"kty":"RSA","n":"AQ","e":"AQAB"}', "rsa.json"), /no use/);
     assert.match(await trust('{"kty":"OKP","crv":"Ed25519","x":"AA"}', "short.json"), /not a key/);
+    assert.match(await trust('{"keys":[]}', "none.json"), /not a key/);
+    assert.match(await trust(jwk(stranger, { use: "enc" }), "encryption.json"), /no use/);
+    assert.match(await trust('{"keys":[{"kty":"oct","k":"AAAA"}]}', "shared.json"), /PRIVATE/);
     assert.equal(await page.$eval("#keys-count", (element) => element.textContent), "1");
     assert.match(await trust(ed.publicKey.export({ format: "pem", type: "spki" }), "Civil registry.pem"), /Added/);
     assert.equal((await read(claimText(claims(face()), ed))).title, "Verified");
+  });
+
+  it("takes from a set of keys those that it can use", async () => {
+    const third = newKey("ES256", "third");
+    const set = `{"keys":[{"kty":"RSA","n":"AQ","e":"AQAB"},${jwk(third)}]}`;
+    assert.match(await trust(set, "Ministry.json"), /Added: Ministry.*left out: 1/);
+    assert.equal((await read(claimText(claims(face()), third))).title, "Verified");
   });
 
   it("is verified where WebCrypto has no Ed25519", async () => {

@@ -1,6 +1,8 @@
 /** Faces without a claim, in whatever carries them, and what is refused. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 
 import { drop, pixels, skip, verdict, visit } from "./browser.mjs";
@@ -50,6 +52,24 @@ describe("a face alone", { skip }, () => {
       await page.click("#paste-read");
       assert.equal((await verdict(page)).title, "Not signed");
     }
+  });
+
+  it("is read from a file that is picked, and from a picture that is pasted", async () => {
+    await page.click("#again");
+    const [chooser] = await Promise.all([page.waitForFileChooser(), page.click("#file-pick")]);
+    const folder = mkdtempSync(join(tmpdir(), "stc-"));
+    writeFileSync(join(folder, "face.stc"), face(64));
+    await chooser.accept([join(folder, "face.stc")]);
+    assert.match((await verdict(page)).text, new RegExp(`${face(64).length} bytes`));
+    rmSync(folder, { recursive: true });
+    await page.evaluate((base64) => {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const clipboardData = new DataTransfer();
+      clipboardData.items.add(new File([bytes], "image.png", { type: "image/png" }));
+      document.getElementById("result").replaceChildren();
+      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+    }, (await codePicture(new Uint8Array(face(128)))).toString("base64"));
+    assert.match((await verdict(page)).text, new RegExp(`${face(128).length} bytes`));
   });
 
   it("is read without a header, if the user says so", async () => {
