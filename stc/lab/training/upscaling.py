@@ -85,6 +85,12 @@ class Portraits:
         small = [_half(own) for own in large]
         return cls(np.stack(small), np.stack(large), np.array(held))
 
+    def validation(self, number: int) -> Portraits:
+        """At most so many of the faces that are held out, evenly spread."""
+        rows = np.flatnonzero(self.held)
+        rows = rows[np.linspace(0, len(rows) - 1, min(number, len(rows))).round().astype(int)]
+        return Portraits(self.canvases[rows], self.large[rows], self.held[rows])
+
     def sharpness(self) -> npt.NDArray[np.float64]:
         """Root mean square of what the large pictures' faces have beyond the small ones', [N]."""
         found = []
