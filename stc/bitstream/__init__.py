@@ -1,7 +1,7 @@
 """The .stc format and its entropy coder: conformance/format.md. Depends on no model and no picture.
 
 Functions that read a header are imported at once. The others import numpy when they are first used,
-and encoding imports constriction.
+and encoding imports constriction where it is installed.
 """
 
 from __future__ import annotations

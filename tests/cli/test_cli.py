@@ -207,7 +207,7 @@ def test_a_link_and_a_device_stay_what_they_are(encoded, tmp_path):
     run("decode", path, "-o", link, "--force")
     assert link.is_symlink()
     with Image.open(target) as picture:
-        assert picture.size == (128, 128)
+        assert picture.size == (256, 256)
     assert oct(target.stat().st_mode & 0o777) == oct(0o666 & ~_umask())
 
 

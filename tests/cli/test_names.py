@@ -93,7 +93,7 @@ def test_stdin_goes_to_stdout(folder, face_file, monkeypatch, capfdbinary):
         elif verb == "qr":
             assert qr.read(written) == face_file
         else:
-            assert Image.open(io.BytesIO(written)).size == (128, 128)
+            assert Image.open(io.BytesIO(written)).size == (256, 256)
     assert sorted(os.listdir(folder)) == ["below", "photo.jpg"]
 
 

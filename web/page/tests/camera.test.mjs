@@ -33,6 +33,7 @@ describe("the camera", { skip }, () => {
     const [live, card] = await page.$$eval(".pair figure", (all) => all.map((one) => one.getBoundingClientRect().toJSON()));
     assert.equal(live.top, card.top);
     assert.ok(Math.abs(live.width - card.width) < 1);
+    assert.match(await page.$eval(".pair", (pair) => pair.innerText), /From the card\s+Reconstructed/);
     await shot(page, "compare", false);
     await page.click("#compare-close");
     assert.ok(await page.$eval(".sheet", (sheet) => !sheet.hidden));
