@@ -42,7 +42,7 @@ def decode_message(tables: Tables, count: int, payload: bytes) -> tuple[int, npt
 
 
 class RangeDecoder:
-    """The decoder's state, as in conformance/format.md: `low` and `span` of the interval, a point."""
+    """The interval [low, low + span) and a point in it, as conformance/format.md has them."""
 
     def __init__(self, payload: bytes) -> None:
         self._words = _words(payload)

@@ -37,7 +37,7 @@ def read_carried(data: bytes, *, bare: bool = False) -> bytes:
     if len(data) < 2:
         raise TruncatedError(f"{len(data)} bytes are too few to be a .stc file")
     raise BadMagicError(
-        f"not a .stc file, nor anything that carries one: the data begin with {data[:2].hex()}"
+        f"not a .stc file, nor anything that carries one: it begins with {data[:2].hex()}"
     )
 
 

@@ -92,7 +92,7 @@ def test_what_does_not_fit_names_the_version_that_would_do(face_file):
     with pytest.raises(BudgetError, match="ecc L holds 2953"):
         qr.make(bytes(3000), ecc="L")
     for wrong in ({"version": 41}, {"version": 0}, {"ecc": "X"}):
-        with pytest.raises(ValueError, match="a QR code has"):
+        with pytest.raises(ValueError, match="version must be 1 to 40"):
             qr.make(face_file, **wrong)
 
 
@@ -172,7 +172,7 @@ def test_a_file_in_several_codes(face_file, count, text):
     parts = [picture_of(code) for code in codes]
     assert qr.read(beside(*parts[::-1])) == face_file
     assert qr.read(beside(*parts[1:], picture(face_file, mode="byte"))) == face_file
-    with pytest.raises(TruncatedError, match=r"shows part 1 of what.*take one picture of all"):
+    with pytest.raises(TruncatedError, match=r"shows part 1 of a file.*take one picture of all"):
         qr.read(parts[0])
     with pytest.raises(TruncatedError, match=f"shows part {'2' if count == 2 else '2, 3'} of"):
         qr.read(beside(*parts[1:]))
