@@ -1,4 +1,4 @@
-"""The tables of docs/protection-security.md, and its bars."""
+"""The tables of docs/protection-results.md, with the targets."""
 
 from __future__ import annotations
 
@@ -42,22 +42,21 @@ def compose(one: Findings, about: str) -> str:
         f"### {one.name}{note}: {groups} groups of {size}",
         about,
         bars_table(one),
-        "Pairs of LFW view 2 that are told right, ± one standard error:",
+        "Accuracy on pairs of LFW view 2, ± one standard error:",
         grid_table(one),
-        "What storing costs. The last column is of "
-        f"{next(iter(one.bits.values())).strangers} pairs of strangers:",
+        "Cost of storage. The last column is for "
+        f"{next(iter(one.bits.values())).strangers} impostor pairs:",
         bits_table(one),
         "Recovering a face's features from a record. Cosine: to the true embedding (un-rotation "
         "and its guesses: to the true template). Accepted: at the threshold that 0.1 % of "
-        "strangers pass, against the picture that was enrolled, and against another picture of "
-        "the person; in brackets the upper end of a 95 % interval.",
+        "impostor pairs pass, against the picture that was enrolled, and against another picture "
+        "of the person; in brackets the upper end of a 95 % interval.",
         recovery_table(one),
         "Linking the records of one person's two pictures under two keys. Floor: the same with "
-        "labels shuffled, its mean and the value that 95 % of shuffles stay below. In brackets a "
-        "95 % bootstrap interval: near the floor it lies above the figure, since a sample drawn "
-        "anew adds chance of its own.",
+        "shuffled labels, its mean and its 95 % quantile. In brackets a 95 % bootstrap interval: "
+        "near the floor it lies above the value, because resampling adds noise.",
         link_table(one),
-        "With the key stolen, accuracy against what comes back:",
+        "With the key stolen, accuracy and recovery:",
         curve_table(one),
     ]
     return "\n\n".join(parts)
@@ -73,7 +72,7 @@ def bars_table(one: Findings) -> str:
     worst, another = max(secret, key=lambda r: r.same), max(secret, key=lambda r: r.another)
     lines = [
         ["accuracy", "99.0 % (fr_feature)", percent(ours.right, ours.error)],
-        ["below the recogniser's own score", "0.3 points", f"{lost:.2f} points"],
+        ["below the recognition model alone", "0.3 points", f"{lost:.2f} points"],
         ["lost by 8 bits", "0.1 points", f"{100 * one.bits[8].lost:.2f} points"],
         ["a record", "512 bytes", f"{one.bits[8].size} bytes"],
         ["key secret: D_sys above its floor", "0.05", f"{link.d_sys - link.floor:+.3f}"],
@@ -94,13 +93,19 @@ def bars_table(one: Findings) -> str:
             f"{next(r for r in stolen if r.attack == 'un-rotation').cosine:.2f}",
         ],
     ]
-    return table(["at alpha {:g}, drop {:g}".format(*one.usual), "bar", "measured"], lines)
+    return table(["at alpha {:g}, drop {:g}".format(*one.usual), "target", "measured"], lines)
 
 
 def grid_table(one: Findings) -> str:
     """Accuracy at every alpha and drop."""
     lines = [
-        ["recogniser's embedding", percent(one.embedding.right, one.embedding.error), "", "", ""],
+        [
+            "embedding of the recognition model",
+            percent(one.embedding.right, one.embedding.error),
+            "",
+            "",
+            "",
+        ],
         ["plain template", percent(one.plain.right, one.plain.error), "", "", ""],
     ]
     for alpha in ALPHAS:
@@ -120,7 +125,7 @@ def bits_table(one: Findings) -> str:
         ]
         for bits, kept in sorted(one.bits.items(), reverse=True)
     ]
-    return table(["bits", "bytes", "accuracy", "score that 0.1 % of strangers reach"], lines)
+    return table(["bits", "bytes", "accuracy", "score that 0.1 % of impostor pairs reach"], lines)
 
 
 def recovery_table(one: Findings) -> str:

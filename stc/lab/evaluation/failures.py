@@ -30,8 +30,8 @@ TURNED = 0.35  # how far the nose is from the middle of the eyes, in distances o
 LOW = 0.05  # blur and doubt: below what this share of the others has
 
 CAUSES = {
-    "pose": f"the nose is more than {TURNED} eye distances from the middle of the eyes, sideways",
-    "misalignment": f"the face is more than {ON_CANVAS:.0f} px (RMS) off its place on the canvas",
+    "pose": f"the nose is more than {TURNED} eye distances sideways from the middle of the eyes",
+    "misalignment": f"the face is more than {ON_CANVAS:.0f} px (RMS) from its place on the canvas",
     "second face": f"another face at least {RIVAL:.0%} as wide is found on the canvas",
     "blur": f"variance of the Laplacian below that of {1 - LOW:.0%} of the other faces",
     "occlusion": f"no face is found, or with less confidence than {1 - LOW:.0%} of the other faces",
@@ -129,16 +129,17 @@ def section(found: Failures, judge: str, limit: int) -> str:
             found.counts.items(), [*CAUSES.values(), ""], strict=True
         )
     ]
-    head = ["cause", "decided by", "faces", "of the worst", "of the others"]
+    head = ["cause", "rule", "faces", "share of the worst", "share of the others"]
     check = [[name, f"{a:.3f}", f"{b:.3f} to {c:.3f}"] for name, (a, b, c) in found.check.items()]
     return "\n\n".join(
         [
-            f"## How it fails, at {limit} bytes",
-            f"The {WORST:.0%} of faces ({found.worst}) that keep least identity cosine by {judge}, "
-            f"by cause; a face may have several. Others: {found.others} of the rest at random.",
+            f"## Failures at {limit} bytes",
+            f"Possible causes for the {WORST:.0%} of faces ({found.worst}) with the lowest "
+            f"identity cosine by {judge}; a face may have several. Others: {found.others} random "
+            "faces of the rest.",
             table(head, lines),
-            "The self-check that `stc encode` prints needs no recogniser. As a predictor of these "
-            "failures (area under the ROC; 0.5 is chance) and its 95 % interval:",
+            "The quality that `stc encode` prints, as a predictor of these failures: area under "
+            "the ROC curve (0.5 is chance), with its 95 % interval:",
             table(["predictor", "AUC", "interval"], check),
         ]
     )
@@ -152,7 +153,7 @@ def qualities(kept: Mapping[int, Floats]) -> str:
     ]
     return "\n\n".join(
         [
-            "The self-check of all faces, by limit:",
+            "The quality of all faces, by limit:",
             table(["bytes, at most", "lowest 1 % below", "lowest 5 % below", "half below"], rows),
         ]
     )

@@ -91,10 +91,10 @@ class Served:
 def groups_section(people: People, served: list[Served], judge: str) -> str:
     """Tables by attribute, at every limit."""
     text = [
-        "## For whom",
+        "## Groups of people",
         f"{len(people.names)} faces. A mated pair is a face and its own mirror image, which is "
-        f"easier than two photographs. FNMR: share of mated pairs that {judge} puts farther apart "
-        "than the threshold at which 0.1 % of the first protocol's different pairs pass, "
+        f"easier than two photographs. FNMR: share of mated pairs that {judge} rejects, at the "
+        "threshold that 0.1 % of the first protocol's different pairs pass, "
         "compressed in the same way. In brackets, 95 % intervals (Wilson's for shares, else "
         "bootstrap over faces).",
     ]
@@ -186,12 +186,15 @@ def leak_section(people: People, ids: Integers) -> str:
         chance = np.quantile([best_guess(x, values) for x in shuffled], 0.95)
         guess = best_guess(labels, values)
         lines.append([name, f"{shared:.4f}", f"{bits:.4f}", f"{guess:.1%}", f"{chance:.1%}"])
-    ids_used = "one group id, which says nothing" if used == 1 else f"{used} group ids"
+    ids_used = (
+        "the same group index, so it reveals nothing" if used == 1 else f"{used} group indices"
+    )
     return "\n\n".join(
         [
-            "### What the group id gives away",
-            f"The {len(ids)} files have {ids_used}. Information in bits; best guess: the commonest "
-            "value of every id. By chance: the 95 % quantile of the same when ids are shuffled.",
+            "### Information in the group index",
+            f"All {len(ids)} files have {ids_used}. Mutual information in bits; best guess: the "
+            "most frequent value for each index. By chance: the 95 % quantile with shuffled "
+            "indices.",
             table(["", "information", "by chance", "best guess", "by chance"], lines),
         ]
     )
@@ -223,10 +226,10 @@ def drift_section(people: People, before: Embeddings, after: dict[int, Embedding
             lines.append([*cells, ", ".join(shifts) + " points", _share(old != new)])
     return "\n\n".join(
         [
-            "### Does the decoded face drift?",
-            "Attributes as a linear probe of the judge's embeddings estimates them (ridge "
-            f"regression, {FOLDS} folds, fitted on originals of other people): decoded less "
-            "original.",
+            "### Drift of attributes",
+            "Attributes as estimated by a linear probe on the judge's embeddings (ridge "
+            f"regression, {FOLDS} folds, fitted on originals of other people): value of the "
+            "decoded face minus value of the original.",
             table(["bytes", "attribute", "probe, originals", "mean change", "changed"], lines),
         ]
     )

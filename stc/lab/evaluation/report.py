@@ -10,12 +10,14 @@ from stc.lab.evaluation.rivals import NAMES as RIVAL_NAMES
 # The bars that the project has set itself: bytes -> share of LFW pairs right by dlib, both sides.
 BARS = {192: 0.97, 96: 0.93}
 LEGEND = """Both sides: both pictures of a pair were compressed; probe only: one of them. ± is one
-standard error over pairs, brackets are 95 % intervals (bootstrap over pairs). TAR is of both sides.
-Cosine: of the judge's embeddings before and after. Header and checksum count."""
+standard error over pairs, brackets are 95 % intervals (bootstrap over pairs). TAR is for both
+sides. The cosine compares the judge's embeddings before and after encoding. Sizes include header
+and checksum."""
 
-RIVALS = """Pairs right, both sides compressed. Every rival is at its best for every face: side,
-grey or colour and quality with the least squared error that fit. `bare`: less the header bytes that
-a fixed container would not repeat. Too large: no setting fits, the smallest file was taken."""
+RIVALS = """Share of correct pairs, both sides compressed. Every rival has its best settings for
+each face: side length, grey or colour, and quality with the least squared error within the limit.
+`bare`: without the header bytes that a fixed container would not repeat. Too large: no setting
+meets the limit, and the smallest file was used."""
 
 TWICE_UP_TO = 256  # bytes, up to which STC should beat rivals of twice the size
 
@@ -106,23 +108,23 @@ def bars_table(rows: Sequence[Row], protocol: str) -> str:
                 away = 100 * (row.accuracy - bar)
                 cells = [str(limit), f"{bar:.0%}", percent(row.accuracy, row.stderr)]
                 lines.append([*cells, f"{away:+.1f} points"])
-    return table(["bytes", "bar", "dlib, both sides", "distance"], lines) if lines else ""
+    return table(["bytes", "target", "dlib, both sides", "distance"], lines) if lines else ""
 
 
 def compose(
     rows: Sequence[Row], about: str, pictures: Sequence[tuple[str, str]], extra: Sequence[str]
 ) -> str:
     """The page. pictures: what each shows, and its file; extra: sections of other modules."""
-    parts = ["# What survives, at how many bytes, for whom, against whom", about]
+    parts = ["# Accuracy, rivals, groups of people and failures", about]
     for protocol in dict.fromkeys(row.protocol for row in rows):
         own = [row for row in rows if row.protocol == protocol]
         parts += [f"## {protocol}, {own[0].pairs} pairs", LEGEND]
         parts += [survival_table(own, protocol, judge) for judge in _judges(own)]
         if bars := bars_table(rows, protocol):
-            parts += ["### Against the bars", bars]
+            parts += ["### Targets", bars]
         if len({row.codec for row in own}) > 2:
             for judge in _judges(own):
-                parts += [f"### Against rivals, by {judge}", RIVALS]
+                parts += [f"### Rivals, by {judge}", RIVALS]
                 parts += [rivals_table(own, protocol, judge), twice_table(own, protocol, judge)]
     parts += [f"![{what}]({file})" for what, file in pictures]
     return "\n\n".join(part for part in [*parts, *extra] if part) + "\n"

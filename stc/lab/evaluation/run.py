@@ -125,10 +125,12 @@ def _about(request: Request) -> str:
     judges = [open_judge(text) for text in request.judges]
     named = [f"{judge.name} ({judge.note})" if judge.note else judge.name for judge in judges]
     return (
-        f"Made by STC {__version__} with {model.name} (fingerprint {model.fingerprint[:4]}):\n\n"
+        f"Measured by STC {__version__} with {model.name} "
+        f"(fingerprint {model.fingerprint[:4]}):\n\n"
         f"    {request.command}\n\n"
         f"Judges: {', '.join(named)}.\n\n"
-        "Columns, protocols and how rivals are searched: docs/evaluation.md of the source."
+        "docs/evaluation.md of the source explains columns, protocols and the search for the best "
+        "settings of rivals."
     )
 
 
@@ -141,7 +143,7 @@ def _failures(setup: Setup, protocol: Protocol) -> str:
     cosine = metrics.cosines(plain.embeddings[judge], measured.embeddings[judge])
     predictors = {"PSNR": measured.psnr}
     if measured.quality is not None:
-        predictors = {"identity kept, as `stc encode` prints it": measured.quality, **predictors}
+        predictors = {"quality, as `stc encode` prints it": measured.quality, **predictors}
     found = failures.examine(protocol.faces, cosine, predictors)
     qualities = {}
     for size in setup.limits:

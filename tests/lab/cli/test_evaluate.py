@@ -33,10 +33,10 @@ def test_one_command_writes_it_all(data, colours, capsys):  # noqa: F811
     assert {row["codec"] for row in rows} == {"originals", "stc", "stc bare", "webp48"}
     assert {row["bytes_limit"] for row in rows} == {"", "96", "192"}
     page = (data / "out" / "report.md").read_text()
-    for title in ("# What survives", "## toy, 4 pairs", "## How it fails", "## For whom"):
+    for title in ("# Accuracy", "## toy, 4 pairs", "## Failures", "## Groups of people"):
         assert title in page
     assert "Judges: colours (looks at colours alone)." in page
-    for title in ("### Against rivals, by colours", "group id gives away", "face drift?"):
+    for title in ("### Rivals, by colours", "in the group index", "Drift of attributes"):
         assert title in page
     for name in ("rate_accuracy.png", "roc.png", "faces.png"):
         assert (data / "out" / name).stat().st_size > 1000

@@ -38,6 +38,6 @@ def test_examine_takes_the_worst_and_judges_the_self_check(face):
     assert found.check["knows"][0] == 1
     assert found.check["errs"][0] == 0
     text = failures.section(found, "dlib", 192)
-    assert "## How it fails, at 192 bytes" in text
+    assert "## Failures at 192 bytes" in text
     assert "| knows | 1.000 | 1.000 to 1.000 |" in text
     assert "| 96 | 0.201 | 0.205 | 0.250 |" in failures.qualities({96: np.linspace(0.2, 0.3, 101)})

@@ -58,7 +58,7 @@ def test_a_group_id_that_tells_and_one_that_does_not(people):
     assert told[-3].startswith("| sex | 1.0000 | 0.0")
     assert "| 100.0% |" in told[-3]
     assert "| 50.0% |" in told[-1]
-    assert "one group id, which says nothing" in fairness.leak_section(people, 0 * ids)
+    assert "the same group index, so it reveals nothing" in fairness.leak_section(people, 0 * ids)
 
 
 def test_drift_is_measured_by_a_probe_that_has_not_seen_the_face(people):

@@ -8,3 +8,4 @@ export type { Decoder, DrawOptions, FileInfo, Options, Picture } from "./decoder
 export * from "./errors.js";
 export { MEDIA_TYPE, VERSION, hasHeader, parseHeader } from "./header.js";
 export type { Header } from "./header.js";
+export { inflate } from "./inflate.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ModelError, TruncatedError, WrongModelError, open } from "../dist/index.js";
-import { difference, goldenFiles, modelFile, models, small, tokensDigest } from "./shared.mjs";
+import { difference, goldenFiles, modelFile, models, python, small, tokensDigest, withoutPython } from "./shared.mjs";
 
 /** Milliseconds of this process's own work: what else the machine does is not in it. */
 function worked() {
@@ -68,6 +68,29 @@ for (const name of models) {
     assert.ok(first < 2000 && Math.min(...later) < 150);
   });
 }
+
+test("256 pixels are those of the native core, within 1 of 255", { skip: withoutPython() }, async () => {
+  const program =
+    "import sys, stc\n" +
+    "picture = stc.decode(bytes.fromhex(sys.argv[1]), size=256)\n" +
+    "print(picture.tobytes().hex(), end='')";
+  const decoder = await open(modelFile(models[0]));
+  assert.equal(decoder.maxSize, 256);
+  for (const { file } of goldenFiles(models[0]).slice(0, 2)) {
+    const drawn = decoder.decode(file, { size: 256 });
+    assert.deepEqual([drawn.width, drawn.height], [256, 256]);
+    const expected = python(["-c", program, Buffer.from(file).toString("hex")]);
+    assert.ok(difference(drawn, { pixels: Buffer.from(expected, "hex") }) <= 1);
+  }
+});
+
+test("sizes that the model does not draw are refused", async () => {
+  const decoder = await open(small.model);
+  assert.equal(decoder.maxSize, 128);
+  for (const size of [0, 129, 256]) {
+    assert.throws(() => decoder.decode(small.file, { size }), RangeError);
+  }
+});
 
 test("files of another model are refused", async () => {
   const decoder = await open(modelFile(models[0]));

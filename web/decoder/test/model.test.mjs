@@ -34,7 +34,7 @@ function edited(change) {
 
 /** A model file of a header whose digests have changed, its fingerprint made anew. */
 function signed(header, body, digests) {
-  const names = Object.keys(digests).filter((own) => !own.startsWith("encoder."));
+  const names = Object.keys(digests).filter((own) => !/^(encoder|upscaler)\./.test(own));
   const line = (own) =>
     `${own} ${header[own].dtype} ${header[own].shape.join("x")} ${digests[own]}\n`;
   header.__metadata__.digests = JSON.stringify(digests);

@@ -1,6 +1,6 @@
 /** The large parts of the page: the model and the reader of codes, beside it or inside it. */
 
-import { inflate } from "./inflate";
+import { inflate } from "stc-face";
 
 const MOST = 1 << 24; // bytes of the reader; the decoder has a bound of its own for models
 

@@ -1,10 +1,9 @@
 /** Claim 169: the code's bytes -> a CBOR Web Token -> who a card is about, and the face in it. */
 
-import { fromText } from "stc-face";
+import { fromText, inflate } from "stc-face";
 
 import { type Sign1, parseSign1, readCbor } from "./cose";
 import { ClaimError } from "./failure";
-import { inflate } from "./inflate";
 
 const MOST = 1 << 16; // bytes after decompression; no QR code holds an honest claim that is longer
 // Keys of the token (RFC 8392) and of claim 169; docs/qr.md has those of the face.

@@ -4,7 +4,11 @@
  * Format "deflate" is that of zlib. Throws RangeError for more than `most` bytes, TypeError for data that
  * is not of the format, ends early or goes on after its end.
  */
-export async function inflate(data: Uint8Array, format: "deflate" | "gzip", most: number): Promise<Uint8Array<ArrayBuffer>> {
+export async function inflate(
+  data: Uint8Array,
+  format: "deflate" | "gzip",
+  most: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([data as Uint8Array<ArrayBuffer>]).stream();
   const reader = stream.pipeThrough(new DecompressionStream(format)).getReader();
   const parts: Uint8Array[] = [];
