@@ -1,4 +1,5 @@
-"""Draws docs/faces.webp, what every size keeps, and docs/efforts.webp, what synthesis adds.
+"""Draws docs/faces.webp, what every size keeps, docs/efforts.webp, what synthesis adds, and
+docs/large.webp, faces at 256 pixels.
 
     python docs/make_faces.py
 
@@ -22,6 +23,7 @@ DOCS = Path(__file__).parent
 SIZES = (48, 64, 96, 128, 192, 384)
 EFFORTS = (0, 1, 5, 9)
 EFFORTS_BYTES = (48, 96)
+LARGE_BYTES, LARGE_FACES = (48, 96, 192), 6
 GAP, HEADER = 4, 16  # pixels
 
 
@@ -35,17 +37,21 @@ def portraits() -> Faces:
     return np.stack([astronaut, *others])
 
 
-def coded(codec: Codec, sources: Faces, settings: Settings) -> Faces:
+def coded(codec: Codec, sources: Faces, settings: Settings, large: bool = False) -> Faces:
     """What is left of canvases in files by some settings."""
-    return codec.decode_batch(
-        [face.unwrap().data for face in codec.encode_batch(sources, settings)]
-    )
+    files = [face.unwrap().data for face in codec.encode_batch(sources, settings)]
+    return codec.decode_batch(files, large=large)
+
+
+def enlarged(faces: Faces) -> Faces:
+    """Faces at 256 pixels, by Lanczos."""
+    return np.stack([Image.fromarray(f).resize((256, 256), Image.Resampling.LANCZOS) for f in faces])
 
 
 def draw_sheet(path: Path, columns: dict[str, Faces]) -> None:
     """Write a picture with a titled column for every batch of faces."""
-    cell = 128 + GAP
-    rows = len(next(iter(columns.values())))
+    rows, side = next(iter(columns.values())).shape[:2]
+    cell = side + GAP
     sheet = Image.new("RGB", (len(columns) * cell - GAP, HEADER + rows * cell - GAP), "white")
     draw = ImageDraw.Draw(sheet)
     for x, (title, faces) in enumerate(columns.items()):
@@ -73,6 +79,12 @@ def main() -> None:
                 settings = Settings(max_bytes=size, effort=effort)
                 columns[f"{size} bytes, effort {effort}"] = coded(codec, sources, settings)
         draw_sheet(DOCS / "efforts.webp", columns)
+        columns = {}
+        for size in LARGE_BYTES:
+            settings, some = Settings(max_bytes=size), sources[:LARGE_FACES]
+            columns[f"{size} bytes, 128 px enlarged"] = enlarged(coded(codec, some, settings))
+            columns[f"{size} bytes, 256 px"] = coded(codec, some, settings, large=True)
+        draw_sheet(DOCS / "large.webp", columns)
 
 
 if __name__ == "__main__":
