@@ -45,7 +45,9 @@ def coded(codec: Codec, sources: Faces, settings: Settings, large: bool = False)
 
 def enlarged(faces: Faces) -> Faces:
     """Faces at 256 pixels, by Lanczos."""
-    return np.stack([Image.fromarray(f).resize((256, 256), Image.Resampling.LANCZOS) for f in faces])
+    return np.stack(
+        [Image.fromarray(f).resize((256, 256), Image.Resampling.LANCZOS) for f in faces]
+    )
 
 
 def draw_sheet(path: Path, columns: dict[str, Faces]) -> None:

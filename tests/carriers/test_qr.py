@@ -92,7 +92,7 @@ def test_what_does_not_fit_names_the_version_that_would_do(face_file):
     with pytest.raises(BudgetError, match="ecc L holds 2953"):
         qr.make(bytes(3000), ecc="L")
     for wrong in ({"version": 41}, {"version": 0}, {"ecc": "X"}):
-        with pytest.raises(ValueError, match="version must be 1 to 40|ecc"):
+        with pytest.raises(ValueError, match=r"version must be 1 to 40|ecc"):
             qr.make(face_file, **wrong)
 
 
