@@ -136,7 +136,7 @@ def _check(tables: Tables, group: int, indices: Indices) -> None:
     if not 0 <= group < len(tables.groups):
         raise ValueError(f"group must be 0 to {len(tables.groups) - 1}, not {group}")
     if not 1 <= len(indices) <= tables.tokens:
-        raise ValueError(f"1 to {tables.tokens} indices are needed, not {len(indices)}")
+        raise ValueError(f"the number of indices must be 1 to {tables.tokens}, not {len(indices)}")
     for start, row in tables.rows(group, len(indices)):
         part = indices[start : start + len(row)]
         if part.min() < 0 or part.max() >= row.shape[1]:

@@ -86,7 +86,7 @@ def test_the_symbol_says_what_it_is(face_file):
         assert drawn.size == (3 * (57 + 2 * 4),) * 2
 
 
-def test_what_does_not_fit_names_the_version_that_would_do(face_file):
+def test_what_does_not_fit_names_the_version_to_use(face_file):
     with pytest.raises(BudgetError, match=r"10-H holds 119: use version 14"):
         qr.make(face_file, version=10, ecc="H")
     with pytest.raises(BudgetError, match="ecc L holds 2953"):
