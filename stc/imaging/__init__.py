@@ -1,15 +1,15 @@
 """From any picture to the canvas: one face, eyes level, 128 x 128 pixels.
 
-* reading: files, images and arrays -> upright RGB; `formats` opens files, `jpeg`, `png`, `tiff` and
-  `jxl` see to what Pillow does not, `levels` and `profiles` to black, white and colours, `rows` to
-  pictures that are cut short
-* detection: where the faces are; `network` runs the detector, `warping` samples pictures
-* alignment: the place of a face on the canvas
-* framing: all of it, and which face is meant
-* marking: what is said of a picture that was decoded
-* similarity: how alike two pictures are
+* reading: files, images and arrays -> upright RGB; `formats` opens files; `jpeg`, `png`, `tiff` and
+  `jxl` handle what Pillow does not; `levels` and `profiles` correct black, white and colours;
+  `rows` completes truncated pictures
+* detection: finds faces; `network` runs the detector, `warping` samples pictures
+* alignment: maps a face onto the canvas
+* framing: the whole way from a picture to a canvas, and the choice of the face
+* marking: metadata and label of decoded pictures
+* similarity: PSNR and SSIM
 
-What is named here is imported when it is first used: who only marks a picture needs no detector.
+The names of this package are imported on first use: marking a picture loads no detector.
 """
 
 from __future__ import annotations

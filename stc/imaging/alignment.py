@@ -1,4 +1,4 @@
-"""Bringing a face onto the canvas: where it belongs there, and the one transform that moves it.
+"""Face alignment: the landmark template of the canvas, and the similarity transform onto it.
 
 Coordinates are in pixels, x first; (0, 0) is the outer corner of the first pixel.
 """
@@ -15,8 +15,8 @@ from stc.imaging.warping import warp
 
 Floats = npt.NDArray[np.float64]
 
-# Where the two eyes, the nose and the mouth corners lie: the ArcFace template for 112 px, scaled
-# by 104 / 112 and moved by 12, so that [12, 116) is a recogniser's crop and the hair fits too.
+# Positions of eyes, nose tip and mouth corners: the ArcFace template for 112 px, scaled by 104/112
+# and moved by 12, so that [12, 116) is the crop of recognition models and the hair is included.
 TEMPLATE: Floats = np.array(
     [[47.56, 60.00], [80.28, 59.82], [64.02, 78.61], [50.58, 97.77], [77.68, 97.62]]
 )
@@ -24,17 +24,18 @@ TEMPLATE: Floats = np.array(
 
 @standard_floats()
 def align(image: Image.Image, landmarks: Floats) -> npt.NDArray[np.uint8]:
-    """An RGB image and the landmarks [5, 2] of a face in it -> the canvas, uint8 [128, 128, 3].
+    """Warp an RGB image so that a face lies on the template -> the canvas, uint8 [128, 128, 3].
 
-    Where the image does not cover the canvas its border is repeated.
+    landmarks: float64 [5, 2], of that face in pixels of the image, as `Face.landmarks`. Where the
+    image does not cover the canvas, its border pixels are repeated.
     """
     return np.array(warp(image, similarity(TEMPLATE, landmarks), (CANVAS, CANVAS)))
 
 
 def displacement(landmarks: Floats) -> float:
-    """How far a face is from its place on the canvas: landmarks [5, 2] -> RMS canvas pixels.
+    """The distance of landmarks [5, 2] from the canvas template, in RMS canvas pixels.
 
-    Only place, size and tilt count, since no two faces have quite the template's shape.
+    Only position, size and tilt are compared, since no face has exactly the template's shape.
     """
     matrix = similarity(TEMPLATE, landmarks)
     moved = TEMPLATE @ matrix[:, :2].T + matrix[:, 2] - TEMPLATE
@@ -42,9 +43,9 @@ def displacement(landmarks: Floats) -> float:
 
 
 def similarity(source: Floats, target: Floats) -> Floats:
-    """The rotation, scale and shift [2, 3] that best take points [N, 2] to points [N, 2].
+    """The least-squares similarity transform [2, 3] from points [N, 2] to points [N, 2].
 
-    In the plane Umeyama's least squares has a closed form: as complex numbers, target = k source.
+    It is Umeyama's, whose closed form in the plane is target = k source in complex numbers.
     """
     start, end = source.mean(0), target.mean(0)
     one, other = (source - start) @ [1, 1j], (target - end) @ [1, 1j]

@@ -1,14 +1,14 @@
-"""Finding faces: where to look for them, how closely, and what to believe.
+"""Face detection in two passes, over image scales and quarter turns.
 
-A small copy of the picture shows where faces may be; each is then looked at once more, upright and
-as large as the network sees best. What that close look does not confirm is no face, so the first
-one may be in doubt: it finds faces half as wide as it could vouch for. Larger copies follow only
-while they can show more. All looks are at reduced copies: the time is bounded whatever the size.
+The first pass runs the network on a small copy of the picture, with a low threshold; the second
+runs it on each candidate, upright and at the size where the network is most accurate, and rejects
+what it does not confirm. So the first pass can find faces half as wide as it could confirm itself.
+Larger copies follow only while they can show more faces. Every pass runs on reduced copies: the
+time is bounded for any size of picture.
 
-The network knows heads that are tilted by up to 60 degrees. Of one that stands on its head it sees
-nothing, or a face where the mouth is taken for eyes; its score is lower then. Where no face is
-beyond doubt the copies are looked at again after quarter turns, and the way up counts that shows
-the surest face.
+The network detects heads that are tilted by up to 60 degrees. In an upside-down head it detects
+nothing, or a face with the mouth as eyes, at a lower score. If no face is certain, the copies are
+searched again after quarter turns, and the orientation with the most certain face is used.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from stc.imaging.warping import warp
 
 Floats = npt.NDArray[np.float64]
 
-# The long side, in pixels, of the copies that are looked at while no face is found. The last shows
-# faces of 40 px in pictures of 3000.
+# The long side, in pixels, of the copies that are searched while no face is found. In the last one
+# faces of 40 px in pictures of 3000 px are found.
 _SIDES = (184, 512, 1408)
-# Grey around a copy, in pixels, at the least.
+# Width of the grey border around a copy, in pixels, at least.
 _BORDER = 4
-# From this score on, something in a copy is a candidate. At .05 nine of ten faces are that are
-# _SEEN px wide in the copy, nineteen of twenty at 26 px and all but one in a hundred from 32 px on.
+# Detections in a copy are candidates from this score on. At .05 they include nine of ten faces that
+# are _SEEN px wide in the copy, nineteen of twenty at 26 px and 99 of 100 from 32 px on.
 _CANDIDATE = 0.05
 _SEEN = 22
-# Candidates of fewer pixels in the picture are left alone: no face so small is of use.
+# Candidates narrower than this, in pixels of the picture, are ignored: they are of no use.
 _MIN_WIDTH = 16
-# So many are looked at closely, so that a crowd, or gravel, takes no longer.
+# Candidates of a copy that the second pass checks: this bounds the time for crowds, and for gravel.
 _MAX_CANDIDATES = 16
-# How much larger the next copy has to be to be looked at.
+# The next copy is searched if it is larger by this factor.
 _WORTH_IT = 1.1
 
 # Turns of a copy, counter-clockwise as Pillow has them, and one of them undone: but for the shift,
@@ -52,21 +52,21 @@ _TURNS = {
 }
 _QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
 
-# The close look: so many pixels along each side, so many of them a pixel of the canvas, centred on
-# this point of it. The network sees the face about 120 px wide, which is where its landmarks are
-# best, and faces that the first look drew aslant come out level.
+# The crop of the second pass: pixels along each side, crop pixels per canvas pixel, and the canvas
+# point at its centre. Faces are about 120 px wide there, where landmarks are most accurate, and
+# upright.
 _CLOSE = 160
 _ZOOM = 1.5
 _CENTRE = np.array([64.0, 75.0])
-# A face has this score in its last close look; with less than the second, a first one is the last.
+# A face has at least this score in the second pass; below _HOPELESS it is not tried once more.
 MIN_SCORE = 0.97
 _HOPELESS = 0.3
-# With this score a face is beyond doubt. Of 40 upright faces 39 have it, of faces seen the wrong
-# way up none: they reach .9973.
+# A face with this score is certain. Of 40 upright faces 39 have it, of faces in a wrong orientation
+# none: they reach .9973.
 SURE = 0.999
-# Odds by which a face has to be surer after a turn of the picture, for the turn to be believed.
+# A turned orientation is used if it raises the odds of the most certain face by this factor.
 _SURER = 2.0
-# A face that moved further than this, in RMS pixels of the canvas, is looked at closely once more.
+# A face that the second pass moved further, in RMS canvas pixels, is checked once more from there.
 _STEADY = 6.0
 
 
@@ -80,23 +80,23 @@ class Face:
 
     @property
     def width(self) -> float:
-        """Pixels between the ears: the detector's box reaches from one to the other."""
+        """Width of the box in pixels, which is the distance between the ears."""
         return self.box[2]
 
     @property
     def centre(self) -> tuple[float, float]:
-        """The middle of the box."""
+        """Centre (x, y) of the box."""
         left, top, width, height = self.box
         return left + width / 2, top + height / 2
 
 
 @standard_floats()
 def find_faces(image: Image.Image) -> list[Face]:
-    """Faces in an RGB image, whichever way up it is, the largest first; [] if there is none.
+    """Find the faces in an RGB image of any orientation, the widest first; [] if there is none.
 
-    All faces of one picture are taken to be the same way up, to within 60 degrees. Those less than
-    half as wide as the largest may be missing: next to it they are background.
-    Raises ModelError if the network's weights are missing or not the right ones.
+    All faces of a picture are assumed to have one orientation, to within 60 degrees. Faces less
+    than half as wide as the widest may be missing: they count as background.
+    Raises ModelError if the file of the network's weights is missing or was changed.
     """
     best: list[Face] = []
     copies: dict[int, Image.Image] = {}
@@ -110,17 +110,17 @@ def find_faces(image: Image.Image) -> list[Face]:
 
 
 def _odds(faces: list[Face]) -> float:
-    """Of the surest face, p / (1 - p); 0 if there is none."""
+    """The odds p / (1 - p) of the most certain face; 0 if there is none."""
     return max((face.score / (1 - min(face.score, 1 - 1e-12)) for face in faces), default=0.0)
 
 
 def _search(
     image: Image.Image, quarters: int, known: list[Face], copies: dict[int, Image.Image]
 ) -> list[Face]:
-    """Faces of an image that is looked at after so many quarter turns, counter-clockwise.
+    """Find the faces of an image after a number of quarter turns, counter-clockwise.
 
-    known: what was found another way up; it says how closely is looked where nothing is found.
-    copies: smaller ones of the image, by their long sides; those that were missing are added.
+    known: faces of another orientation; they limit the scales that are searched if none is found.
+    copies: smaller copies of the image by their long sides; missing ones are added.
     """
     longest = max(image.size)
     faces: list[Face] = []
@@ -137,9 +137,9 @@ def _search(
 
 
 def _next_side(faces: list[Face], side: int, longest: int) -> int:
-    """The long side of the copy to look at after one of `side` px; `side` if none can show more.
+    """The long side of the copy to search after one of `side` px; `side` if none can show more.
 
-    Where the widest face is twice as wide as what is well seen, no rival of it was missed.
+    If the widest face is 2 * _SEEN px wide in the copy, no face half as wide was missed.
     """
     if not faces:
         return next((larger for larger in _SIDES if larger > side), side)
@@ -150,7 +150,7 @@ def _next_side(faces: list[Face], side: int, longest: int) -> int:
 def _look(
     image: Image.Image, side: int, quarters: int, copies: dict[int, Image.Image]
 ) -> list[Face]:
-    """Candidates in a copy whose long side has `side` px, turned counter-clockwise."""
+    """Detect candidates in a copy whose long side has `side` px, turned counter-clockwise."""
     scale = side / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
     if side not in copies:
@@ -177,15 +177,15 @@ def _look(
         points = ((landmarks - corner) @ back.T + origin) * unit
         if (size[1] if quarters % 2 else size[0]) >= _MIN_WIDTH:
             faces.append(_face(middle - size / 2, size, points, score))
-    # Sure ones before doubtful ones, and of each the widest: gravel is small and doubtful.
+    # Scores of at least .5 first, then by width: false detections are small and uncertain.
     faces.sort(key=lambda face: (face.score >= 0.5, face.width), reverse=True)
     return faces[:_MAX_CANDIDATES]
 
 
 def _confirmed(image: Image.Image, candidates: list[Face]) -> list[Face]:
-    """The candidates that a close look shows to be faces, as they are seen there.
+    """The candidates that the second pass confirms, with its boxes, landmarks and scores.
 
-    Where the first close look has moved the face far, or is not sure, another starts from there.
+    If it moved a face far, or its score is below MIN_SCORE, it is run once more from there.
     """
     faces: list[Face] = []
     again: list[Face] = []
@@ -199,7 +199,7 @@ def _confirmed(image: Image.Image, candidates: list[Face]) -> list[Face]:
 
 
 def _look_closely(image: Image.Image, candidates: list[Face]) -> list[Face | None]:
-    """Each candidate as it is seen level and at the network's best size; None if it is not."""
+    """Detect each candidate in an upright crop at the network's best size; None if it is lost."""
     if not candidates:
         return []
     matrices = [_close_view(face) for face in candidates]
@@ -215,14 +215,14 @@ def _look_closely(image: Image.Image, candidates: list[Face]) -> list[Face | Non
 
 
 def _close_view(face: Face) -> Floats:
-    """The transform [2, 3] from a close look to the image: both know where the canvas would be."""
+    """The transform [2, 3] from the crop of the second pass to the image."""
     matrix = similarity(TEMPLATE, face.landmarks)
     corner = matrix[:, :2] @ (_CENTRE - _CLOSE / _ZOOM / 2) + matrix[:, 2]
     return np.hstack([matrix[:, :2] / _ZOOM, corner[:, None]])
 
 
 def _in_image(seen: Detection, matrix: Floats) -> Face:
-    """A face of a close look, in pixels of the image; its box is not turned, only moved."""
+    """A face of the second pass in pixels of the image; its box is scaled and moved, not turned."""
     linear, shift = matrix[:, :2], matrix[:, 2]
     size = seen.box[2:] * math.hypot(linear[0, 0], linear[1, 0])
     middle = linear @ (seen.box[:2] + seen.box[2:] / 2) + shift
@@ -235,7 +235,7 @@ def _face(corner: Floats, size: Floats, landmarks: Floats, score: float) -> Face
 
 
 def _moved(one: Face, other: Face) -> float:
-    """How far apart two views of a face are: RMS pixels of the canvas that the first leads to."""
+    """The distance between two detections of a face, in RMS pixels of the first one's canvas."""
     matrix = similarity(TEMPLATE, one.landmarks)
     back = np.linalg.inv(matrix[:, :2]).astype(np.float64)
     return displacement((other.landmarks - matrix[:, 2]) @ back.T)

@@ -1,7 +1,7 @@
-"""Which formats are opened, what a file is by its first bytes, and plug-ins of Pillow for the rest.
+"""Picture formats: which are opened, detection by the first bytes, and Pillow's plug-ins.
 
-Pillow reads HEIC and JPEG XL, and in some builds AVIF, only by a plug-in. An installed one is
-imported when a file of that format comes, and not before.
+Pillow reads HEIC and JPEG XL, and in some builds AVIF, only with a plug-in. An installed plug-in is
+imported when a file of its format is opened.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from PIL import Image, UnidentifiedImageError
 from stc.errors import ImageError
 from stc.imaging import jpeg, jxl, png, tiff
 
-# Whatever else Pillow opens starts other programs, such as PostScript's, or is no photograph.
+# Pillow's other formats start external programs, as PostScript does, or hold no photographs.
 FORMATS = (
     *("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "TIFF"),
     "WEBP",
 )
 
-# What a file in a folder or an archive must be called to be taken for a picture.
+# Endings of the names of files in a folder or an archive that are pictures.
 ENDINGS = frozenset(
     (
         *(".avif", ".bmp", ".heic", ".heif", ".hif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
@@ -32,20 +32,22 @@ ENDINGS = frozenset(
     )
 )
 
-# The name for people, the module that brings Pillow the format, and the package to install.
+# The format's usual name, the module of the plug-in, and the package to install.
 _PLUGINS = {
     "AVIF": ("AVIF", "pillow_avif", "pillow-avif-plugin"),
     "HEIF": ("HEIC", "pillow_heif", "pillow-heif"),
     "JXL": ("JPEG XL", "pillow_jxl", "pillow-jxl-plugin"),
 }
-# Brands of the box `ftyp`: what the file is, or what it may be read as.
+# Brands of the box `ftyp`: the file's format, and those it is compatible with.
 _HEIC = re.compile(rb"hei[cxms]|hev[cxms]")
-_HEAD = 64  # bytes that tell
+_HEAD = 64  # bytes at the start of a file that `sniff` needs
 
 
 def sniff(head: bytes) -> str:
-    """Pillow's name for the format of a file that begins so; empty for others than AVIF, HEIF,
-    JPEG, JXL, PNG and TIFF, which Pillow tells apart itself."""
+    """Pillow's name of a file's format, from its first 64 bytes.
+
+    It is AVIF, HEIF, JPEG, JXL, PNG or TIFF; empty for any other format, which Pillow detects.
+    """
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if head.startswith(png.MAGIC):
@@ -65,10 +67,10 @@ def sniff(head: bytes) -> str:
 
 
 def open_as_is(file: BinaryIO) -> Image.Image:
-    """A picture of one of FORMATS at the start of a file that can seek; nothing is decoded.
+    """Open the picture in a seekable file, in one of FORMATS, without decoding its pixels.
 
     Raises UnidentifiedImageError if it is no picture, ImageError for a format whose plug-in is not
-    installed, and whatever Pillow raises.
+    installed or a broken JPEG XL header, and any error of Pillow's readers.
     """
     file.seek(0)
     form = sniff(file.read(_HEAD))
@@ -112,7 +114,7 @@ def _with_plugin(file: BinaryIO, form: str) -> Image.Image:
 
 
 def _is_known(form: str) -> bool:
-    """Whether Pillow can open the format, by itself or by what the host has imported."""
+    """Whether Pillow can open the format, itself or with a plug-in that is imported already."""
     if form == "AVIF" and form not in Image.OPEN:
         with contextlib.suppress(ImportError):  # it comes with Pillow from 11.3 on
             importlib.import_module("PIL.AvifImagePlugin")

@@ -1,4 +1,4 @@
-"""Where pictures become canvases: which face is meant, and which picture is a canvas already."""
+"""From a picture to a canvas: choosing the face, aligning it, accepting aligned pictures."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ Canvas = npt.NDArray[np.uint8]  # [128, 128, 3]
 
 MIN_WIDTH = 40  # pixels between the ears, in the source
 
-# A face narrower than this part of the largest is background and no rival to it.
+# Faces narrower than this fraction of the widest one count as background.
 RIVAL = 0.5
 
-# RMS canvas pixels by which a face on a canvas may be off its place: the detector's own scatter on
-# aligned faces is 2 in the median and below 4 in 96 % of them. The rest is aligned once more, which
-# costs little; a looser limit would take loosely cropped portraits as they are, which costs more.
+# Displacement, in RMS canvas pixels, up to which a face counts as aligned. The detector's scatter
+# on aligned faces is 2 in the median and below 4 in 96 % of them. The rest is aligned once more,
+# which loses little; a larger limit would accept loosely cropped portraits, which loses more.
 ON_CANVAS = 4.0
 
 
 @standard_floats()
 def frame(image: Source, align: Align = "auto", face: Choice = "only") -> Canvas:
-    """A picture with a face -> the canvas, uint8 [128, 128, 3].
+    """Find the face in a picture and align it -> the canvas, uint8 [128, 128, 3].
 
-    align: "always" finds the face and moves it onto the canvas. "auto" does so unless the picture
-        is square and a face already sits where the canvas wants it: then it is only resized, and
-        other faces do not matter. "never" takes the picture for the canvas without looking for a
-        face; of one that is not square, the middle square.
-    face: what to do with several faces, those less than half as wide as the largest not counted.
-        "only" refuses, "largest" takes the largest, or of like sizes the most central.
+    align: "always" detects and aligns the face. "auto" does so unless the picture is square and a
+        face in it is aligned already: then the picture is only resized, and other faces are
+        ignored. "never" detects nothing, and resizes the picture, or its central square.
+    face: if there are several faces, "only" raises an error; "largest" takes the largest, or the
+        most central of similar ones. Faces less than half as wide as the widest are not counted.
 
-    Raises ImageError, NoFaceError, SeveralFacesError, FaceTooSmallError (under 40 px between the
-    ears), ModelError without sound weights to find faces with, OSError for a file that cannot be
-    opened, SettingsError for another `align` or `face`, ValueError for an array of another kind.
+    Raises ImageError, NoFaceError, SeveralFacesError, FaceTooSmallError (less than 40 px between
+    the ears), ModelError if the detector's weights are missing or were changed, OSError for a file
+    that cannot be opened, SettingsError for another `align` or `face`, ValueError for an array of
+    another shape or type.
     """
     _check(align, face)
     picture = load_image(image)
@@ -77,10 +77,10 @@ def frame(image: Source, align: Align = "auto", face: Choice = "only") -> Canvas
 def frame_batch(
     pictures: Iterable[Source], align: Align = "auto", face: Choice = "only"
 ) -> list[Canvas | Exception]:
-    """Many pictures, each framed as `frame` does it -> its canvas, or the error that it raised.
+    """Apply `frame` to each picture -> its canvas, uint8 [128, 128, 3], or the error it raised.
 
-    A picture that cannot be used never ends the batch. Raises only what no picture is to blame
-    for: ModelError, and SettingsError for another `align` or `face`.
+    An unusable picture does not end the batch. Raises only errors that no picture has caused:
+    ModelError, and SettingsError for another `align` or `face`.
     """
     _check(align, face)
     framed: list[Canvas | Exception] = []
@@ -109,7 +109,10 @@ def _on_canvas(face: Face, size: tuple[int, int]) -> bool:
 
 
 def _chosen(faces: list[Face], size: tuple[int, int], choice: Choice) -> Face:
-    """The face that is meant, of `faces` sorted by width; or the error that says why none is."""
+    """Choose a face of `faces`, the widest first, in a picture of `size` (width, height).
+
+    Raises NoFaceError, FaceTooSmallError, SeveralFacesError.
+    """
     width, height = size
     if not faces:
         raise NoFaceError(
@@ -134,7 +137,7 @@ def _chosen(faces: list[Face], size: tuple[int, int], choice: Choice) -> Face:
 
 
 def _prominence(face: Face, size: tuple[int, int]) -> float:
-    """Width, halved towards the corners of the picture."""
+    """Width of a face in pixels, weighted by 1 at the picture's centre down to 1/2 at a corner."""
     width, height = size
     x, y = face.centre
     away = math.hypot(x - width / 2, y - height / 2) / math.hypot(width / 2, height / 2)
@@ -142,7 +145,7 @@ def _prominence(face: Face, size: tuple[int, int]) -> float:
 
 
 def _resized(image: Image.Image) -> Canvas:
-    """The middle square, at the size of the canvas."""
+    """Resize the central square to the size of the canvas."""
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2

@@ -1,7 +1,7 @@
-"""The first picture of a JPEG file, and how many passes it takes to decode.
+"""The first picture of a JPEG file, and its number of scans.
 
-Telephones append a film, a second exposure or the other pictures of a burst to a JPEG file. What
-follows the end of the first picture is nobody's to decode or count.
+Phones append a video, a second exposure or the other pictures of a burst to a JPEG file. Data after
+the end of the first picture are neither decoded nor counted.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _END, _SCAN, _APP0, _APP1, _APP2, _APP14, _APP15, _COMMENT = (
 )
 _ALONE = (0x01, 0xD8)  # markers without a length
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
-# Metadata that say how pixels are meant: YCbCr or RGB, which way up, in which colours. The names
-# that they begin with, and their least size.
+# Metadata that affect the picture: colour space, orientation and colour profile. The names that
+# they begin with, and their minimum size.
 _MEANT = {
     _APP0: ((b"JFIF\0",), 14),
     _APP1: ((b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"), 14),
@@ -31,24 +31,24 @@ _ALL = (1 << 64) - 1  # of the coefficients of a block, one bit each
 class Jpeg:
     """The first picture of a file."""
 
-    data: bytes  # without metadata that say nothing of its pixels
+    data: bytes  # without metadata that do not affect its pixels
     scans: int = 0
     ended: bool = False  # whether its end marker is there
     progressive: bool = False
-    # Of each component: which coefficients complete scans have brought, as bits.
+    # For each component, a bit mask of the coefficients that complete scans hold.
     _brought: dict[int, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
-        """Whether scans that are there to their end have shown every coefficient once."""
+        """Whether complete scans hold every coefficient of every component."""
         return bool(self._brought) and all(bits == _ALL for bits in self._brought.values())
 
 
 def first_picture(data: bytes) -> Jpeg:
-    """The first picture of a file that begins with a JPEG's magic bytes.
+    """Extract the first picture of a file that begins with the magic bytes of JPEG.
 
-    Reads segments as decoders do, so that none finds a scan that was not counted here: outside
-    segments, every byte pair that could start one counts.
+    Segments are parsed as decoders do, so that no decoder finds a scan that was not counted here:
+    outside segments, every byte pair that could start a scan counts.
     """
     parts = [data[:2]]
     found = Jpeg(b"")
@@ -73,7 +73,7 @@ def first_picture(data: bytes) -> Jpeg:
         length = int.from_bytes(data[end : end + 2], "big")
         body = data[end + 2 : end + length]
         if length < 2 or end + length > len(data):
-            parts.append(data[start:])  # broken or cut short: the decoder's to say
+            parts.append(data[start:])  # broken or truncated: the decoder reports it
             found.scans += data.count(b"\xff\xda", start)
             break
         place = end + length
@@ -92,7 +92,7 @@ def first_picture(data: bytes) -> Jpeg:
 
 
 def _scan(body: bytes, found: Jpeg) -> tuple[list[int], int] | None:
-    """Which components a scan has, and which of their coefficients; None if it says neither."""
+    """The components of a scan and a bit mask of their coefficients; None for a broken header."""
     count = body[0] if body else 0
     if len(body) != 2 * count + 4:
         return None
@@ -102,7 +102,7 @@ def _scan(body: bytes, found: Jpeg) -> tuple[list[int], int] | None:
 
 
 def _keeps(code: int, body: bytes) -> bool:
-    """Whether a segment has to do with pixels."""
+    """Whether a segment affects pixels."""
     if code in _MEANT:
         names, least = _MEANT[code]
         return body.startswith(names) and len(body) >= least

@@ -1,4 +1,4 @@
-"""The size of a JPEG XL picture, read before it is decoded: the plug-in decodes when it opens."""
+"""The size of a JPEG XL picture, read from its header, since the plug-in decodes on opening."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MAGICS = (_BARE, _BOXED)
 # Ratios of width to height that a size may be given by (ISO 18181-1, SizeHeader).
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _LENGTHS = (9, 13, 18, 30)  # bits of a side
-# As for pixels that may be transparent or of more than 8 bits in `stc.imaging.reading`.
+# As in `stc.imaging.reading` for pixels that are transparent or have more than 8 bits.
 MAX_PIXELS = 44_500_000
 
 
 def check(file: BinaryIO, most: int = MAX_PIXELS) -> None:
-    """Raise ImageError if the picture at the start of a file has too many pixels, or no size."""
+    """Raise ImageError if the picture in a file has more than `most` pixels, or states no size."""
     file.seek(0)
     found = size(file.read(1 << 16))
     file.seek(0)
@@ -32,7 +32,7 @@ def check(file: BinaryIO, most: int = MAX_PIXELS) -> None:
 
 
 def size(head: bytes) -> tuple[int, int] | None:
-    """Width and height that a file's first bytes state; None if they do not."""
+    """Width and height in pixels that a file's first bytes state; None if they state none."""
     if head.startswith(_BOXED):
         head = _codestream(head)
     if not head.startswith(_BARE) or len(head) < 12:
@@ -59,7 +59,7 @@ def size(head: bytes) -> tuple[int, int] | None:
 
 
 def _codestream(data: bytes) -> bytes:
-    """The start of the coded picture in a file of boxes; empty if it is not among these bytes."""
+    """The bytes from the codestream on in a file of boxes; empty if these hold none of it."""
     place = len(_BOXED)
     while place + 8 <= len(data):
         length, kind, header = int.from_bytes(data[place : place + 4], "big"), data[place + 4 :], 8

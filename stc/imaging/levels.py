@@ -1,7 +1,7 @@
-"""Grey and colours of more than 8 bits -> 8 bits: where black and white are.
+"""Grey and colours of more than 8 bits -> 8 bits: estimating the values of black and white.
 
-Files seldom say. A camera's 12 bits in samples of 16 leave 15 of 16 parts of the scale empty, a
-thermal camera's picture sits in the middle of it. What the file states comes first, then the data.
+Files seldom state them. A camera's 12 bits in 16-bit samples use 1/16 of the range; a thermal
+camera's values lie in the middle of it. Values that the file states are used first, then the data.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from stc.imaging import tiff
 
 Values = npt.NDArray[np.float32]
 
-# Whites of 8, 10, 12, 14 and 16 bits.
+# The largest values of 8, 10, 12, 14 and 16 bits.
 _WHITES = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
-# So large a part of the pixels may be beyond white, and beyond black: specks and hot pixels.
+# Fraction of the pixels that may be above white, and below black, such as hot pixels.
 _BEYOND = 0.001
-_SAMPLES = 1_000_000  # pixels that tell the scale
-# With less of the scale in use than this, the scale is another.
+_SAMPLES = 1_000_000  # pixels that black and white are estimated from
+# If the picture uses a smaller fraction of the range, its extremes are used instead.
 _IN_USE = 1 / 16
 _BITS_PER_SAMPLE = 258
-# Which unpacking of 16-bit samples gives their other byte.
+# For each unpacking of 16-bit samples, the one that gives their other byte.
 _OTHER_BYTE = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B"}
-# Of an image that kept the upper bytes: brighter ones use 15 bits or more.
+# Largest upper byte of a picture that uses at most 14 bits.
 _DARK = 63
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What a file says of its grey."""
+    """The range of grey values that a file states."""
 
     extremes: tuple[float, float] | None = None  # the values of black and white
     negative: bool = False  # whether the smaller values are white
 
     @classmethod
     def of(cls, image: Image.Image) -> Scale:
-        """What the file of an image says that has not been loaded yet."""
+        """The range that the file of an image states; the image must not be loaded yet."""
         extremes = tiff.extremes(image)
         if extremes is None and getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE) == (12,):
             extremes = (0.0, 4095.0)
@@ -48,7 +48,7 @@ class Scale:
 
 
 def grey(image: Image.Image, scale: Scale) -> Values:
-    """A grey image of 16 or 32 bits or of floating point -> float32 [H, W], 0 black, 255 white.
+    """Scale a grey image of 16 or 32 bits or of floats -> float32 [H, W], 0 black, 255 white.
 
     Black and white are those that the file states; else 0 and the smallest of 255, 1023, 4095,
     16383 and 65535 (of 1 too for floating point) that no more than one pixel in a thousand
@@ -65,7 +65,7 @@ def grey(image: Image.Image, scale: Scale) -> Values:
 
 
 def _from_data(values: npt.NDArray[Any], *, floating: bool = False) -> tuple[float, float]:
-    """The values of black and white, by those that occur."""
+    """Estimate the values of black and white from those of the pixels."""
     few = values.ravel()[:: max(1, values.size // _SAMPLES)]
     low, high = (float(one) for one in np.quantile(few, (_BEYOND, 1 - _BEYOND)))
     whites = (1.0,) * floating + _WHITES
@@ -78,7 +78,7 @@ def _from_data(values: npt.NDArray[Any], *, floating: bool = False) -> tuple[flo
 
 
 def _finite(values: Values) -> Values:
-    """Infinite values at the end of the others, and black for what is not a number."""
+    """Replace infinite values by the finite extremes, and NaN by black."""
     finite = np.isfinite(values)
     if finite.all():
         return values
@@ -88,7 +88,7 @@ def _finite(values: Values) -> Values:
 
 
 def depth(image: Image.Image) -> str:
-    """How Pillow unpacks 16-bit samples of an RGB image that is not loaded; empty for others."""
+    """Pillow's raw mode for the 16-bit samples of an unloaded RGB image; empty for others."""
     if image.mode not in ("RGB", "RGBA") or not getattr(image, "tile", None):
         return ""
     args = image.tile[0][3]  # type: ignore[attr-defined]
@@ -97,10 +97,10 @@ def depth(image: Image.Image) -> str:
 
 
 def brightened(upper: Image.Image, unloaded: Image.Image, raw: str) -> Image.Image:
-    """Colours of 16 bits with the scale that they use.
+    """Scale colours of 16 bits to the range that they use -> an image of 8 bits.
 
-    upper: what Pillow made of them, which keeps the upper bytes alone. unloaded: the same picture
-    opened once more. raw: its `depth`.
+    upper: the image as Pillow loads it, with the upper bytes only. unloaded: the same picture
+    opened once more. raw: its `depth`. A picture that uses 15 bits or more is returned unchanged.
     """
     colours = upper.getextrema()[:3]
     if max(high for _, high in colours) > _DARK:  # type: ignore[misc]

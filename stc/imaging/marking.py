@@ -1,4 +1,4 @@
-"""Saying of a decoded picture that it is one: in its metadata always, on its face on request."""
+"""Marking decoded pictures as reconstructed: always in the metadata, on request by a label."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stc.version import __version__
 
 SOFTWARE = f"STC {__version__}"
 
-# Formats of which Pillow writes EXIF, and all that hold a text, by the endings of their names.
+# Formats with EXIF that Pillow writes, and all with a text in their metadata, by file ending.
 _WITH_EXIF = ("AVIF", "JPEG", "PNG", "TIFF", "WEBP")
 FORMATS = {
     ".png": "PNG",
@@ -25,22 +25,22 @@ FORMATS = {
 }
 
 _USER_COMMENT = 0x9286
-_ASCII = b"ASCII\0\0\0"  # how EXIF says in what a user comment is written
+_ASCII = b"ASCII\0\0\0"  # EXIF's character code of a user comment
 
 _LABEL = "reconstructed"
-_LEAST_LETTERS = 10  # pixels; smaller ones are a smear
+_MIN_BAR = 10  # pixels; letters in a lower bar are not legible
 
 
 def note(size: int | str) -> str:
-    """What is written into the metadata of a picture decoded from so many bytes."""
+    """The text in the metadata of a picture that was decoded from a file of `size` bytes."""
     return f"Reconstructed by {SOFTWARE} from {size} bytes: a likeness, not a photograph"
 
 
 def save(picture: Image.Image, form: str, text: str) -> bytes:
-    """A picture file of Pillow's format `form` whose metadata hold a text in ASCII.
+    """Encode a picture in Pillow's format `form`, with an ASCII text in its metadata -> bytes.
 
     PNG: the chunks Description and Software. PNG, JPEG, WebP and AVIF: EXIF's ImageDescription,
-    Software and UserComment; TIFF: the first two. JPEG and GIF: the comment. Others hold no text.
+    Software and UserComment; TIFF: the first two. JPEG and GIF: the comment. Others get no text.
     """
     options: dict[str, Any] = {}
     if form in _WITH_EXIF:
@@ -63,7 +63,10 @@ def save(picture: Image.Image, form: str, text: str) -> bytes:
 
 
 def stamp(picture: Image.Image) -> Image.Image:
-    """A copy with the word "reconstructed" along its lower edge, or a bar where it has no room."""
+    """Copy a picture with a black bar and the word "reconstructed" along its lower edge.
+
+    If the word does not fit, or would not be legible, the bar is empty.
+    """
     from PIL import ImageDraw, ImageFont  # which few decoded pictures need
 
     marked = picture.copy()
@@ -73,7 +76,7 @@ def stamp(picture: Image.Image) -> Image.Image:
     font = ImageFont.load_default(max(1.0, 0.8 * bar))
     left, top, right, bottom = draw.textbbox((0, 0), _LABEL, font)
     draw.rectangle((0, height - bar, width, height), fill="black")
-    if bar >= _LEAST_LETTERS and right - left < width:
+    if bar >= _MIN_BAR and right - left < width:
         at = ((width - left - right) / 2, height - (bar + top + bottom) / 2)
         draw.text(at, _LABEL, "white", font)
     return marked

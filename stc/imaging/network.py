@@ -1,8 +1,7 @@
-"""The network that finds faces: RetinaFace (MobileNet-0.25), an ONNX file run by ONNX Runtime.
+"""The face detection network: RetinaFace (MobileNet-0.25), an ONNX file run by ONNX Runtime.
 
-Pixels go in, boxes and landmarks come out, in pixels of the input; where to look, how closely and
-what to believe is decided in `stc.imaging.detection`. weights/README.md says where the file comes
-from and what was changed in it.
+It maps pixels to boxes and landmarks, in pixels of the input. `stc.imaging.detection` chooses its
+inputs and thresholds. weights/README.md has the origin of the file and the changes to it.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ WEIGHTS = Path(__file__).parent / "weights" / "retinaface-mobilenet025.onnx"
 SHA256 = "aa4acd2f543285a8a17bb4af668b2c3385c46dbc30990318b4af5613b2dc68b7"
 
 GRAIN = 32  # height and width of the input must be multiples of the coarsest stride
-GREY = (123, 117, 104)  # RGB: what the network takes for nothing; it subtracts this from its input
+GREY = (123, 117, 104)  # RGB: the mean that the network subtracts from its input
 
-# (stride, anchor sizes) of the network's outputs, and the scale of what it regresses.
+# (stride, anchor sizes) of the network's outputs, and the scales of its regression targets.
 _LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
 _CENTRE_SCALE = 0.1
 _SIZE_SCALE = 0.2
 
-# Two boxes that share more than this part of the smaller one are one face; where they share so much
-# of their union, both are good views of it.
+# Two boxes are one face if their intersection is more than this fraction of the smaller one; the
+# landmarks of both are averaged if it is more than this fraction of their union.
 SAME_FACE = 0.5
-# Input pixels above which the memory of a run is given back rather than kept for the next.
-_MUCH = 1 << 20
+# For inputs of more pixels, the memory of a run is freed, not kept for the next one.
+_MAX_KEPT = 1 << 20
 
 
 class Detection(NamedTuple):
-    """A face as the network sees it, in pixels of its input, x first."""
+    """A face that the network detects, in pixels of its input, x first."""
 
     box: Floats  # [4]: left, top, width, height
     landmarks: Floats  # [5, 2]: eyes, nose tip, mouth corners; the image's left one first
@@ -47,18 +46,19 @@ class Detection(NamedTuple):
 def detect(
     pixels: npt.NDArray[np.uint8], min_score: float, fine: bool = True
 ) -> list[list[Detection]]:
-    """RGB pictures uint8 [B, H, W, 3], H and W multiples of GRAIN -> the faces of each.
+    """Detect the faces of RGB pictures uint8 [B, H, W, 3] -> a list for each, best score first.
 
-    fine: whether faces less than about 48 px wide matter; without them it takes two thirds.
+    H and W must be multiples of GRAIN. min_score: 0 to 1, exclusive. fine: whether to detect faces
+    less than about 48 px wide; without them it takes two thirds of the time.
 
-    The surest come first, each face once: its box is that of its surest anchor, its landmarks are
-    the mean of all anchors that see it well, weighted by their scores, which scatters a fifth less
-    than the surest one alone.
+    Each face is returned once, with the box of its best anchor. Its landmarks are the mean over
+    all anchors whose boxes overlap that box well, weighted by their scores: they scatter a fifth
+    less than those of the best anchor.
 
-    Raises ModelMissingError without the file of weights, WrongModelError if it was changed.
+    Raises ModelMissingError if the file of weights is missing, WrongModelError if it was changed.
     """
     options = None
-    if pixels[..., 0].size > _MUCH:
+    if pixels[..., 0].size > _MAX_KEPT:
         import onnxruntime
 
         options = onnxruntime.RunOptions()
@@ -75,7 +75,7 @@ def detect(
 def _decoded(
     levels: list[npt.NDArray[np.float32]], min_score: float
 ) -> tuple[Floats, Floats, Floats]:
-    """One picture's maps [30, h, w] -> boxes [N, 4], landmarks [N, 5, 2], scores [N].
+    """Decode one picture's maps [30, h, w] -> boxes [N, 4], landmarks [N, 5, 2], scores [N].
 
     A map holds, for each of two anchors: the logit of the score, centre (x, y) and the logarithm of
     the size (w, h) of the box, and five landmarks (x, y).
@@ -99,7 +99,7 @@ def _decoded(
 
 
 def _merged(boxes: Floats, landmarks: Floats, scores: Floats) -> list[Detection]:
-    """Every face once, the surest first."""
+    """Merge detections of the same face (non-maximum suppression), best score first."""
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     area = boxes[:, 2] * boxes[:, 3]
     faces = []

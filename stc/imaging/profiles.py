@@ -1,6 +1,6 @@
-"""Colours as their profile means them: ICC profiles and PNG's gamma, brought to sRGB.
+"""Conversion to sRGB by ICC profiles and PNG's gamma.
 
-A profile that is broken, too large or made for other channels is ignored, as viewers do.
+A profile that is broken, too large or for other channels is ignored, as viewers do.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from PIL import Image, ImageCms
 
 Bytes = npt.NDArray[np.uint8]
 
-# Printers' profiles have 2 MB, all others less.
+# Bytes. Printers' profiles have 2 MB, all others less.
 MAX_PROFILE = 4 << 20
-# Colours that come out no further off, of 255, are sRGB's already.
+# A profile that changes no colour by more, of 255, counts as sRGB.
 _ALIKE = 3
 _SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
 _SRGB_GAMMA = 1 / 2.2
 
 
 def to_srgb(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
-    """An image of mode RGB, L or CMYK, with what its file says of colours -> RGB."""
+    """Convert an image of mode RGB, L or CMYK to sRGB -> an image of mode RGB.
+
+    info: its metadata, as in `Image.info`.
+    """
     if image.mode == "L":
         grey = grey_curve(info)
         return image.convert("RGB") if grey is None else Image.fromarray(grey[np.asarray(image)])
@@ -37,7 +40,10 @@ def to_srgb(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
 
 
 def grey_curve(info: dict[Any, Any]) -> Bytes | None:
-    """What grey of 256 levels becomes, [256, 3] in RGB; None if it stays what it is."""
+    """The RGB values of the 256 values of grey, uint8 [256, 3]; None if they do not change.
+
+    info: the image's metadata, as in `Image.info`.
+    """
     ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
     transform = _of(info, "L")
     if transform is not None:
@@ -55,7 +61,7 @@ def _of(info: dict[Any, Any], mode: str) -> Any:
 
 @lru_cache(maxsize=8)
 def _transform(profile: bytes, mode: str) -> Any:
-    """From a profile's colours to sRGB's; None if there is nothing to do, or none can be made."""
+    """The transform from a profile to sRGB; None if it changes nothing or cannot be made."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if opened.profile.xcolor_space != _SPACES[mode]:
@@ -73,7 +79,7 @@ def _transform(profile: bytes, mode: str) -> Any:
 
 
 def _probe(mode: str) -> Image.Image:
-    """An image of colours from all over the space."""
+    """An image of colours on a regular grid over the colour space."""
     bands = len(Image.new(mode, (1, 1)).getbands())
     levels = np.linspace(0, 255, 17 if bands == 1 else 5).astype(np.uint8)
     grid = np.stack(np.meshgrid(*[levels] * bands), -1).reshape(1, -1, bands)
@@ -81,7 +87,7 @@ def _probe(mode: str) -> Image.Image:
 
 
 def _gamma_curve(info: dict[Any, Any]) -> Bytes | None:
-    """What 256 levels become by PNG's gamma, where no better word is said of colours."""
+    """The curve, uint8 [256], of PNG's gamma; None if a profile or sRGB is stated, or no gamma."""
     gamma = info.get("gamma")
     if "srgb" in info or "icc_profile" in info or not isinstance(gamma, float):
         return None

@@ -1,11 +1,10 @@
-"""Warnings kept quiet in one thread alone, with the host's filters left as they were.
+"""Suppressing warnings in one thread only, without a change to the program's filters.
 
-`warnings.catch_warnings` replaces the filters of the whole process and puts the old ones back:
-while it is in force other threads lose their warnings, and two threads at once can leave the wrong
-filters for good. Here one filter comes first while `quiet()` is in force, and goes with it. Other
-threads may see it and lose nothing: it is for a category that claims every warning inside
-`quiet()`, and none elsewhere. What was warned of once is not forgotten either, since the filters'
-version does not change: no warning that was to be shown at other places is held back.
+`warnings.catch_warnings` replaces the filters of the whole process and restores them later:
+meanwhile other threads lose their warnings, and two threads at once can leave the wrong filters in
+place. `quiet()` inserts one filter instead, and removes it. Other threads see that filter and lose
+nothing: its category matches every warning inside `quiet()`, and none outside. The version of the
+filters does not change, so the registry of warnings that were shown already stays valid.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class _Claims(type):
 
 
 class _Unwanted(Warning, metaclass=_Claims):
-    """The category of every warning that is raised where `quiet()` is in force."""
+    """A category that contains every warning raised inside `quiet()`."""
 
 
 _FILTER = ("ignore", None, _Unwanted, None, 0)
@@ -35,12 +34,12 @@ _FILTER = ("ignore", None, _Unwanted, None, 0)
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Inside, this thread's warnings are ignored, whatever filters there are."""
+    """A context in which this thread's warnings are ignored, for any filters of the program."""
     if _is_quiet.get():
         yield
         return
     if getattr(sys.flags, "context_aware_warnings", False):
-        # Here each thread has filters of its own (an option of Python 3.14).
+        # Each thread has its own filters here (an option of Python 3.14).
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
@@ -52,6 +51,6 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         _is_quiet.reset(before)
-        # The same list: the host may have put another one in its place meanwhile.
+        # The same list object: the program may have replaced `warnings.filters` meanwhile.
         with contextlib.suppress(ValueError):  # or emptied it
             filters.remove(_FILTER)

@@ -1,6 +1,6 @@
-"""Reading pictures: a file of any common format becomes upright RGB, or an ImageError.
+"""Reading pictures: a file of any common format -> an upright RGB image, or an ImageError.
 
-What comes from strangers is small before it is large: pixels, layers and scans are counted first.
+Files are not trusted: numbers of pixels, layers and scans are checked before anything is decoded.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Source = (
     | npt.NDArray[np.uint8]
 )
 
-# Half a gigabyte as RGB. Larger than any camera's picture; a bomb is refused before it unfolds.
+# Half a gigabyte as RGB, more than any camera's picture: decompression bombs are rejected.
 MAX_PIXELS = 178_000_000
-# A pixel of other modes (transparent, or of more than 8 bits) takes four times that on its way.
+# Pixels of other modes (transparent, or of more than 8 bits) take four times the memory.
 _PLAIN = frozenset(("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"))
-# A progressive JPEG has some ten scans. Each costs a pass over all pixels, and few bytes.
+# A progressive JPEG has about ten scans. Each costs a pass over all pixels, and few bytes.
 MAX_SCANS = 100
 
 _ORIENTATION = 0x0112
@@ -50,16 +50,16 @@ _UPRIGHT = {
 
 
 def load_image(source: Source) -> Image.Image:
-    """A path, bytes, a binary file, a PIL image or an array -> an upright RGB image.
+    """Read a path, bytes, a binary file, a PIL image or an array -> an upright RGB image.
 
     An array is uint8: [H, W] or [H, W, 1] is grey, [H, W, 3] RGB, [H, W, 4] RGBA. EXIF rotation is
-    applied, colours are brought from their ICC profile to sRGB, transparency becomes white, and of
-    an animation the first frame is taken. More than 8 bits are scaled down by what the file states
-    of black and white, else by the values that occur (`stc.imaging.levels.grey`). Metadata that are
-    broken are ignored; of a picture that is cut short, 5 % of the rows may be missing.
+    applied, colours are converted from their ICC profile to sRGB, transparent areas become white,
+    and of an animation the first frame is read. More than 8 bits are scaled to 8 by the black and
+    white that the file states, else by its values (`stc.imaging.levels.grey`). Broken metadata are
+    ignored. Up to 5 % of the rows may be missing at the end of a truncated file.
 
-    Raises ImageError if the picture is broken, unknown or too large, OSError if the file cannot be
-    opened, ValueError for any other kind of array.
+    Raises ImageError if the picture is broken, of an unknown format or too large; OSError if the
+    file cannot be opened; ValueError for an array of another shape or type.
     """
     if isinstance(source, np.ndarray):
         return _to_rgb(_of_pixels(source), levels.Scale())
@@ -74,7 +74,7 @@ def load_image(source: Source) -> Image.Image:
 
 
 def _of_pixels(pixels: npt.NDArray[Any]) -> Image.Image:
-    """An array as an image of mode L, RGB or RGBA."""
+    """Convert a uint8 array to an image of mode L, RGB or RGBA. Raises ValueError, ImageError."""
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or channels not in (1, 3, 4):
         raise ValueError(
@@ -87,9 +87,9 @@ def _of_pixels(pixels: npt.NDArray[Any]) -> Image.Image:
 
 
 def _guarded(source: BinaryIO | Image.Image) -> Image.Image:
-    """Decode, with every failure turned into an ImageError."""
+    """Decode a picture; every failure becomes an ImageError."""
     try:
-        with quiet():  # odd metadata is of no concern here
+        with quiet():  # Pillow warns of odd metadata
             image = source if isinstance(source, Image.Image) else open_picture(source)
             check(image)
             return _decoded(image)
@@ -106,10 +106,9 @@ def _guarded(source: BinaryIO | Image.Image) -> Image.Image:
 
 
 def open_picture(file: BinaryIO) -> Image.Image:
-    """A picture of one of `stc.imaging.formats.FORMATS`, its header read and nothing decoded.
+    """Open a picture of one of `stc.imaging.formats.FORMATS`, and read its header only.
 
-    Raises ImageError if it is in a format whose plug-in of Pillow is not installed; else as Pillow
-    does.
+    Raises ImageError for a format whose Pillow plug-in is not installed, and Pillow's own errors.
     """
     if not file.seekable():
         file = io.BytesIO(file.read())
@@ -118,7 +117,10 @@ def open_picture(file: BinaryIO) -> Image.Image:
 
 
 def check(image: Image.Image, most: int = MAX_PIXELS) -> None:
-    """Raise ImageError if the picture has no pixels, too many, or a JPEG too many scans."""
+    """Raise ImageError if an image has no pixels, or too many, or too many scans of a JPEG.
+
+    most: limit on the pixels of plain modes; a quarter of it for transparency or more than 8 bits.
+    """
     width, height = image.size
     if width * height == 0:
         raise ImageError("the picture has no pixels")
@@ -141,17 +143,17 @@ def check(image: Image.Image, most: int = MAX_PIXELS) -> None:
 def _decoded(image: Image.Image) -> Image.Image:
     scale, raw, file = levels.Scale.of(image), levels.depth(image), getattr(image, "fp", None)
     loaded = rows.load(image)
-    turn = _UPRIGHT.get(_orientation(image))  # a TIFF's is gone by now: Pillow has turned it
+    turn = _UPRIGHT.get(_orientation(image))  # Pillow turns TIFFs itself, and removes the tag
     if raw and file is not None and not file.closed:
-        with contextlib.suppress(OSError):  # of one that is cut short the upper bytes will do
+        with contextlib.suppress(OSError):  # of a truncated file the upper bytes are used
             loaded = levels.brightened(loaded, open_picture(file), raw)
     rgb = _to_rgb(loaded, scale)
     return rgb if turn is None else rgb.transpose(turn)
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's, whatever type it is stored as; 1 where there is none, or the EXIF is broken."""
-    # Not ImageOps.exif_transpose: it also rewrites the metadata, and fails where that is odd.
+    """The EXIF orientation, 1 to 8, stored as any type; 1 if it is missing or broken."""
+    # Not ImageOps.exif_transpose: it also rewrites the metadata, and fails if they are odd.
     try:
         value = image.getexif().get(_ORIENTATION, 1)
         return int(value[0] if isinstance(value, (bytes, tuple)) else value)
@@ -164,9 +166,9 @@ def _to_rgb(image: Image.Image, scale: levels.Scale) -> Image.Image:
         return _from_wide(image, scale)
     clear = image.has_transparency_data or image.mode in ("La", "RGBa")
     if image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getbbox():
-        clear = False  # the fourth byte is padding, whatever the header says
+        clear = False  # the fourth byte is padding, although the header calls it alpha
     if clear:
-        # Premultiplied modes convert to their straight twin only.
+        # Premultiplied modes convert only to their straight counterpart.
         straight = image.convert("LA") if image.mode == "La" else image
         layer = straight.convert("RGBA")
         flat = Image.new("RGB", layer.size, "white")
@@ -185,13 +187,13 @@ def _to_rgb(image: Image.Image, scale: levels.Scale) -> Image.Image:
 
 
 def _from_wide(image: Image.Image, scale: levels.Scale) -> Image.Image:
-    """Grey of 16 or 32 bits, or of floating point -> RGB."""
+    """Convert grey of 16 or 32 bits, or of floating point, to RGB."""
     values = levels.grey(image, scale)
     curve = profiles.grey_curve(image.info)
     if curve is None:
         grey = Image.fromarray(values.round(out=values).astype(np.uint8))
         return grey.convert("RGB")
-    # Sixteen steps from one of the 256 levels to the next.
+    # Sixteen steps between two of the 256 values of grey.
     steps = np.arange(255 * 16 + 1) / 16
     fine = np.stack([np.interp(steps, np.arange(256), band) for band in curve.T], 1)
     places = np.multiply(values, 16, out=values).round(out=values).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""Pictures that are cut short: shown where nearly all of them is there, as viewers do."""
+"""Truncated pictures: completed if only a few rows are missing, as viewers do."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from PIL import Image
 
 from stc.imaging import jpeg
 
-# So large a part of the rows may be missing.
-MISSING = 0.05
-# Rows that a JPEG decoder holds back until it sees what follows: those of a block of two, two more.
+# Largest fraction of the rows that may be missing.
+MAX_MISSING = 0.05
+# Rows that a JPEG decoder outputs late: those of a block with chroma subsampling (16), and two.
 _HELD_BACK = 18
 
 
 def load(image: Image.Image) -> Image.Image:
-    """An image with its pixels; of one that is cut short, up to 5 % of the rows repeat the last.
+    """Load the pixels of an image; up to 5 % missing rows of a truncated file repeat the last row.
 
-    A progressive JPEG may lack any scan that only refines. Raises what Pillow raises if more is
-    missing, or the picture is broken.
+    A progressive JPEG may lack any scan that only refines. Raises Pillow's error if more is missing
+    or the picture is broken.
     """
     file = getattr(image, "fp", None)
     try:
@@ -47,16 +47,16 @@ def _rescued(image: Image.Image, file: Any) -> Image.Image | None:
 
 
 def _so_far(image: Image.Image) -> Image.Image | None:
-    """What a decoder has left in an image when it failed."""
+    """The pixels that were decoded before an error; None if there are none."""
     try:
         image.tile = []  # type: ignore[attr-defined]
         return image.copy()
-    except Exception:  # it has not begun
+    except Exception:  # decoding had not begun
         return None
 
 
 def _with_end(file: BinaryIO, empty: int, height: int) -> Image.Image | None:
-    """A JPEG picture without its end marker, which is what decoders add themselves."""
+    """Decode a JPEG without end marker by adding one; None if too many rows are empty."""
     file.seek(0)
     found = jpeg.first_picture(file.read())
     there = found.complete if found.progressive else empty <= _limit(height) + _HELD_BACK
@@ -68,17 +68,17 @@ def _with_end(file: BinaryIO, empty: int, height: int) -> Image.Image | None:
 
 
 def _limit(height: int) -> float:
-    return max(1.0, MISSING * height)
+    return max(1.0, MAX_MISSING * height)
 
 
 def _empty(image: Image.Image) -> npt.NDArray[np.bool_]:
-    """Which rows, [H], have nothing but zeros: a decoder has not come to them."""
+    """Which rows, bool [H], are all zero, as those that were not decoded are."""
     pixels = np.asarray(image)
     return np.asarray(~pixels.reshape(len(pixels), -1).any(1))
 
 
 def _filled(image: Image.Image, rows: npt.NDArray[np.intp]) -> Image.Image:
-    """The image with the nearest of its `rows` in those above and below them."""
+    """Fill the rows above the first and below the last of `rows` with copies of these two."""
     first, last = int(rows[0]), int(rows[-1])
     width, height = image.size
     for row, start, count in ((first, 0, first), (last, last + 1, height - last - 1)):

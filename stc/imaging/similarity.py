@@ -1,4 +1,4 @@
-"""How alike two pictures are, in figures that other people use: PSNR and SSIM."""
+"""Similarity of two pictures: PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ Floats = npt.NDArray[np.float64]
 
 PEAK = 255  # the range of a sample
 
-# Of SSIM's window: how far it reaches from its middle and its standard deviation, in pixels.
+# Radius and standard deviation of SSIM's Gaussian window, in pixels.
 REACH, SIGMA = 5, 1.5
 _STABLE = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2  # K1 and K2 of the paper
 
 
 def psnr(source: Pictures, other: Pictures) -> Floats:
-    """Peak signal-to-noise ratio of N pairs of pictures over RGB, in dB, [N]; infinite if equal."""
+    """PSNR over RGB of N pairs of pictures uint8 [N, H, W, 3], in dB, [N]; infinite if equal.
+
+    Raises ValueError for other shapes.
+    """
     _check(source, other)
     error = [np.square(a.astype(np.int32) - b).mean() for a, b in zip(source, other, strict=True)]
     with np.errstate(divide="ignore"):
@@ -24,10 +27,11 @@ def psnr(source: Pictures, other: Pictures) -> Floats:
 
 
 def ssim(source: Pictures, other: Pictures) -> Floats:
-    """Structural similarity of N pairs of pictures, mean over RGB and all places, [N].
+    """SSIM of N pairs of pictures uint8 [N, H, W, 3], the mean over RGB and all pixels, [N].
 
-    By Wang et al. 2004 (IEEE Transactions on Image Processing 13) with a Gaussian window of 11x11
-    pixels; pictures go on as in a mirror. Raises ValueError for a side of less than 6 pixels.
+    As in Wang et al. 2004 (IEEE Transactions on Image Processing 13), with a Gaussian window of
+    11x11 pixels and reflected borders. Raises ValueError for other shapes, or a side of less than 6
+    pixels.
     """
     _check(source, other)
     if min(source.shape[1:3]) <= REACH:
@@ -47,7 +51,7 @@ def _ssim(source: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
 
 
 def _blurred(planes: Floats) -> Floats:
-    """The Gaussian mean around every place of planes [P, H, W, C]."""
+    """Filter planes [P, H, W, C] with the Gaussian window."""
     taps = np.exp(-np.square(np.arange(REACH + 1) / SIGMA) / 2)
     taps /= 2 * taps.sum() - taps[0]
     for axis in (1, 2):

@@ -1,7 +1,7 @@
-"""TIFF files of grey where 0 is white, which Pillow reads as they are, or not at all.
+"""TIFF files of grey in which 0 is white (WhiteIsZero).
 
-Of 8 bits and fewer Pillow turns them round itself. For more, the tag is rewritten in a copy, and
-the picture is told by `is_negative`.
+Pillow inverts up to 8 bits itself; more bits it reads uninverted, or not at all. For those the tag
+is rewritten in a copy of the file, and `is_negative` reports the inversion.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from PIL import Image
 
 _BITS, _PHOTOMETRIC, _SAMPLES = 258, 262, 277
 _SHORT = 3
-_MOST_TAGS = 4096
-# Smallest and largest sample: of a type of the samples' own, and of unsigned shorts.
+_MAX_TAGS = 4096
+# Tags of the smallest and the largest sample: of the samples' own type, and as unsigned shorts.
 _EXTREMES = ((340, 341), (280, 281))
 
 
 class _Negative(io.BytesIO):
-    """A file whose picture was white where it says 0."""
+    """A copy of a file whose WhiteIsZero tag was rewritten to BlackIsZero."""
 
 
 def readable(file: BinaryIO) -> BinaryIO:
-    """A file that Pillow reads: the same, or a copy in which 0 is black if it was white."""
+    """A TIFF file that Pillow can read: the same, or a copy with a rewritten WhiteIsZero tag."""
     file.seek(0)
     head = file.read(8)
     order = "<" if head[:2] == b"II" else ">"
     (offset,) = struct.unpack(order + "I", head[4:8].ljust(4, b"\0"))
     file.seek(offset)
     count = int.from_bytes(file.read(2), "little" if order == "<" else "big")
-    entries = file.read(12 * min(count, _MOST_TAGS))
+    entries = file.read(12 * min(count, _MAX_TAGS))
     file.seek(0)
     places = {}
     for place in range(0, len(entries) - 11, 12):
@@ -47,8 +47,7 @@ def readable(file: BinaryIO) -> BinaryIO:
 
 
 def is_negative(image: Image.Image) -> bool:
-    """Whether 0 is white in the pixels of an image that was opened from `readable`'s file, or by
-    Pillow alone."""
+    """Whether 0 is white in the pixels that Pillow loads, for files of `readable` and others."""
     if isinstance(getattr(image, "fp", None), _Negative):
         return True
     tags = getattr(image, "tag_v2", {})
@@ -56,7 +55,7 @@ def is_negative(image: Image.Image) -> bool:
 
 
 def extremes(image: Image.Image) -> tuple[float, float] | None:
-    """The values of black and white that a file states for grey; None if it states none."""
+    """The values of black and white that the tags of an image state; None if they state none."""
     tags = getattr(image, "tag_v2", {})
     for low, high in _EXTREMES:
         try:

@@ -1,4 +1,4 @@
-"""Sampling an image under a similarity transform, without aliasing and at bounded cost.
+"""Resampling an image under a similarity transform, without aliasing and at bounded cost.
 
 Coordinates are in pixels, x first; (0, 0) is the outer corner of the first pixel.
 """
@@ -13,8 +13,8 @@ from PIL import Image
 
 Floats = npt.NDArray[np.float64]
 
-# So many pixels of the image may meet on one of the result: up to there a bicubic alone shows no
-# aliasing, and is sharper than it is after a filter. Denser images are shrunk to this density.
+# Image pixels per pixel of the result, along an axis. Up to this density bicubic sampling alone
+# shows no aliasing, and is sharper than after a filter. Denser images are reduced to it first.
 DENSITY = 1.2
 
 
@@ -25,10 +25,11 @@ def warp(
     fine: bool = True,
     fill: tuple[int, int, int] | None = None,
 ) -> Image.Image:
-    """An RGB image of `size` whose point (x, y) shows the image's matrix [2, 3] @ (x, y, 1).
+    """Resample an RGB image: pixel (x, y) of the result shows the point matrix @ (x, y, 1).
 
-    fine: bicubic after Lanczos; else bilinear after means of whole pixels, in a third of the time.
-    fill: the colour outside the image; if None its border is repeated.
+    matrix: [2, 3], from the result to the image. size: (width, height) of the result.
+    fine: bicubic after Lanczos; else bilinear after block means, in a third of the time.
+    fill: the RGB colour outside the image; if None its border pixels are repeated.
     """
     low, high = _under(matrix, size)
     patch, origin, unit = _patch(image, low, high, math.hypot(matrix[0, 0], matrix[1, 0]), fine)
@@ -47,7 +48,7 @@ def warp(
 
 
 def _under(matrix: Floats, size: tuple[int, int]) -> tuple[Floats, Floats]:
-    """The two corners (x, y) of what a result of `size` shows of the image."""
+    """The bounding box of the result in the image: its corners of least and greatest (x, y)."""
     width, height = size
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
     reach = corners @ matrix[:, :2].T + matrix[:, 2]
@@ -57,10 +58,10 @@ def _under(matrix: Floats, size: tuple[int, int]) -> tuple[Floats, Floats]:
 def _patch(
     image: Image.Image, low: Floats, high: Floats, scale: float, fine: bool
 ) -> tuple[Image.Image, Floats, Floats]:
-    """What lies between two corners and in the image, at least one pixel of it, shrunk if need be.
+    """Crop the image to a bounding box with a margin, and reduce it if it is denser than DENSITY.
 
-    scale: image px per px of the result.
-    Returns the patch, the image point of its corner (x, y) and the image px per patch px (x, y).
+    The crop has at least one pixel. scale: image pixels per pixel of the result.
+    Returns the patch, the image point (x, y) of its corner, image pixels per patch pixel (x, y).
     """
     margin = math.ceil(4 * max(scale, 1))  # for the reach of the filters
     size = np.array(image.size)
@@ -83,7 +84,7 @@ def _patch(
 def _with_border(
     patch: Image.Image, origin: Floats, unit: Floats, low: Floats, high: Floats
 ) -> tuple[Image.Image, Floats]:
-    """The patch and its corner, with the patch's border repeated as far as the two corners."""
+    """Extend a patch to the bounding box by repeating its border -> the patch and its corner."""
     reach = 4  # of the filters, in pixels of the patch
     end = origin + unit * patch.size
     before = np.ceil(np.maximum(origin - low, 0) / unit).astype(int)

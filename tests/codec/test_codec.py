@@ -41,7 +41,7 @@ def test_round_trip_at_every_size(codec, canvas, limit):
     assert bitstream.parse_header(encoded.data).tokens == encoded.tokens
     drawn = codec.decode_batch([encoded.data])
     assert drawn.shape == (1, 128, 128, 3)
-    assert psnr(canvas[None], drawn)[0] > 15
+    assert psnr(canvas[None], drawn)[0] > 14
 
 
 def test_more_bytes_are_more_like_the_source(codec, canvas):
@@ -126,7 +126,7 @@ def test_verbs_take_what_people_have(codec):
         assert stc.encode(source) == expected
     assert stc.encode(ASTRONAUT, Settings(max_bytes=64)) == stc.encode(ASTRONAUT, max_bytes=64)
     assert stc.decode(expected, size=64).size == (64, 64)
-    assert stc.decode(memoryview(expected)).size == (128, 128)
+    assert stc.decode(memoryview(expected)).size == (256, 256)
     info = stc.info(expected)
     assert (info.size, info.model, info.version) == (len(expected), codec.model.name, 1)
     assert sum(info.bits_per_level) / 8 == pytest.approx(info.size - info.overhead, abs=2)
@@ -164,7 +164,7 @@ def sealed(count, payload):
 def test_any_bytes_give_a_picture_or_a_typed_error(payload, count):
     for data in (payload, b"\xfa\xc1" + payload, sealed(count, payload)):
         try:
-            assert stc.decode(data).size == (128, 128)
+            assert stc.decode(data).size == (256, 256)
         except StcError:
             continue
 

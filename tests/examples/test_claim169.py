@@ -41,7 +41,7 @@ def test_it_makes_a_card_and_reads_it(claim169, tmp_path, capsys):
     assert "characters, 21-M" in said
     assert "face unchanged: True" in said
     with Image.open(face) as picture:
-        assert picture.size == (128, 128)
+        assert picture.size == (256, 256)
         assert "Reconstructed" in picture.text["Description"]
 
 

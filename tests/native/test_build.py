@@ -27,9 +27,12 @@ pytestmark = [
 @pytest.fixture
 def tree(tmp_path):
     """The build script and the sources of the search, in a folder of their own."""
-    shutil.copy(ROOT / "setup.py", tmp_path)
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "LICENSES", tmp_path / "LICENSES")
     built = shutil.ignore_patterns(f"*{SUFFIX}", f"*{NOTE}")
     shutil.copytree(ROOT / NATIVE, tmp_path / NATIVE, ignore=built)
+    shutil.copy(ROOT / "stc" / "version.py", tmp_path / "stc")
     return tmp_path
 
 

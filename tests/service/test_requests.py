@@ -22,7 +22,7 @@ WORDS = "send the file's own bytes as the body"
         ("/encode?MAX_BYTES=96", "did you mean max_bytes?"),
         ("/encode?max_bytes=96&quality=0.5", "did you mean min_quality?"),
         ("/encode?size=96", "no parameter 'size' here, but of /decode"),
-        ("/encode?" + "x" * 5000 + "=1", "known: form, max_bytes, level"),
+        ("/encode?" + "x" * 5000 + "=1", "known: form, max_bytes, stages"),
         ("/encode?max_bytes=96&max_bytes=48", "max_bytes: given 2 times"),
         ("/decode?width=1", "known: size, mark, bare"),
         ("/decode?sise=1", "did you mean size?"),
