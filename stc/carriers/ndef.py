@@ -109,11 +109,13 @@ def read(dump: bytes) -> bytes:
 
 def _readings(dump: bytes) -> Iterator[Callable[[], list[bytes]]]:
     """Yield the ways to parse a dump, most certain first; each returns payloads of the type."""
+    # A message fills the dump to its last byte, which is no coincidence; a payload in it may well
+    # have the byte of a container at one of the places.
+    if _begins_message(dump):
+        yield partial(_in_message, dump)
     for start, back in _STARTS:
         if start < len(dump) and dump[start - back] in _CONTAINER:
             yield partial(_in_memory, dump[start:])
-    if _begins_message(dump):
-        yield partial(_in_message, dump)
     length = int.from_bytes(dump[:2], "big")
     if length <= len(dump) - 2 and _begins_message(dump[2:3]):  # the NDEF file of a type 4 tag
         yield partial(_in_message, dump[2 : 2 + length])
