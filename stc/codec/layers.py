@@ -96,13 +96,14 @@ def _block(name: str, channels: int, condition: int) -> Shapes:
     }
 
 
-def upscaler_widths(model: ModelFile) -> list[int] | None:
-    """Channels at 64x64 and 128x128 pixels; None for a model without an upscaler.
+def upscaler_widths(model: ModelFile) -> list[int]:
+    """Channels at 64x64 and 128x128 pixels.
 
-    Raises WrongModelError for one that lacks a layer that has them.
+    Raises WrongModelError for a model without an upscaler, or with one that lacks a layer that has
+    them.
     """
     if not model.has_upscaler:
-        return None
+        raise WrongModelError(f"{model.path} has no upscaler")
     widths = []
     for name in ("upscaler.enter64.weight", "upscaler.enter128.weight"):
         if name not in model.entries or not model.entries[name].shape:

@@ -17,7 +17,6 @@ from stc.codec.layers import (
 from stc.codec.matrix import Floats, Matrix, check_prefix, check_rows, check_spent
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import LARGE, PLANES, Canvases, Pictures
-from stc.errors import WrongModelError
 from stc.fork_lock import cached_property
 from stc.native.library import Arrays, function, ints, scratch
 from stc.threads import threads
@@ -93,8 +92,6 @@ class NativeCore:
     def _upscaler(self) -> Network:
         """The decoder and the upscaler behind it. Raises WrongModelError if there is none."""
         widths, own = decoder_widths(self._model), upscaler_widths(self._model)
-        if own is None:
-            raise WrongModelError(f"{self._model.path} has no upscaler")
         names = decoder_names(widths) | upscaler_names(own, *widths[3:])
         return ints(widths + own), Arrays(network_arrays(self._model, names))
 

@@ -11,7 +11,6 @@ from stc.codec.model_file import ModelFile
 from stc.codec.planes import LARGE
 from stc.codec.portable_layers import Network, join, shuffle, silu, unshuffle
 from stc.codec.upsampling import bicubic
-from stc.errors import WrongModelError
 
 
 class Decoder(Network):
@@ -75,8 +74,6 @@ class Upscaler(Network):
 
     def __init__(self, model: ModelFile) -> None:
         widths, (*_, features, condition) = upscaler_widths(model), decoder_widths(model)
-        if widths is None:
-            raise WrongModelError(f"{model.path} has no upscaler")
         super().__init__(model, upscaler_names(widths, features, condition))
 
     def __call__(self, picture: Floats, features: Floats, condition: Floats) -> Floats:

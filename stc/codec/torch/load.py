@@ -13,7 +13,6 @@ from stc.codec.model_file import ModelFile
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import Level, LevelTokenizer
 from stc.codec.torch.upscaler import Upscaler
-from stc.errors import WrongModelError
 
 
 def load_modules(model: ModelFile) -> tuple[LevelTokenizer, Decoder]:
@@ -43,8 +42,6 @@ def load_upscaler(model: ModelFile) -> Upscaler:
     Raises WrongModelError for a damaged file, and for a model without one.
     """
     widths, (*_, features, condition) = upscaler_widths(model), decoder_widths(model)
-    if widths is None:
-        raise WrongModelError(f"{model.path} has no upscaler")
     with torch.device("meta"):
         upscaler = Upscaler((widths[0], widths[1]), features, condition)
     weights = {name: _weight(model, f"upscaler.{name}") for name in upscaler.state_dict()}

@@ -9,8 +9,9 @@ import copy
 import json
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,30 +25,25 @@ from stc.lab.training.critic import Critic, critic_loss
 from stc.lab.training.precision import mixed
 from stc.lab.training.schedule import learning_rate
 
-_Module = TypeVar("_Module", bound=nn.Module)
+_Fast = TypeVar("_Fast", bound=nn.Module | Tensor)
 
 
-class AdversarialPlan(Protocol):
-    """What every plan of such a run states; see `RenderPlan` for the meanings."""
+@dataclass(frozen=True)
+class AdversarialPlan:
+    """How long and against what a network is trained."""
 
-    @property
-    def steps(self) -> int: ...
-    @property
-    def batch(self) -> int: ...
-    @property
-    def rate(self) -> float: ...
-    @property
-    def warm_up(self) -> int: ...
-    @property
-    def average(self) -> float: ...
-    @property
-    def critic_from(self) -> float: ...
-    @property
-    def critic(self) -> float: ...
-    @property
-    def save_every(self) -> int: ...
-    @property
-    def sheet_every(self) -> int: ...
+    steps: int
+    batch: int = 24
+    rate: float = 1e-3
+    warm_up: int = 300
+    average: float = 0.999  # decay of the weights' moving average, which is what ships
+    pixels: float = 3.0  # weight of the squared error of [-1, 1] pixels,
+    perception: float = 0.4  # of LPIPS
+    identity: float = 1.0  # and of 1 - cosine in the recognisers
+    critic_from: float = 0.6  # share of the steps after which the critic has a say,
+    critic: float = 0.02  # and how much
+    save_every: int = 250
+    sheet_every: int = 1000
 
 
 class AdversarialTrainer(ABC):
@@ -58,9 +54,16 @@ class AdversarialTrainer(ABC):
 
     stage = ""  # the name of the checkpoint and of the progress bar
 
-    def __init__(self, network: nn.Module, plan: AdversarialPlan, folder: Path) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        training: npt.NDArray[np.int64],
+        plan: AdversarialPlan,
+        folder: Path,
+    ) -> None:
+        """training: the rows of the faces that an epoch shows, some more than once."""
         self.network = channels_last(network).requires_grad_(True)
-        self.folder, self._plan = folder, plan
+        self.training, self.folder, self._plan = training, folder, plan
         self.critic = channels_last(Critic())
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
@@ -72,11 +75,6 @@ class AdversarialTrainer(ABC):
         self.step = 0
         if self.checkpoint.exists():
             self.restore()
-
-    @property
-    @abstractmethod
-    def training(self) -> npt.NDArray[np.int64]:
-        """The rows of the faces that an epoch shows, in any order, some more than once."""
 
     @abstractmethod
     def losses(self) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
@@ -166,6 +164,23 @@ class AdversarialTrainer(ABC):
         self.critic_optimiser.step()
         return loss.detach()
 
+    def weighed(
+        self, error: Tensor, perceived: Tensor, cosine: Tensor, pixels: float | Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss by the plan's weights, and its parts for the log.
+
+        error, perceived: squared error and LPIPS of each face, [B]. cosine: to the originals.
+        pixels: the weight of the squared error, one for all faces or [B].
+        """
+        plan = self._plan
+        loss = (
+            (pixels * error).mean()
+            + plan.perception * perceived.mean()
+            + plan.identity * (1 - cosine).mean()
+        )
+        parts = {"mse": error, "lpips": perceived, "identity": cosine}
+        return loss, {"loss": loss, **{name: part.mean() for name, part in parts.items()}}
+
     @torch.no_grad()
     def follow(self, decay: float) -> None:
         """Move the average towards what is trained."""
@@ -184,6 +199,6 @@ class AdversarialTrainer(ABC):
         )
 
 
-def channels_last(module: _Module) -> _Module:
-    """The same module with its weights in the layout that convolutions on a CPU are fastest in."""
-    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+def channels_last(module: _Fast) -> _Fast:
+    """The same weights or pictures in the layout that convolutions on a CPU are fastest in."""
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, return-value]

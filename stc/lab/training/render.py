@@ -23,7 +23,7 @@ from stc.canvas import CANVAS
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.gallery.progress import hidden
-from stc.lab.training.adversarial import AdversarialTrainer, channels_last
+from stc.lab.training.adversarial import AdversarialPlan, AdversarialTrainer, channels_last
 from stc.lab.training.collection import Collection
 from stc.lab.training.data import to_tensors
 from stc.lab.training.losses import face_weight, jitter, masked_error, shift
@@ -33,25 +33,13 @@ from stc.lab.training.synthesised import synthesised
 
 
 @dataclass(frozen=True)
-class RenderPlan:
-    """How long and against what the decoder is trained."""
+class RenderPlan(AdversarialPlan):
+    """How long and against what the decoder is trained; `pixels` is its weight at few tokens."""
 
-    steps: int
-    batch: int = 24
-    rate: float = 1e-3
-    warm_up: int = 300
-    average: float = 0.999  # decay of the weights' moving average, which is what ships
-    pixels: float = 3.0  # weight of the squared error of [-1, 1] pixels at few tokens ...
-    fidelity: float = 1.5  # ... and how much it grows by the last token, times itself
-    perception: float = 0.4
-    identity: float = 1.0
-    critic_from: float = 0.6  # share of the steps after which the critic has a say,
-    critic: float = 0.02  # and how much
+    fidelity: float = 1.5  # how much the weight of pixels grows by the last token, times itself
     synthesised_from: float = 0.6  # share of the steps after which, once faces can be recognised,
     synthesised: float = 0.5  # this share of the faces have tokens found by synthesis,
     rounds: int = 2  # in so many rounds
-    save_every: int = 250
-    sheet_every: int = 1000
 
 
 @dataclass(frozen=True)
@@ -99,19 +87,15 @@ class RenderTrainer(AdversarialTrainer):
         plan: RenderPlan,
         folder: Path,
     ) -> None:
-        super().__init__(decoder, plan, folder)
+        held, repeats = faces.collection.held, faces.collection.repeats
+        training = np.repeat(np.arange(len(held)), np.where(held, 0, repeats))
+        super().__init__(decoder, training, plan, folder)
         self.plan, self.faces = plan, faces
         self.tokenizer = tokenizer
         self.tokenizer.prepare()
         self.recogniser, self.lpips = recogniser, channels_last(lpips)
-        held, repeats = faces.collection.held, faces.collection.repeats
         self.validation = np.flatnonzero(held)
-        self._training = np.repeat(np.arange(len(held)), np.where(held, 0, repeats))
         self.weight = face_weight()
-
-    @property
-    def training(self) -> npt.NDArray[np.int64]:
-        return self._training
 
     def losses(self) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
         plan, rows = self.plan, self.rows(self.step)
@@ -123,7 +107,7 @@ class RenderTrainer(AdversarialTrainer):
         components[flip] *= self.parity
         embeddings = torch.from_numpy(self.faces.embeddings[rows]).float()
         planes, spent = self.quantized(components, counts, embeddings)
-        target = (rgb * 2 - 1).contiguous(memory_format=torch.channels_last)
+        target = channels_last(rgb * 2 - 1)
         with mixed():
             output = self.network(planes, spent) * 2 - 1
         error = masked_error(output, target, self.weight * mask)
@@ -133,18 +117,7 @@ class RenderTrainer(AdversarialTrainer):
             perceived = self.lpips(*shift(seen, target))
             cosine = (self.recogniser(jitter(seen[half])) * embeddings[half]).sum(1)
         pixel_weight = plan.pixels * (1 + plan.fidelity * spent)
-        loss = (
-            (pixel_weight * error).mean()
-            + plan.perception * perceived.mean()
-            + plan.identity * (1 - cosine).mean()
-        )
-        metrics = {
-            "loss": loss,
-            "mse": error.mean(),
-            "lpips": perceived.mean(),
-            "identity": cosine.mean(),
-        }
-        return loss, metrics, target, seen
+        return *self.weighed(error, perceived, cosine, pixel_weight), target, seen
 
     @property
     def eye(self) -> nn.Module:

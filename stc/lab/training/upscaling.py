@@ -23,7 +23,7 @@ from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.codec.torch.upscaler import Upscaler
 from stc.errors import StcError
-from stc.lab.training.adversarial import AdversarialTrainer, channels_last
+from stc.lab.training.adversarial import AdversarialPlan, AdversarialTrainer, channels_last
 from stc.lab.training.collection import DataPlan, held_out, members
 from stc.lab.training.data import read_tar, to_tensors
 from stc.lab.training.losses import face_weight, jitter, masked_error, random_crop
@@ -36,24 +36,19 @@ CROP = 160  # pixels of the square that LPIPS looks at, another one in every ste
 
 
 @dataclass(frozen=True)
-class UpscalerPlan:
-    """How long and against what the upscaler is trained; see `RenderPlan`."""
+class UpscalerPlan(AdversarialPlan):
+    """How long and against what the upscaler is trained."""
 
     steps: int = 0
     batch: int = 8
-    rate: float = 1e-3
     warm_up: int = 50
     average: float = 0.998
-    pixels: float = 3.0
     perception: float = 0.8
     identity: float = 0.3
     critic_from: float = 0.2
-    critic: float = 0.02
     sharpest: float = 0.7  # share of the faces that are trained on
     blurred: float = 0.2  # share of these that reach the encoder blurred
     rounds: int = 1  # of synthesis
-    save_every: int = 250
-    sheet_every: int = 1000
 
 
 @dataclass(frozen=True)
@@ -118,20 +113,15 @@ class UpscalerTrainer(AdversarialTrainer):
         plan: UpscalerPlan,
         folder: Path,
     ) -> None:
-        super().__init__(upscaler, plan, folder)
+        sharpness = portraits.sharpness()
+        sharp = sharpness >= np.quantile(sharpness, 1 - plan.sharpest)
+        super().__init__(upscaler, np.flatnonzero(sharp & ~portraits.held), plan, folder)
         self.plan, self.portraits = plan, portraits
         self.tokenizer, self.decoder = tokenizer, channels_last(decoder)
         self.tokenizer.prepare()
         self.recognisers, self.lpips = recognisers, channels_last(lpips)
         self.validation = np.flatnonzero(portraits.held)
-        sharpness = portraits.sharpness()
-        sharp = sharpness >= np.quantile(sharpness, 1 - plan.sharpest)
-        self._training: npt.NDArray[np.int64] = np.flatnonzero(sharp & ~portraits.held)
         self.weight = F.interpolate(face_weight(), scale_factor=2.0)
-
-    @property
-    def training(self) -> npt.NDArray[np.int64]:
-        return self._training
 
     def losses(self) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
         plan, rows = self.plan, self.rows(self.step)
@@ -140,10 +130,10 @@ class UpscalerTrainer(AdversarialTrainer):
         flip = torch.rand(len(rows)) < 0.5
         for pictures in (rgb, mask, canvases):
             pictures[flip] = pictures[flip].flip(3)
-        target = channels_last_pictures(rgb * 2 - 1)
+        target = channels_last(rgb * 2 - 1)
         with torch.no_grad(), mixed():
             wanted = [recogniser(canvases * 2 - 1) for recogniser in self.recognisers]
-        picture, features, condition = self.drawn(rows, canvases, flip, wanted[0])
+        picture, features, condition = self.drawn(canvases, wanted[0])
         with mixed():
             output = self.network(picture, features, condition) * 2 - 1
         error = masked_error(output, target, self.weight * mask)
@@ -156,31 +146,18 @@ class UpscalerTrainer(AdversarialTrainer):
                 for recogniser, own in zip(self.recognisers, wanted, strict=True)
             ]
         cosine = torch.stack(cosines).mean(0)
-        loss = (
-            plan.pixels * error.mean()
-            + plan.perception * perceived.mean()
-            + plan.identity * (1 - cosine).mean()
-        )
-        metrics = {
-            "loss": loss,
-            "mse": error.mean(),
-            "lpips": perceived.mean(),
-            "identity": cosine.mean(),
-        }
-        return loss, metrics, target, seen
+        return *self.weighed(error, perceived, cosine, plan.pixels), target, seen
 
     @torch.no_grad()
-    def drawn(
-        self, rows: npt.NDArray[np.int64], canvases: Tensor, flip: Tensor, wanted: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the upscaler gets of faces [B]: some of the canvases blurred, as many tokens as may
-        be, found by synthesis.
+    def drawn(self, canvases: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What `Decoder.draw` gives for canvases [B, 3, 128, 128] in [0, 1].
 
-        rows: of the faces; flip [B]: which of the canvases are mirrored; wanted [B, E]: embeddings.
+        Some are blurred first. Each has a random number of tokens, found by synthesis towards its
+        embedding in `wanted` [B, E].
         """
         plan, tokenizer = self.plan, self.tokenizer
-        counts = draw_counts(len(rows), tokenizer.level_sizes)
-        blurred = torch.rand(len(rows)) < plan.blurred
+        counts = draw_counts(len(canvases), tokenizer.level_sizes)
+        blurred = torch.rand(len(canvases)) < plan.blurred
         canvases = torch.where(blurred[:, None, None, None], _blur(canvases), canvases)
         components = tokenizer.analyse(canvases)
         groups, indices = tokenizer.encode(components)
@@ -197,15 +174,9 @@ class UpscalerTrainer(AdversarialTrainer):
         rgb, _ = to_tensors(self.portraits.large[rows])
         canvases, _ = to_tensors(self.portraits.canvases[rows])
         wanted = self.recognisers[0](canvases * 2 - 1)
-        flip = torch.zeros(len(rows), dtype=torch.bool)
-        drawn = self.drawn(rows, canvases, flip, wanted)
+        drawn = self.drawn(canvases, wanted)
         plain = F.interpolate(drawn[0].clamp(0, 1), scale_factor=2.0, mode="bicubic")
         self.write_sheet([rgb, plain.clamp(0, 1), self.average(*drawn).clamp(0, 1)])
-
-
-def channels_last_pictures(pictures: Tensor) -> Tensor:
-    """Pictures in the layout that convolutions on a CPU are fastest in."""
-    return pictures.contiguous(memory_format=torch.channels_last)
 
 
 def _grey(picture: npt.NDArray[np.uint8]) -> Image.Image:

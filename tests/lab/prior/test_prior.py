@@ -1,17 +1,15 @@
 """The prior saves what is there to be saved and claims nothing else; the command runs whole."""
 
 import csv
-import io
-import tarfile
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.imaging import frame
 from stc.lab.prior import command, comparison, costs, experiment, network
+from tests.lab.evaluation.pictures import write_tar
 
 TOKENS, CODEWORDS = 6, 8
 
@@ -90,17 +88,6 @@ def test_compare_gives_the_saving_of_the_means_and_its_error():
     assert row.standard_error == pytest.approx(np.std([4, 2, 4, 2], ddof=1) / 2)
 
 
-def write_tar(path, pictures):
-    with tarfile.open(path, "w") as tar:
-        for number, pixels in enumerate(pictures):
-            buffer = io.BytesIO()
-            Image.fromarray(pixels).save(buffer, "PNG")
-            member = tarfile.TarInfo(f"{number}.png")
-            member.size = buffer.tell()
-            buffer.seek(0)
-            tar.addfile(member, buffer)
-
-
 @pytest.fixture
 def data(tmp_path):
     """A folder of 24 training faces, one in three with a border, and a tar of three others."""
@@ -109,9 +96,9 @@ def data(tmp_path):
     pictures = [np.roll(rgba, shift, 1) for shift in range(27)]
     for pixels in pictures[1::3]:
         pixels[:20, :, 3] = 0
-    write_tar(tmp_path / "training.tar", pictures[:24])
+    write_tar(tmp_path / "training.tar", dict(enumerate(pictures[:24])))
     (tmp_path / "other").mkdir()
-    write_tar(tmp_path / "other" / "new.tar", pictures[24:])
+    write_tar(tmp_path / "other" / "new.tar", dict(enumerate(pictures[24:])))
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""A tokenizer small enough for tests of what is trained on its tokens."""
+"""A tokenizer small enough for tests of what is trained on its tokens, and steps of such runs."""
 
 import torch
 
@@ -20,3 +20,19 @@ def small_tokenizer(groups=1):
     tokenizer.mean[:4096] = 0.5
     tokenizer.prepare()
     return tokenizer.eval().requires_grad_(False)
+
+
+def advanced(trainer, steps):
+    """The same run after so many steps in all, its checkpoints written as `train` writes them."""
+    while trainer.step < steps:
+        trainer.train_step()
+        if trainer.step % trainer.plan.save_every == 0:
+            trainer.save()
+    return trainer
+
+
+def check_same(one, other):
+    """Two runs have the same averaged weights to the bit."""
+    found = other.average.state_dict()
+    for name, value in one.average.state_dict().items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=0)

@@ -13,7 +13,7 @@ from stc.lab.training.collection import Collection
 from stc.lab.training.metric import parity
 from stc.lab.training.networks import Panel
 from stc.lab.training.render import Faces, RenderPlan, RenderTrainer, draw_counts
-from tests.lab.training.small import small_tokenizer
+from tests.lab.training.small import advanced, check_same, small_tokenizer
 from tests.stand_ins import FlatLpips, FlatRecogniser
 
 
@@ -46,11 +46,7 @@ def start(tmp_path):
             plan,
             folder,
         )
-        while trainer.step < steps:
-            trainer.train_step()
-            if trainer.step % plan.save_every == 0:
-                trainer.save()
-        return trainer
+        return advanced(trainer, steps)
 
     return run
 
@@ -61,8 +57,7 @@ def test_a_resumed_run_ends_as_one_that_never_stopped(start):
     resumed = start("killed", 2)
     assert resumed.step == 2
     resumed = start("killed", 4)
-    for name, value in whole.average.state_dict().items():
-        torch.testing.assert_close(resumed.average.state_dict()[name], value, rtol=0, atol=0)
+    check_same(whole, resumed)
 
 
 def test_the_quantizer_stands_still(start):

@@ -1,8 +1,6 @@
 """The upscaler's training: it learns, a stopped run goes on, soft faces are left out."""
 
 import copy
-import io
-import tarfile
 
 import numpy as np
 import pytest
@@ -14,18 +12,9 @@ from stc.codec.torch.upscaler import Upscaler
 from stc.errors import StcError
 from stc.lab.training.collection import DataPlan, FaceSet
 from stc.lab.training.upscaling import Portraits, UpscalerPlan, UpscalerTrainer
-from tests.lab.training.small import small_tokenizer
+from tests.lab.evaluation.pictures import write_tar
+from tests.lab.training.small import advanced, check_same, small_tokenizer
 from tests.stand_ins import FlatLpips, FlatRecogniser
-
-
-def write_tar(path, pictures):
-    with tarfile.open(path, "w") as tar:
-        for number, picture in enumerate(pictures):
-            buffer = io.BytesIO()
-            Image.fromarray(picture).save(buffer, "PNG")
-            info = tarfile.TarInfo(f"{number}.png")
-            info.size = buffer.tell()
-            tar.addfile(info, io.BytesIO(buffer.getvalue()))
 
 
 @pytest.fixture
@@ -59,11 +48,7 @@ def start(tmp_path, portraits):
             plan,
             folder,
         )
-        while trainer.step < steps:
-            trainer.train_step()
-            if trainer.step % plan.save_every == 0:
-                trainer.save()
-        return trainer
+        return advanced(trainer, steps)
 
     return run
 
@@ -72,8 +57,7 @@ def test_a_resumed_run_ends_as_one_that_never_stopped(start):
     whole = start("whole", 4)
     start("killed", 3)  # the third step is lost: the checkpoint is from the second
     resumed = start("killed", 4)
-    for name, value in whole.average.state_dict().items():
-        torch.testing.assert_close(resumed.average.state_dict()[name], value, rtol=0, atol=0)
+    check_same(whole, resumed)
 
 
 def test_it_begins_as_bicubic_enlargement_and_learns(start):
@@ -117,9 +101,9 @@ def test_a_run_leaves_figures_a_sheet_and_a_checkpoint(start, tmp_path):
 
 
 def test_portraits_are_held_out_where_their_canvases_are(tmp_path, portraits):
-    write_tar(tmp_path / "own_256.tar", portraits.large[1:4])
-    write_tar(tmp_path / "own.tar", portraits.canvases[1:4])
-    write_tar(tmp_path / "other_256.tar", portraits.large[:1])
+    write_tar(tmp_path / "own_256.tar", dict(enumerate(portraits.large[1:4])))
+    write_tar(tmp_path / "own.tar", dict(enumerate(portraits.canvases[1:4])))
+    write_tar(tmp_path / "other_256.tar", dict(enumerate(portraits.large[:1])))
     plan = DataPlan(sets=(FaceSet("own"),), held_out=2)
     read = Portraits.read(tmp_path, plan)
     assert np.array_equal(read.large, portraits.large[1:4])
@@ -129,9 +113,9 @@ def test_portraits_are_held_out_where_their_canvases_are(tmp_path, portraits):
 
 
 def test_a_folder_without_such_faces_is_refused(tmp_path, portraits):
-    write_tar(tmp_path / "own.tar", portraits.canvases[:2])
+    write_tar(tmp_path / "own.tar", dict(enumerate(portraits.canvases[:2])))
     with pytest.raises(StcError, match="no faces of 256 pixels"):
         Portraits.read(tmp_path, DataPlan())
-    write_tar(tmp_path / "own_256.tar", portraits.canvases[:2])
+    write_tar(tmp_path / "own_256.tar", dict(enumerate(portraits.canvases[:2])))
     with pytest.raises(ValueError, match="not 256 pixels square"):
         Portraits.read(tmp_path, DataPlan())
