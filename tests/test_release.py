@@ -90,7 +90,7 @@ def test_the_licence_of_the_package_is_of_all_that_it_holds(terms):
 
 
 def test_links_of_the_description_lead_out_of_the_package_index():
-    pytest.importorskip("setuptools")
+    pytest.importorskip("setuptools.command.bdist_wheel")
     command = [sys.executable, "setup.py", "--quiet", "--long-description"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, encoding="utf-8")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
