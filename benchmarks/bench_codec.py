@@ -1,4 +1,4 @@
-"""How long a face takes once the model is loaded, on one thread.
+"""Time of encoding and decoding a face on one thread, after the model is loaded.
 
 pytest benchmarks/bench_codec.py --benchmark-only
 """
@@ -43,7 +43,7 @@ def photograph():
 
 
 def face(benchmark, name, work, *arguments, faces=1):
-    """Time work(*arguments), a row of the table at the end."""
+    """Time work(*arguments), for a row of the table at the end."""
     benchmark.extra_info.update(face=name, faces=faces)
     benchmark(work, *arguments)
 

@@ -1,4 +1,4 @@
-"""Cold start and peak memory of every command, each a process of its own: medians of ten.
+"""Cold start and peak memory of every command, in new processes: medians of ten.
 
 pytest benchmarks/bench_commands.py --benchmark-only
 """
@@ -20,11 +20,11 @@ COMMANDS = {
     "decode": ["decode", "{folder}/face.stc", "-q", "-f", "-o", "{folder}/out.png"],
 }
 
-# What no program that uses numpy and Pillow can be faster than.
+# The lower bound for programs that use numpy and Pillow.
 IMPORTS = "python: import numpy, PIL.Image"
 
 
-# A child counts what it shared with its parent as its own: a small parent measures the memory.
+# The system counts memory that a child shares with its parent, so the measuring parent is small.
 MEASURE = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
@@ -43,7 +43,7 @@ def run(command):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A file and a decoded face to work on."""
+    """A folder with a .stc file and the decoded face."""
     path = tmp_path_factory.mktemp("commands")
     run(stc(["encode", ASTRONAUT, "-q", "-o", "{folder}/face.stc"], path))
     run(stc(["decode", "{folder}/face.stc", "-q", "-o", "{folder}/face.png"], path))

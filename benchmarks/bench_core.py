@@ -1,8 +1,8 @@
-"""The cores of the codec, and numpy's own products in floats: `pytest --benchmark-only`.
+"""The cores of the codec, and numpy's products in floats: `pytest --benchmark-only`.
 
-One thread; run it under `taskset -c 0` where others work, and read the medians. Products are those
-with the basis, int8 [6144, 1536]; floats of it would take 38 MB. "decode" is a whole file of 192
-bytes from its payload to the picture.
+One thread. On a busy machine run it under `taskset -c 0` and read the medians. Products are those
+with the basis, int8 [6144, 1536], which would take 38 MB as floats. "decode" is all of a file of
+192 bytes, from its payload to the picture.
 """
 
 import json
@@ -25,11 +25,11 @@ FILE = bytes.fromhex(next(case["file"] for case in GOLDEN if case["name"].endswi
 
 @pytest.fixture(scope="module", autouse=True)
 def _green():
-    """A fast wrong picture is not worth timing."""
+    """Time nothing if the tests of the cores fail."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "tests/codec/test_core.py"]
     tests = subprocess.run(command, capture_output=True, text=True)
     if tests.returncode != 0:
-        pytest.exit(f"the tests of the cores are red, nothing is timed:\n{tests.stdout[-2000:]}", 1)
+        pytest.exit(f"the tests of the cores fail, nothing is timed:\n{tests.stdout[-2000:]}", 1)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_expand(benchmark, core, model, batch):
 
 @pytest.mark.parametrize("batch", [1, 16, 64])
 def test_product_in_floats(benchmark, model, batch):
-    """What numpy takes for `project` if the matrix stands ready in floats."""
+    """The time of `project` in numpy with the matrix prepared as floats."""
     basis = model.matrix("basis")
     dense, x = basis.values * basis.scale, numbers(batch, 6144)
     run(benchmark, f"project {batch}, floats", batch, lambda: x @ dense)

@@ -1,10 +1,10 @@
-"""What finding a face costs, warm and cold, and how well it is found.
+"""Time of face detection, warm and cold, and its accuracy.
 
     pytest benchmarks/bench_detection.py --benchmark-only
 
-One thread. `--benchmark-timer=time.process_time` counts the time of the processor alone, on a
-machine that does other work as well. Faces are the astronaut's; STC_FACES=faces.tar takes those of
-an archive instead: pictures of faces aligned to the canvas, of any size.
+One thread. `--benchmark-timer=time.process_time` measures processor time, for busy machines. The
+faces are the astronaut's, or with STC_FACES=faces.tar those of an archive: pictures of any size, of
+faces aligned to the canvas.
 """
 
 import io
@@ -30,7 +30,7 @@ ROUNDS = 10
 
 
 def photograph(width, height=None, faces=1):
-    """A JPEG of so many astronauts side by side."""
+    """A JPEG, width x height pixels, of `faces` astronauts side by side."""
     height = height or width
     with Image.open(ASTRONAUT) as picture:
         one = picture.convert("RGB").resize((width // faces, height), Image.Resampling.LANCZOS)
@@ -43,7 +43,7 @@ def photograph(width, height=None, faces=1):
 
 
 def texture(width, height, rng):
-    """Noise of some grain in two colours: no face."""
+    """A picture without a face: coarse noise in two colours."""
     grain = rng.uniform(0.5, 12)
     noise = Image.fromarray(rng.integers(0, 256, (height, width), np.uint8))
     values = np.asarray(noise.filter(ImageFilter.GaussianBlur(grain)), np.float64)
@@ -53,7 +53,7 @@ def texture(width, height, rng):
 
 
 def row(benchmark, name, work, *arguments):
-    """Time work(*arguments), a row of the table at the end."""
+    """Time work(*arguments), for a row of the table at the end."""
     benchmark.extra_info.update(face=name, faces=1)
     return benchmark(work, *arguments)
 
@@ -119,7 +119,7 @@ print(json.dumps(spent))
 
 
 def test_cold(benchmark):
-    """Each step of a new process, once; medians of ten."""
+    """The steps of a new process, each run once; medians of ten processes."""
     laps = [
         json.loads(subprocess.check_output([sys.executable, "-c", COLD])) for _ in range(ROUNDS)
     ]
@@ -140,7 +140,7 @@ def aligned_faces():
 
 
 def scene(face, rng):
-    """A picture with an aligned face somewhere -> a JPEG of it, and canvas -> picture [2, 3]."""
+    """Put an aligned face at a random place -> a JPEG, and the transform [2, 3] from the canvas."""
     width = math.exp(rng.uniform(math.log(40), math.log(400)))
     side = int(width * 1.7 * math.exp(rng.uniform(0, 2)))
     turn = math.radians(rng.uniform(-25, 25))
@@ -149,7 +149,7 @@ def scene(face, rng):
     middle = rng.uniform(0.85 * width, side - 0.85 * width, 2)
     matrix = np.hstack([linear, (middle - linear @ (64, 75))[:, None]])
     picture = texture(side, side, rng)
-    # Bring the face to its size first: turning it does not filter.
+    # Resize the face first: the rotation does not filter.
     size = max(8, min(face.width, round(128 * scale)))
     small = face.resize((size, size), Image.Resampling.LANCZOS)
     back = np.linalg.inv(linear) * (size / 128)
@@ -164,7 +164,7 @@ def scene(face, rng):
 
 
 def test_found(benchmark, capsys):
-    """Faces 40 to 400 px wide in textures: how many are found, where, and what is no face."""
+    """Faces 40 to 400 px wide in textures: detection rate, displacement, false detections."""
     rng = np.random.default_rng(0)
     faces = list(aligned_faces())
     found, false, off, shake = 0, 0, [], []
@@ -190,8 +190,8 @@ def test_found(benchmark, capsys):
     with capsys.disabled():
         print(
             f"\n{SCENES} scenes of {len(faces)} faces: {found} found, {false} false; "
-            f"off the true place by {median(off):.2f} px of the canvas (RMS, median), "
-            f"by {median(shake):.2f} from the same picture cut by 7 x 5 px"
+            f"displacement {median(off):.2f} px of the canvas (RMS, median), "
+            f"{median(shake):.2f} between the picture and the same cropped by 7 x 5 px"
         )
     assert found >= 0.95 * SCENES
     assert false <= 0.05 * SCENES

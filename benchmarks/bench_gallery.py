@@ -1,12 +1,12 @@
-"""What a gallery costs, batched and one face at a time, and where the time goes.
+"""Time of encoding a gallery, in batches and one face at a time, and of each stage.
 
     pytest benchmarks/bench_gallery.py --benchmark-only
     pytest benchmarks/bench_gallery.py --benchmark-only -k efforts
 
-All but the efforts is at effort 0, which is what every other effort costs too.
+All benchmarks but those of efforts are at effort 0, whose time is a part of every other effort's.
 
-On a machine that does other work as well, `--benchmark-timer=time.process_time` counts the time of
-the processor alone. One thread, the way `stc encode-shards` works on every core.
+One thread, as in each process of `stc encode-shards`. `--benchmark-timer=time.process_time`
+measures processor time, for busy machines.
 """
 
 import io
@@ -30,7 +30,7 @@ from stc.settings import Settings
 
 ASTRONAUT = "tests/assets/astronaut.png"
 FACES = 64
-LIMIT = 192
+MAX_BYTES = 192
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def photograph(side):
 
 
 def canvases():
-    """Unlike each other, as tokens are to be: a face, moved a pixel further each time."""
+    """Canvases with different tokens: a face, moved by one more pixel each."""
     canvas = frame(ASTRONAUT)
     return np.stack([np.roll(canvas, shift, (0, 1)) for shift in range(FACES)])
 
@@ -74,7 +74,7 @@ def test_a_process_a_face(benchmark):
 @pytest.mark.parametrize("kind", PICTURES)
 def test_one_at_a_time(benchmark, kind):
     align = "never" if kind == "canvases" else "auto"
-    settings = Settings(max_bytes=LIMIT, align=align, effort=0)
+    settings = Settings(max_bytes=MAX_BYTES, align=align, effort=0)
     pictures = PICTURES[kind]()[:8]
 
     def work():
@@ -87,7 +87,7 @@ def test_one_at_a_time(benchmark, kind):
 @pytest.mark.parametrize("kind", PICTURES)
 def test_batches(benchmark, kind):
     align = "never" if kind == "canvases" else "auto"
-    encoder = Encoder(max_bytes=LIMIT, align=align, effort=0)
+    encoder = Encoder(max_bytes=MAX_BYTES, align=align, effort=0)
     pictures = PICTURES[kind]()
     rows = measure(benchmark, f"Encoder, {kind}", FACES, lambda: encoder.encode(pictures))
     assert {row.error for row in rows} == {None}
@@ -95,17 +95,17 @@ def test_batches(benchmark, kind):
 
 @pytest.mark.parametrize("effort", [0, 1, 2, 3, 5, 7, 9])
 def test_efforts(benchmark, effort):
-    encoder = Encoder(max_bytes=LIMIT, align="never", effort=effort)
+    encoder = Encoder(max_bytes=MAX_BYTES, align="never", effort=effort)
     pictures = list(canvases()[:8])
     measure(benchmark, f"canvases at effort {effort}", 8, lambda: encoder.encode(pictures))
 
 
 def test_stages(benchmark):
-    """Each stage of a batch by itself; what is benchmarked as a whole is the sum of them."""
+    """Time the stages of a batch separately; the benchmark's time is their sum."""
     benchmark.extra_info.update(stages=FACES)
     photo, faces = photograph(320), canvases()
     codec = Codec()
-    limit = Limit.of(codec.model.tables, Settings(max_bytes=LIMIT))
+    limit = Limit.of(codec.model.tables, Settings(max_bytes=MAX_BYTES))
     timer = benchmark._timer
     spent = {}
 

@@ -1,11 +1,11 @@
-"""The search against the machine's own limits and its rivals.
+"""The nearest-codeword search, compared with the machine's limits and other libraries.
 
     pytest benchmarks/bench_search.py --benchmark-only
 
-Cases: A fits the cache, B streams groups of larger codebooks, C is one image and bound by memory,
-D is a batch of faces in the largest level of stc-open-1, E one face in one of its smaller levels.
-faiss-cpu and vector-quantize-pytorch are timed where they are installed. Every figure is the best
-of its rounds; the table at the end compares within this run only.
+Cases: A fits into the cache, B streams groups of larger codebooks, C is one image and bound by
+memory, D is a batch of faces in the largest residual stage of stc-open-1, E one face in one of its
+smaller stages. faiss-cpu and vector-quantize-pytorch are timed if they are installed. Every figure
+is the best of its rounds; the table at the end is valid within this run only.
 """
 
 import subprocess
@@ -29,11 +29,11 @@ CASES = {  # B, T, G, K, D
 
 @pytest.fixture(scope="module", autouse=True)
 def _green():
-    """A fast wrong answer is not worth timing."""
+    """Time nothing if the tests of the search fail."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "tests/kernels"]
     tests = subprocess.run(command, capture_output=True, text=True)
     if tests.returncode != 0:
-        pytest.exit(f"the kernel tests are red, nothing is timed:\n{tests.stdout[-2000:]}", 1)
+        pytest.exit(f"the kernel tests fail, nothing is timed:\n{tests.stdout[-2000:]}", 1)
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -69,7 +69,7 @@ def stc_backend(name):
 
 
 def baddbmm(latents, codebooks):
-    """Scores by matrix products, as many at once as the cache holds, then their minimum."""
+    """Scores by matrix products, in chunks that fit into the cache, then their minimum."""
     z = latents.transpose(0, 1).contiguous()
     bias = codebooks.square().sum(3)[:, :, None] / 2
     transposed = codebooks.transpose(2, 3)
@@ -143,7 +143,7 @@ def test_search(benchmark, case, threads, contender):
     run = CONTENDERS[contender](latents, codebooks)
     work = 2 * len(latents) * codebooks.numel()
     rounds = 20 if contender == "native" else 5
-    if work < 1e8:  # so little that a round is over before the processor has noticed
+    if work < 1e8:  # too little for the processor to reach its full clock in a round
         rounds *= 50
     benchmark.pedantic(run, rounds=rounds, warmup_rounds=1)
     benchmark.extra_info.update(case=name, threads=threads, contender=contender, flop=work)
@@ -151,14 +151,14 @@ def test_search(benchmark, case, threads, contender):
 
 
 def test_sgemm(benchmark, threads):
-    """What the machine's own matrix product reaches."""
+    """The rate of the machine's matrix product, as a limit."""
     a = torch.randn(1536, 1536)
     benchmark.pedantic(lambda: a @ a, rounds=20, warmup_rounds=2)
     benchmark.extra_info.update(threads=threads, contender="sgemm", flop=2 * 1536**3)
 
 
 def test_copy(benchmark, threads):
-    """What a plain copy reaches, read and written bytes counted."""
+    """The rate of a plain copy, with read and written bytes counted, as a limit."""
     a = torch.randn(1 << 26)
     b = torch.empty_like(a)
     benchmark.pedantic(lambda: b.copy_(a), rounds=10, warmup_rounds=1)

@@ -1,10 +1,10 @@
-"""After the benchmarks: what commands, faces, galleries and searches cost, and on what machine."""
+"""Prints tables after the benchmarks: times of commands, faces, galleries and searches."""
 
 import platform
 from importlib import metadata
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("torch") else ["bench_search.py"]  # its rivals are torch's
+collect_ignore = [] if find_spec("torch") else ["bench_search.py"]  # it compares with torch
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -78,7 +78,7 @@ def search_table(terminalreporter, timed):
 
 
 def machine():
-    """Processor and versions of what computes."""
+    """The processor, and the versions of Python and of the libraries that compute."""
     words = [processor(), f"Python {platform.python_version()}"]
     for name in ("numpy", "onnxruntime", "torch"):
         try:
@@ -89,7 +89,7 @@ def machine():
 
 
 def processor():
-    """The processor's name, where the system tells."""
+    """The name of the processor, where the system states it."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             return next(line.split(":")[1].strip() for line in lines if "model name" in line)

@@ -1,14 +1,14 @@
-"""A search of a million protected records: its time, its memory, and whom its first stage finds.
+"""Search in a million protected records: time, memory, and the recall of the first stage.
 
     python benchmarks/protected_records.py make DIR --count 1000000   # an index, its key
     /usr/bin/time -v python benchmarks/protected_records.py search DIR
     python benchmarks/protected_records.py recall DIR
     python benchmarks/protected_records.py agreement DIR --queries 20   # with all exact scores
 
-No face is in them. A record's embedding is drawn from the normal distribution in D dimensions and
-spread over 49 groups of 16, as `--head spread` does it. Recognisers use their dimensions unequally:
-with --decay 27 strangers are as alike as dlib's are. A query is a record's embedding, with noise
-added until both have a given cosine, as a fresh picture of the person would have.
+The records contain no faces. The embedding of a record is drawn from a normal distribution in D
+dimensions and projected onto 49 groups of 16, as by `--head spread`. The variance of recognition
+models differs between dimensions: --decay 27 gives impostor pairs the cosines of dlib's. A query is
+the embedding of a record with noise that gives both a chosen cosine, as a new picture would have.
 """
 
 import argparse
@@ -35,13 +35,13 @@ BLOCK = 4096
 
 
 def drawn(seed, count, options):
-    """Unit vectors [count, D], the same at every call."""
+    """Random unit vectors [count, D], the same for the same seed."""
     values = np.random.default_rng(seed).standard_normal((count, options.size))
     return unit((values * np.exp(-np.arange(options.size) / options.decay)).astype(np.float32))
 
 
 def fresh(row, cosine, options):
-    """The template of another picture of the person of record `row`."""
+    """The template of a simulated new picture of the person of record `row`."""
     known = drawn((1, row // BLOCK), BLOCK, options)[row % BLOCK]
     noise = drawn((2, row), 1, options)[0]
     noise = unit(noise - (noise @ known) * known)
@@ -50,7 +50,7 @@ def fresh(row, cosine, options):
 
 
 def records(options, key):
-    """The records as they would be read from their files: what 8 bits leave of them."""
+    """Yield records as read from files, quantized to 8 bits."""
     for start in range(0, options.count, BLOCK):
         count = min(BLOCK, options.count - start)
         features, weights = spread(drawn((1, start // BLOCK), BLOCK, options)[:count])
@@ -62,6 +62,7 @@ def records(options, key):
 
 
 def make(options):
+    """Write a new key, and an index of random records."""
     options.folder.mkdir(exist_ok=True)
     key = Key.generate()
     key.save(options.folder / "face.key")
@@ -70,7 +71,7 @@ def make(options):
 
 
 def search(options):
-    """One query, in a process that does nothing else."""
+    """Time one query, in a process that does nothing else."""
     key, query = opened(options)
     began, used = time.perf_counter(), time.process_time()
     with open(options.folder / "records.stg", "rb") as file:
@@ -83,9 +84,9 @@ def search(options):
 
 
 def recall(options):
-    """How often the person's own record is among the candidates, by the cosine of the pictures."""
+    """The recall of the person's record in the first stage, by the cosine of the pictures."""
     key, query = opened(options)
-    print(f"{options.queries} queries a row; the person's record among the best so many")
+    print(f"{options.queries} queries a row; share with the person's record among the best N")
     print("cosine  exact score        10    100   1000  10000")
     with open(options.folder / "records.stg", "rb") as file:
         index = RecordIndex(file, key)
@@ -103,7 +104,7 @@ def recall(options):
 
 
 def agreement(options):
-    """Of the records with the ten highest exact scores, how many the first stage hands on."""
+    """The share of the ten records with the highest exact scores that the first stage selects."""
     key, query = opened(options)
     with open(options.folder / "records.stg", "rb") as file:
         index = RecordIndex(file, key)
@@ -115,13 +116,14 @@ def agreement(options):
             exact = match_many(template, gallery, key)
             best = np.argsort(-exact)[:10]
             found.append([int((rough > rough[row]).sum()) for row in best])
-        print(f"strangers: {exact.mean():.3f} ± {exact.std():.3f}")
+        print(f"impostor pairs: {exact.mean():.3f} ± {exact.std():.3f}")
     for most in (10, 100, 1000):
         shares = (np.array(found) < most).mean()
         print(f"of the ten best of {len(index)}, among the first stage's {most}: {shares:.3f}")
 
 
 def opened(options):
+    """The key, and a function that makes the query for a record number and a cosine."""
     key = Key.load(options.folder / "face.key")
     return key, lambda row, cosine: fresh(int(row), cosine, options)
 
@@ -134,7 +136,7 @@ def main():
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--size", type=int, default=128, help="dimensions of an embedding")
     parser.add_argument(
-        "--decay", type=float, default=np.inf, help="deviations fall e-fold in so many dimensions"
+        "--decay", type=float, default=np.inf, help="dimensions in which deviations fall e-fold"
     )
     parser.add_argument("--maker", type=bytes.fromhex, default=bytes(4))
     parser.add_argument("--queries", type=int, default=200)

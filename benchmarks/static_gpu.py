@@ -1,10 +1,10 @@
-"""What the search should reach on GPUs, ESTIMATED from its code: python -m benchmarks.static_gpu
+"""ESTIMATES of the search's speed on GPUs, from its code: python -m benchmarks.static_gpu
 
-Nothing here was measured. For every chip and kernel that ships: registers, shared memory, blocks a
-multiprocessor can hold, arithmetic instructions a distance, and the rate that the tightest of three
-limits allows: issuing the loop's instructions (four a clock), tensor-core products (three of
-bfloat16 a distance), and for few images the memory that the codebook streams from. Real kernels
-wait for each other; expect less.
+Nothing here is measured. For every chip and packaged kernel: registers, shared memory, blocks per
+multiprocessor, arithmetic instructions per distance, and the rate at the lowest of three limits:
+issuing the instructions of the loop (four per clock), tensor-core products (three of bfloat16 per
+distance), and, for few images, streaming the codebook from memory. Real kernels are slower, since
+they also wait.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from tests.kernels.triton.shipped import SHIPPED, Shipped
 
 @dataclass(frozen=True)
 class Chip:
-    """Published figures of one product of an architecture."""
+    """Published figures of a product of an architecture."""
 
     name: str
     multiprocessors: int
     clock: float  # GHz, boost
     tensor: float  # TFLOP/s, dense bfloat16 products summed in float32
     memory: float  # GB/s
-    shared: int  # KiB of shared memory a multiprocessor
-    warps: int  # a multiprocessor can hold
+    shared: int  # KiB of shared memory per multiprocessor
+    warps: int  # maximum per multiprocessor
 
 
 CHIPS = {
@@ -37,35 +37,36 @@ CHIPS = {
     100: Chip("B200", 148, 1.85, 2250, 8000, 228, 64),
     120: Chip("RTX 5090", 170, 2.41, 210, 1792, 100, 48),
 }
-REGISTERS = 65536  # a multiprocessor
-ISSUED = 128  # lanes' instructions a clock and multiprocessor
+REGISTERS = 65536  # per multiprocessor
+ISSUED = 128  # instructions of lanes per clock and multiprocessor
 PRODUCTS = 3  # hi * hi, hi * lo, lo * hi
 
 
 def blocks(found: Inspection, chip: Chip) -> int:
-    """How many fit on a multiprocessor together."""
+    """The number of blocks that fit on a multiprocessor together."""
     by_registers = REGISTERS // (-(-found.registers // 8) * 8 * found.threads)
     by_shared = 1024 * chip.shared // (found.shared + 1024)
     return min(by_registers, by_shared, 32 * chip.warps // found.threads)
 
 
 def rates(shipped: Shipped, found: Inspection, chip: Chip) -> dict[str, float]:
-    """Distances a second, in 10^12, that each limit alone would allow."""
+    """The rate in 10^12 distances per second that each limit allows, by its name."""
     config = shipped.table
-    turn = config.images * config.block / found.threads  # distances a thread and turn of the loop
+    turn = config.images * config.block / found.threads  # distances per thread and iteration
     cycles = sum(found.loop.values()) / turn / ISSUED
     limits = {
         "issue": chip.multiprocessors * chip.clock / cycles / 1e3,
         "tensor": chip.tensor / (2 * PRODUCTS * shipped.width),
     }
-    if not shipped.many:  # one image: every codeword is read, in two bfloat16 and its bias, once
+    if not shipped.many:  # one image: every codeword is read once, as two bfloat16, and its bias
         limits["memory"] = chip.memory / (4 * shipped.width + 4) / 1e3
-        for name in ("issue", "tensor"):  # and the rest of the tile is idle work
+        for name in ("issue", "tensor"):  # the rest of the tile is unused
             limits[name] /= config.images
     return limits
 
 
 def main() -> None:
+    """Print the table of estimates."""
     print("ESTIMATES from compiled code and data sheets; nothing was run on a GPU.\n")
     print(
         f"{'chip':16}{'kernel':24}{'registers':>10}{'shared':>8}{'blocks':>7}"

@@ -1,9 +1,9 @@
-"""The specification of STC, its vectors, and the runner that holds a decoder to them.
+"""The specification of STC, its test vectors, and the runner that checks a decoder against them.
 
-    python -m conformance COMMAND     # a table of what a decoder passes
-    python -m conformance.make        # vectors and results, made again for the models at hand
+    python -m conformance COMMAND     # a table of the cases that a decoder passes
+    python -m conformance.make        # make vectors and results again, for the available models
 
-README.md is where to begin. Nothing of this is installed with the package.
+Start with README.md. This folder is not installed with the package.
 """
 
 from pathlib import Path

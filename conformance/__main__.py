@@ -1,18 +1,18 @@
-"""Holds a decoder to the vectors: python -m conformance COMMAND
+"""Checks a decoder against the test vectors: python -m conformance COMMAND
 
-COMMAND is run once for every case, with its words filled in:
+COMMAND is run once for every case, with these placeholders replaced:
 
     {file}     path of the file to be decoded
     {model}    path of the model file
     {folder}   folder for result.json, picture.png or picture.ppm, planes.f32, detail.f32
     {picture}  {folder}/picture.png, for commands that write one picture
-    {bare}     --bare, or nothing
-    {source}   --source=PATH of the canvas for the quality, or nothing
+    {bare}     --bare, or removed for files with a header
+    {source}   --source=PATH of the canvas for the quality, or removed
 
     python -m conformance stc decode {file} -o {picture} --model {model} {bare}
 
-It returns 0 if nothing failed; cases whose model is not there are left out, and counted.
-conformance/checking.py says what the files hold.
+The exit code is 0 if no case failed. Cases whose model is missing are left out, and counted.
+conformance/checking.py describes the files.
 """
 
 from __future__ import annotations
@@ -30,23 +30,24 @@ from conformance.running import SECONDS, CommandError, run_cases
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the cases and print the table -> 0; 1 for failures or no cases; 2 if it cannot run."""
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", default="*", metavar="PATTERN", help="cases of these names")
-    parser.add_argument("--failed", action="store_true", help="rows of failed cases alone")
-    parser.add_argument("--kind", choices=KINDS, help="only sound files, or only what is refused")
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="only cases that match")
+    parser.add_argument("--failed", action="store_true", help="print only the rows of failed cases")
+    parser.add_argument("--kind", choices=KINDS, help="only valid files, or only errors")
     parser.add_argument(
-        "--models", type=Path, metavar="FOLDER", help="where NAME.safetensors of shipped models lie"
+        "--models", type=Path, metavar="FOLDER", help="folder of packaged models: NAME.safetensors"
     )
     parser.add_argument(
         "--limit-s",
         type=float,
         default=SECONDS,
         metavar="SECONDS",
-        help=f"for one case, {SECONDS} if not given",
+        help=f"time limit of a case; {SECONDS} if not given",
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
     options = parser.parse_args(arguments)

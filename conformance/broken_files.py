@@ -1,6 +1,6 @@
-"""Files that every decoder must refuse, each with the error that it must give.
+"""Invalid files that every decoder must refuse, each with the required error.
 
-A payload that was cut and sealed again is not among them: it may well be that of another face.
+A truncated payload with a corrected checksum is not among them: it may be a valid payload.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from stc.codec.model_file import ModelFile
 
 @dataclass(frozen=True)
 class Broken:
+    """An invalid file, what is wrong with it, and the required error."""
+
     name: str
     why: str
     error: str
@@ -25,7 +27,7 @@ class Broken:
 
 
 def broken_files(model: ModelFile, whole: Message) -> Iterator[Broken]:
-    """Made of the file of a message of all tokens, 128 or more."""
+    """Yield the invalid files, made from the file of a message of all tokens, at least 128."""
     sound = pack(model, whole)
     short, body = sound[2:4], sound[4:-2]
     count, payload = split_count(body)
@@ -97,7 +99,7 @@ UNKNOWN = "UnsupportedVersionError"
 
 
 def _fewer(model: ModelFile, message: Message, payload: bytes) -> int:
-    """The largest count of another payload: likely last tokens may take no bits."""
+    """The largest token count with another payload; likely last tokens may take no bits."""
     group, indices = message
     for count in range(len(indices) - 1, 0, -1):
         if split_count(pack(model, (group, indices[:count]), bare=True))[1] != payload:
@@ -106,7 +108,7 @@ def _fewer(model: ModelFile, message: Message, payload: bytes) -> int:
 
 
 def reseal(start: bytes) -> bytes:
-    """Bytes and their checksum, whatever they begin with."""
+    """Append a checksum to bytes, which may begin with any magic."""
     register = 0xFFFF
     for byte in start:
         register ^= byte << 8
@@ -117,9 +119,9 @@ def reseal(start: bytes) -> bytes:
 
 
 def larger(model: ModelFile) -> bytes:
-    """A file whose payload is as short as can be, and decodes, but for which a lesser one would do.
+    """A file whose payload is shortest and decodes, but is not the least number that does.
 
-    Found by trying: of some message the payload + 1 decodes to the same.
+    Found by trying messages until payload + 1 decodes to the same message.
     """
     from stc.bitstream.plain import decode_message
 

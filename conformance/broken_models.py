@@ -1,6 +1,6 @@
-"""Model files that every decoder must refuse: a small model, and what is changed in its bytes.
+"""Invalid model files that every decoder must refuse: a small model with one error each.
 
-Only one thing is wrong with each: digests and fingerprint are made anew unless they are the point.
+Digests and fingerprint are computed again after the change, unless they are the error.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ ERROR = "ModelError"
 
 @dataclass(frozen=True)
 class BrokenModel:
+    """An invalid model file, and what is wrong with it."""
+
     name: str
     why: str
     data: bytes
 
 
 def broken_models(sound: bytes) -> Iterator[BrokenModel]:
-    """Of the bytes of tiny-packed."""
+    """Yield the invalid models, made from the bytes of tiny-packed."""
     size = int.from_bytes(sound[:8], "little")
     text = sound[8 : 8 + size]
     yield BrokenModel("seven-bytes", "too short for a length", sound[:7])
@@ -43,7 +45,7 @@ def broken_models(sound: bytes) -> Iterator[BrokenModel]:
 
 
 def _headers(text: bytes) -> Iterator[tuple[str, str, bytes]]:
-    """Names, reasons and other headers, none of which needs another fingerprint."""
+    """Yield names, reasons and changed headers, which do not need another fingerprint."""
 
     def other(old: bytes, new: bytes) -> bytes:
         if old not in text:
@@ -81,7 +83,7 @@ Change = Callable[[Parts], None]
 
 
 def _restated(change: Change) -> Change:
-    """The same, and then digests and fingerprint are made right."""
+    """A change that is followed by the correction of digests and fingerprint."""
 
     def both(parts: Parts) -> None:
         change(parts)
@@ -91,7 +93,7 @@ def _restated(change: Change) -> Change:
 
 
 def _entry(name: str, **changes: Any) -> Change:
-    """Change an array's entry, and make the fingerprint right."""
+    """Change an array's entry in the header, and correct the fingerprint."""
 
     def change(parts: Parts) -> None:
         parts.header[name].update(copy.deepcopy(changes))
@@ -113,7 +115,7 @@ def _without(key: str) -> Change:
 
 
 def _digest(name: str, value: str | None) -> Change:
-    """State another digest of an array, or none; the fingerprint is made right."""
+    """Replace the stated digest of an array, or remove it for None; correct the fingerprint."""
 
     def change(parts: Parts) -> None:
         digests = json.loads(parts.metadata["digests"])
@@ -127,7 +129,7 @@ def _digest(name: str, value: str | None) -> Change:
 
 
 def _other_fingerprint(parts: Parts) -> None:
-    """The first two bytes, which files name, stay."""
+    """Change the fingerprint except its first two bytes, which files contain."""
     found = parts.metadata["fingerprint"]
     parts.metadata["fingerprint"] = found[:-1] + ("0" if found[-1] != "0" else "1")
 
@@ -137,7 +139,7 @@ def _capitals(parts: Parts) -> None:
 
 
 def _more(name: str, dtype: str, shape: list[int], data: bytes = b"") -> Change:
-    """One more array."""
+    """Add an array."""
 
     def change(parts: Parts) -> None:
         parts.add(name, dtype, shape, data)
@@ -147,7 +149,7 @@ def _more(name: str, dtype: str, shape: list[int], data: bytes = b"") -> Change:
 
 
 def _other(name: str, shape: list[int], data: bytes) -> Change:
-    """Another array of a name."""
+    """Replace an array."""
 
     def change(parts: Parts) -> None:
         parts.replace(name, shape, data)
@@ -157,7 +159,7 @@ def _other(name: str, shape: list[int], data: bytes) -> Change:
 
 
 def _inside(parts: Parts) -> None:
-    """An array of no bytes in the middle of another."""
+    """Add an array of zero bytes inside another."""
     parts.add("nothing", "I8", [0])
     parts.header["nothing"]["data_offsets"] = [16, 16]
     parts.restate()
@@ -170,14 +172,14 @@ def _no_levels(parts: Parts) -> None:
 
 
 def _two_groups(parts: Parts) -> None:
-    """Three groups in the levels of a model of two."""
+    """Make three groups in the levels of a model with two groups."""
     parts.replace("groups.counts", [2], b"\0\x80\0\0" * 2)
     parts.configure(b'"groups": 3', b'"groups": 2')
     parts.restate()
 
 
 def _fifteen(parts: Parts) -> None:
-    """15 components in a level of a model of 14."""
+    """Make 15 components in a level of a model with 14."""
     name = "levels.0.synthesis"
     parts.replace(f"{name}.codes", [15, 4], bytes(60))
     parts.replace(f"{name}.first", [15, 2], bytes(30))
@@ -187,7 +189,7 @@ def _fifteen(parts: Parts) -> None:
 
 
 def _hole(parts: Parts) -> None:
-    """A byte that belongs to no array, behind all but the last."""
+    """Insert a byte that belongs to no array before the last array."""
     rows = [row for name, row in parts.header.items() if name != "__metadata__"]
     last = max(rows, key=lambda row: row["data_offsets"])
     start = last["data_offsets"][0]
@@ -196,7 +198,7 @@ def _hole(parts: Parts) -> None:
 
 
 def _overlap(parts: Parts) -> None:
-    """Two arrays of one size share the bytes of the first; those of the second are nobody's."""
+    """Let two arrays of one size share the bytes of the first; those of the second are unused."""
     weights = "decoder.blocks16.{}.second.weight"
     first, second = (parts.header[weights.format(number)] for number in (0, 1))
     second["data_offsets"] = list(first["data_offsets"])

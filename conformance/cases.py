@@ -1,4 +1,4 @@
-"""The cases of a folder of vectors, read with the standard library alone."""
+"""Reading the cases of a folder of vectors, with the standard library only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conformance import VECTORS
 
-# A decoder may name an error, or one below it in this tree, instead of those above.
+# The parent of each error. A decoder may report an error below the expected one in this tree.
 PARENTS = {
     "BadMagicError": "FormatError",
     "UnsupportedVersionError": "FormatError",
@@ -24,12 +24,12 @@ PARENTS = {
 
 KINDS = ("valid", "error")
 
-Splice = tuple[int, int, str]  # from this byte on so many are replaced by these, in hexadecimal
+Splice = tuple[int, int, str]  # first byte, number of bytes removed, bytes inserted, in hexadecimal
 
 
 @dataclass(frozen=True)
 class Case:
-    """One file, the model to read it with, and what must come of it: tokens, or an error."""
+    """A file, its model, and the expected tokens or error."""
 
     name: str
     why: str
@@ -39,7 +39,7 @@ class Case:
     group: int = 0
     indices: tuple[int, ...] = ()
     error: str = ""
-    splices: Sequence[Splice] = ()  # changes of the model's bytes
+    splices: Sequence[Splice] = ()  # changes of the model file's bytes
     planes: Path | None = None  # 6144 floats, little-endian
     detail: Path | None = None  # 128 x 128 x 3 integers of 16 bits, little-endian, 8192 to 1
     picture: Path | None = None
@@ -48,19 +48,20 @@ class Case:
 
     @property
     def kind(self) -> str:
-        """One of `KINDS`: whether tokens or an error must come of it."""
+        """One of `KINDS`: "valid" if tokens are expected, "error" if an error is."""
         return "error" if self.error else "valid"
 
 
 class StaleVectorsError(Exception):
-    """The vectors were made for another model than is there."""
+    """The vectors were made for another version of a model."""
 
 
 def read_cases(folder: Path = VECTORS, models: Path | None = None) -> list[Case]:
-    """All cases but those of models that are not there.
+    """Read all cases except those whose model is missing.
 
-    models: a folder that has NAME.safetensors of models that the vectors do not bring with them.
-    Raises StaleVectorsError if a model is not the one of the manifest.
+    models: a folder with NAME.safetensors of the models that are not a part of the vectors; that of
+        the repository if None.
+    Raises StaleVectorsError if a model does not match the manifest.
     """
     manifest = json.loads((folder / "manifest.json").read_text())
     paths = _model_paths(manifest, folder, models)
@@ -75,7 +76,7 @@ def read_cases(folder: Path = VECTORS, models: Path | None = None) -> list[Case]
 
 
 def left_out(folder: Path = VECTORS, models: Path | None = None) -> list[Case]:
-    """The cases of models that are not there."""
+    """The cases whose model is missing; parameters as of `read_cases`."""
     manifest = json.loads((folder / "manifest.json").read_text())
     paths = _model_paths(manifest, folder, models)
     return [case for case in _all_cases(manifest, paths, folder) if not case.model.is_file()]
@@ -110,14 +111,14 @@ def _case(row: dict, models: dict[str, Path], folder: Path) -> Case:
 
 
 def is_a(name: str, expected: str) -> bool:
-    """Whether an error's name is the expected one or lies below it."""
+    """Whether an error's name is the expected one, or is below it in the tree of errors."""
     while name and name != expected:
         name = PARENTS.get(name, "")
     return bool(name)
 
 
 def spliced(sound: bytes, changes: list[Splice]) -> bytes:
-    """Replace bytes, from the end to the beginning."""
+    """Apply splices, which are sorted from the end of the data to the beginning."""
     data = bytearray(sound)
     for start, removed, value in changes:
         data[start : start + removed] = bytes.fromhex(value)

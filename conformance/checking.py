@@ -1,14 +1,14 @@
-"""What a decoder made of a case, held to what it must make of it.
+"""Comparing the results of a decoder with those that a case expects.
 
-A decoder shows what it found by the files that it leaves in a folder:
+A decoder writes its results to files in a folder:
 
     result.json               {"group": 5, "indices": [79, 238]} or {"error": "CorruptError"};
-                              with "quality", if it is given the source
+                              with "quality", if it gets the source
     picture.png, picture.ppm  the picture, 128x128 pixels
     planes.f32                6144 floats of 32 bits, little-endian: the planes
-    detail.f32                128 x 128 x 3 of them, rows first: what the network adds
+    detail.f32                128 x 128 x 3 of them, rows first: the output of the network
 
-What it does not leave is not judged, but of a sound file tokens or picture must be there.
+Missing files are not judged, but a valid file needs tokens or a picture.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from PIL import Image
 
 from conformance.cases import PARENTS, Case, is_a
 
-# README.md states these.
-PICTURE = 1  # steps of 255
+# The tolerances of README.md.
+PICTURE = 1  # of 255
 PLANES = 1e-4
 DETAIL = 1e-3
 QUALITY = 1e-3
@@ -35,7 +35,10 @@ COLUMNS = ("tokens", "planes", "detail", "picture", "quality", "error")
 
 @dataclass
 class Verdict:
-    """Of every column that a case has: "ok", "-" for what is not shown, or what is wrong."""
+    """The marks of a case by column: "ok", "-" for a missing result, "unnamed", or the fault.
+
+    "unnamed" is a refusal without the name of an error, which is allowed.
+    """
 
     case: Case
     marks: dict[str, str] = field(default_factory=dict)
@@ -43,12 +46,13 @@ class Verdict:
 
     @property
     def failed(self) -> bool:
+        """Whether any column has a fault."""
         return any(mark not in ("ok", "-", "unnamed") for mark in self.marks.values())
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a decoder's process ended, and the folder with what it left."""
+    """The exit status of a decoder, its messages, and the folder with its results."""
 
     folder: Path
     status: int
@@ -56,7 +60,7 @@ class Outcome:
 
 
 def judge(case: Case, outcome: Outcome) -> Verdict:
-    """Compare all that a decoder shows."""
+    """Compare all results of a decoder with the case."""
     verdict = Verdict(case)
     try:
         result = json.loads((outcome.folder / "result.json").read_text())

@@ -1,8 +1,8 @@
-"""Makes conformance/vectors and conformance/results.md anew: python -m conformance.make
+"""Makes conformance/vectors and conformance/results.md again: python -m conformance.make
 
-The small models and all that is made of them change with the specification alone; the rest is of
-the golden files (tests/codec/golden) of the models that are shipped: run this after
-`python -m tests.codec.release`. --vectors leaves the results as they are.
+The small models and their vectors change only with the specification. The other vectors depend on
+the golden files (tests/codec/golden) of the packaged models: run this after
+`python -m tests.codec.release`. --vectors does not write the results.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "tests" / "assets" / "astronaut.png"
 MAX_BYTES = 1_500_000
 
-# Small models: which messages have what is large.
+# The messages of small models for which pictures, details and bare files are written.
 PICTURES = {"one", "count-128", "whole"}
 DETAILS = {"whole"}
 BARE = {"one", "count-127", "count-128", "whole", "empty"}
@@ -44,21 +44,24 @@ Rows = list[dict[str, Any]]
 
 
 class Writer:
-    """Writes what a manifest names."""
+    """Writes files into the folder of the vectors -> their names, for the manifest."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def write(self, name: str, data: bytes) -> str:
+        """Write bytes."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         return name
 
     def json(self, name: str, value: Any) -> str:
+        """Write a value as JSON."""
         return self.write(name, (json.dumps(value, separators=(",", ":")) + "\n").encode())
 
     def picture(self, name: str, pixels: np.ndarray[Any, Any]) -> str:
+        """Write pixels as PNG."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path, optimize=True)
@@ -66,8 +69,9 @@ class Writer:
 
 
 def main() -> None:
+    """Make the vectors and, without --vectors, the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--vectors", action="store_true", help="leave results.md as it is")
+    parser.add_argument("--vectors", action="store_true", help="do not write results.md")
     options = parser.parse_args()
     unfinished = VECTORS.with_name("vectors.part")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -106,7 +110,7 @@ def make_vectors(folder: Path) -> None:
 
 
 def _lines(key: str, rows: Any) -> str:
-    """A member of the manifest, one case a line."""
+    """A member of the manifest, with one case per line."""
     if isinstance(rows, dict):
         inner = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
         return f'"{key}": {{\n{inner}\n}},\n'
@@ -160,9 +164,9 @@ def _small(writer: Writer, model: ModelFile) -> Rows:
 
 
 def _odd(writer: Writer, model: ModelFile, whole: Message) -> Rows:
-    """Sound model files of other bytes than a small one's, each with a file that reads all of it.
+    """Valid variants of a small model, each with a file that needs all of its arrays.
 
-    The file is bare: these models have fingerprints of their own.
+    The file is bare, since these models have other fingerprints.
     """
     sound, rows = model.path.read_bytes(), []
     usual = f"{model.name}-whole"
@@ -183,7 +187,7 @@ def _odd(writer: Writer, model: ModelFile, whole: Message) -> Rows:
 
 
 def _tables(writer: Writer, model: ModelFile) -> None:
-    """Beside the cases of a small model: its frequencies, and its matrices as whole numbers."""
+    """Write the frequencies of a small model, and its matrices as integers."""
     tables = [model.tables.groups, *model.tables.levels]
     writer.json(
         f"tables/{model.name}.json",
@@ -203,7 +207,7 @@ def _tables(writer: Writer, model: ModelFile) -> None:
 def _drawn(
     writer: Writer, reference: Reference, name: str, message: Message, *, detail: bool
 ) -> dict[str, str]:
-    """Planes and picture, with detail also what the network gives and the steps on the way."""
+    """Write planes and picture; with `detail` also the network's output and the steps to it."""
     planes = reference.planes(message).astype("<f4")
     found = {
         "planes": writer.write(f"planes/{name}.f32", planes.tobytes()),
@@ -218,7 +222,7 @@ def _drawn(
 
 
 def _shipped(writer: Writer, model: ModelFile, number: int) -> Rows:
-    """The golden files of a shipped model; planes of the first model's alone, pictures of all."""
+    """The golden files of a packaged model: planes for the first model only, pictures for all."""
     reference, rows = Reference(model), []
     canvas = frame(SOURCE)
     golden = json.loads((GOLDEN / f"{model.name}.json").read_text())
@@ -253,9 +257,9 @@ def _malformed(writer: Writer, model: ModelFile, whole: Message) -> Rows:
 
 
 def _malformed_models(writer: Writer, model: ModelFile, whole: Message) -> Rows:
-    """A file that reads all of the model, with every broken one.
+    """Every invalid model, with a file that needs all arrays of the model.
 
-    The file is bare: a broken model may have another fingerprint than the one it was made with.
+    The file is bare, since an invalid model may have another fingerprint.
     """
     sound, rows = model.path.read_bytes(), []
     for case in broken_models(sound):

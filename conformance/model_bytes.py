@@ -1,4 +1,4 @@
-"""The bytes of a model file: taken apart, changed, put together, and the changes as splices."""
+"""Editing the bytes of a model file, and expressing the changes as splices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Header = dict[str, Any]
 
 
 class Parts:
-    """Header and arrays of a model file, to be changed and put together again."""
+    """Header and arrays of a model file, for editing."""
 
     def __init__(self, data: bytes) -> None:
         size = int.from_bytes(data[:8], "little")
@@ -24,37 +24,39 @@ class Parts:
 
     @property
     def metadata(self) -> dict[str, str]:
+        """The metadata in the header."""
         found: dict[str, str] = self.header["__metadata__"]
         return found
 
     def change(self, name: str, at: int, value: bytes) -> None:
-        """Other bytes inside an array."""
+        """Replace bytes inside an array, from byte `at` on."""
         start = self.header[name]["data_offsets"][0] + at
         self.arrays[start : start + len(value)] = value
 
     def rename(self, name: str, other: str) -> None:
+        """Rename an array."""
         self.header = {other if key == name else key: row for key, row in self.header.items()}
 
     def add(self, name: str, dtype: str, shape: list[int], data: bytes = b"") -> None:
-        """One more array, behind all others."""
+        """Add an array after all others."""
         start = len(self.arrays)
         self.arrays += data
         end = len(self.arrays)
         self.header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
 
     def replace(self, name: str, shape: list[int], data: bytes) -> None:
-        """Another array of a name and dtype; the old one gets a name that means nothing."""
+        """Replace an array by one of the same dtype; the old one gets an unused name."""
         self.rename(name, f"old.{name}")
         self.add(name, self.header[f"old.{name}"]["dtype"], shape, data)
 
     def configure(self, old: bytes, new: bytes) -> None:
-        """Other words, as many, in the configuration."""
+        """Replace text in the configuration by text of the same length."""
         first, last = self.header["config"]["data_offsets"]
         at = bytes(self.arrays[first:last]).index(old)
         self.change("config", at, new)
 
     def restate(self) -> None:
-        """Make digests and fingerprint right."""
+        """Correct digests and fingerprint."""
         entries = {name: row for name, row in self.header.items() if name != "__metadata__"}
         digests = {
             name: hashlib.sha256(self.arrays[slice(*row["data_offsets"])]).hexdigest()
@@ -64,9 +66,11 @@ class Parts:
         self.refinger()
 
     def digests(self, digests: dict[str, str]) -> None:
+        """Set the stated digests of the arrays."""
         self.metadata["digests"] = json.dumps(digests, sort_keys=True)
 
     def refinger(self) -> None:
+        """Correct the fingerprint."""
         digests = json.loads(self.metadata["digests"])
         identities = {
             name: ArrayIdentity(row["dtype"], tuple(row["shape"]), digests.get(name, ""))
@@ -76,17 +80,18 @@ class Parts:
         self.metadata["fingerprint"] = fingerprint(identities)
 
     def text(self) -> str:
-        """The header as it is written."""
+        """The header as JSON."""
         return json.dumps(self.header, separators=(",", ":"))
 
     def data(self, text: bytes | None = None) -> bytes:
+        """The bytes of the model file; text: the header, or None for that of the object."""
         if text is None:
             text = self.text().encode()
         return len(text).to_bytes(8, "little") + text + self.arrays
 
 
 def splices(sound: bytes, broken: bytes) -> list[Splice]:
-    """What makes the one of the other, from the end to the beginning."""
+    """The splices that change `sound` into `broken`, from the end to the beginning."""
     if sound.startswith(broken):
         return [(len(broken), len(sound) - len(broken), "")]
     if broken[8:] == sound[8:]:
@@ -104,12 +109,12 @@ def splices(sound: bytes, broken: bytes) -> list[Splice]:
         if tag != "equal":
             found.append((ends[a], ends[b] - ends[a], b"".join(second[c:d]).hex()))
     found.reverse()
-    assert spliced(sound, found) == broken  # noqa: S101 - a slip here would be in every vector
+    assert spliced(sound, found) == broken  # noqa: S101 - an error here would affect every vector
     return found
 
 
 def _alike(first: list[bytes], second: list[bytes]) -> int:
-    """How many pieces are the same at the beginning."""
+    """The number of equal pieces at the beginning."""
     pairs = zip(first, second, strict=False)
     return next(
         (place for place, (one, other) in enumerate(pairs) if one != other),
@@ -118,7 +123,7 @@ def _alike(first: list[bytes], second: list[bytes]) -> int:
 
 
 def _pieces(data: bytes) -> list[bytes]:
-    """The length, a header cut at its commas, and runs of 16 bytes of what follows."""
+    """Split a model file: the length, the header at its commas, the rest into runs of 16 bytes."""
     size = int.from_bytes(data[:8], "little")
     if 8 + size > len(data):
         return [data[:8], *_runs(data[8:])]

@@ -1,4 +1,4 @@
-"""Numbers that are the same on every machine: weights and messages of the test models."""
+"""Pseudorandom numbers that are the same on every machine, for models and messages of tests."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ TOTAL = 1 << 16
 
 
 class Numbers:
-    """The 64-bit generator of Knuth's MMIX; its upper bits are good enough."""
+    """The 64-bit linear congruential generator of Knuth's MMIX; its upper bits are used."""
 
     def __init__(self, seed: int) -> None:
         self._state = seed
 
     def below(self, n: int) -> int:
+        """A number from 0 to n - 1."""
         self._state = (self._state * 6364136223846793005 + 1442695040888963407) % 2**64
         return (self._state >> 33) % n
 
     def integers(self, low: int, high: int, *shape: int) -> npt.NDArray[np.int64]:
-        """From low to high, both included."""
+        """Integers from low to high, both included."""
         size = int(np.prod(shape))
         return np.array([low + self.below(high - low + 1) for _ in range(size)]).reshape(shape)
 
     def halves(self, low: float, high: float, *shape: int) -> npt.NDArray[np.float16]:
-        """Multiples of a 1024th of the range from low to high."""
+        """Float16 numbers: low plus multiples of a 1024th of the range, up to high."""
         steps = self.integers(0, 1024, *shape)
         return (low + steps * ((high - low) / 1024)).astype(np.float16)
 

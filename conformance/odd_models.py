@@ -1,6 +1,6 @@
-"""Model files that every decoder must take, though no writer makes them: a small one, changed.
+"""Unusual but valid model files that every decoder must accept: a small model, changed.
 
-Their digests and fingerprints are right.
+The package does not write such files. Their digests and fingerprints are correct.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from conformance.model_bytes import Parts
 
 @dataclass(frozen=True)
 class OddModel:
+    """A valid model file, and what is unusual about it."""
+
     name: str
     why: str
     data: bytes
-    is_drawn_otherwise: bool = False  # than the model that was changed
+    is_drawn_otherwise: bool = False  # whether its pictures differ from those of the small model
 
 
 def odd_models(sound: bytes) -> Iterator[OddModel]:
-    """Of the bytes of tiny-packed."""
+    """Yield the models, made from the bytes of tiny-packed."""
     parts = Parts(sound)
     _add_unknown(parts)
     yield OddModel("unknown", "arrays and metadata that no reader knows", parts.data())
@@ -66,7 +68,7 @@ def _add_empty(parts: Parts) -> None:
 
 
 def _spelled(parts: Parts) -> bytes:
-    """Escapes, white space, another order of members and arrays; what it says is the same."""
+    """An equivalent header with escapes, white space, another order of members and arrays."""
     mean = parts.header.pop("mean")
     parts.header["mean"] = dict(reversed(mean.items()))
     digests = parts.metadata["digests"]
@@ -90,7 +92,7 @@ def _spelled(parts: Parts) -> bytes:
 
 
 def _wrap(parts: Parts) -> None:
-    """Values that 8 bits do not hold: of a row of every top, and on the right of mirrors."""
+    """Set tops and mirrors that give values beyond 8 bits: in rows, and in mirrored halves."""
     parts.change("basis.tops", 0, bytes(range(256)))
     parts.change("basis.mirror", 1, b"\xff\5\x80\0\x7f")
     for row in range(1000, 1064):

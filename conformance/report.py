@@ -9,7 +9,7 @@ from conformance.checking import COLUMNS, Verdict
 
 
 def row(verdict: Verdict) -> str:
-    """One line of the table; what is wrong stands at its end."""
+    """One line of the table, with the faults at its end."""
     words, wrong = [], []
     for column in COLUMNS:
         mark = verdict.marks.get(column, "")
@@ -23,18 +23,18 @@ def row(verdict: Verdict) -> str:
 
 
 def counts(verdicts: Sequence[Verdict], column: str) -> Counter[str]:
-    """Of a column: how many are "ok", "-" for not shown, "unnamed", and "failed"."""
+    """Count the marks of a column: "ok", "-" for a missing result, "unnamed", and "failed"."""
     marks = [verdict.marks[column] for verdict in verdicts if column in verdict.marks]
     return Counter(mark if mark in ("ok", "-", "unnamed") else "failed" for mark in marks)
 
 
 def largest(verdicts: Sequence[Verdict], column: str) -> float | None:
-    """The largest difference of a column, None if nothing was compared."""
+    """The largest difference of a column, or None if nothing was compared."""
     return max((v.largest[column] for v in verdicts if column in v.largest), default=None)
 
 
 def summary(verdicts: Sequence[Verdict], left_out: int = 0) -> str:
-    """A line for every column, and the word on the whole; left_out: cases that were not run."""
+    """A line for every column, and one for all cases; left_out: the number of cases not run."""
     lines = []
     for column in COLUMNS:
         found, difference = counts(verdicts, column), largest(verdicts, column)

@@ -1,6 +1,6 @@
-"""What the decoders of this repository pass, for results.md; conformance.make calls it.
+"""Writes results.md, the results of the decoders of this repository; conformance.make calls it.
 
-python -m conformance.results     # results.md alone
+python -m conformance.results     # results.md only
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ A cell has the cases that passed, of those that the column has. *Off by* is the 
 
 
 def write_results() -> None:
-    """Run all decoders that can be run here, and write the page."""
+    """Run all decoders that are available, and write results.md."""
     cases, rows, notes = read_cases(), [], []
     for name, (what, command) in DECODERS.items():
         missing = why_not(name)
@@ -79,7 +79,7 @@ and the package for pages has neither planes nor an encoder's quality.
 
 
 def cells(verdicts: Sequence[Verdict]) -> list[str]:
-    """Of one decoder, the cells of its row."""
+    """The cells of a decoder's row."""
     found = []
     for column in COLUMNS:
         own = counts(verdicts, column)
@@ -91,7 +91,7 @@ def cells(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def why_not(name: str) -> str:
-    """Why a decoder cannot be run here, or nothing."""
+    """Why a decoder is not available, or ""."""
     if name == "native":
         from stc.native import library
 

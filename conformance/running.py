@@ -1,4 +1,4 @@
-"""Runs a command once for every case."""
+"""Running a decoder's command once for every case."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from conformance.cases import Case, spliced
 from conformance.checking import Outcome, Verdict, judge
 
-SECONDS = 60  # that a command has for one case
+SECONDS = 60  # time limit of a command for one case
 
 
 class CommandError(Exception):
-    """The command cannot be run at all."""
+    """The command cannot be run, or has no {file}."""
 
 
 def run_cases(
     command: Sequence[str], cases: Iterable[Case], seconds: float = SECONDS
 ) -> Iterator[Verdict]:
-    """The verdict of every case. Raises CommandError."""
+    """Run a command for every case, yield verdicts. Raises CommandError."""
     if not any("{file}" in word for word in command):
         raise CommandError("the command has no {file}: the decoder would have nothing to read")
     with tempfile.TemporaryDirectory() as folder:
@@ -31,14 +31,14 @@ def run_cases(
 
 
 def run(command: Sequence[str], case: Case, folder: Path, seconds: float = SECONDS) -> Outcome:
-    """Run a command in the current folder; what it leaves is for `folder`."""
+    """Run a command for a case, in the current folder; its results belong into `folder`."""
     model = case.model
     if case.splices:
         model = folder / "model.safetensors"
         model.write_bytes(spliced(case.model.read_bytes(), list(case.splices)))
     words = filled(command, case, model, folder)
     try:
-        done = subprocess.run(  # noqa: S603 - what to run is for the caller to say
+        done = subprocess.run(  # noqa: S603 - the user gives the command
             words, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
@@ -50,7 +50,7 @@ def run(command: Sequence[str], case: Case, folder: Path, seconds: float = SECON
 
 
 def filled(command: Sequence[str], case: Case, model: Path, folder: Path) -> list[str]:
-    """The words of a command for one case; a word for what a case lacks is left out."""
+    """Replace the placeholders of a command; words that become empty are removed."""
     values = {
         "{file}": str(case.file),
         "{model}": str(model),

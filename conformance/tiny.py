@@ -1,10 +1,10 @@
-"""Two small models for the vectors: every way to store a matrix, and sizes that no shipped one has.
+"""Two small models for the vectors: all ways to store a matrix, and unusual sizes.
 
-    tiny-packed  three groups, a level that they share, a level of one codeword, tokens of no
-                 numbers, 139 tokens, codes of 3, 4, 5, 6 and 7 bits, a mirrored basis
+    tiny-packed  three groups, a level that they share, a level of one codeword, tokens of zero
+                 dimensions, 139 tokens, codes of 3, 4, 5, 6 and 7 bits, a mirrored basis
     tiny-plain   one group, 300 codewords, matrices in 8 bits, codes of 1 and 2 bits
 
-Their pictures are no faces. They change with the specification alone.
+Their pictures show no faces. They change only with the specification.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stc.codec.model_file import ModelFile, save_model
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 
-WIDTHS = [11, 7, 5, 3]  # channels at 8x8, 16x16, 32x32 and 64x64 places
+WIDTHS = [11, 7, 5, 3]  # channels at 8x8, 16x16, 32x32 and 64x64 positions
 CONDITION = 4
 LUMA, CHROMA = 64, 32
 
@@ -82,7 +82,7 @@ def _level(
     tokens, columns = len(widths), sum(widths)
     counts = numbers.rows(groups, tokens, codewords)
     arrays: Arrays = {
-        # 2^16 does not fit 16 bits: it is the frequency of the only codeword.
+        # The frequency of a single codeword is 2^16, which does not fit into 16 bits.
         "counts": counts.astype(np.uint16 if codewords > 1 else np.uint32),
         "widths": np.array(widths, np.uint8),
         "codebooks": numbers.integers(-127, 127, groups, codewords, columns).astype(np.int8),
@@ -95,7 +95,7 @@ def _level(
 
 
 def _pack(numbers: Numbers, arrays: Arrays, name: str, bits: int, first: int = 0) -> None:
-    """Put codes, a curve and row tops of no meaning in the place of a matrix in 8 bits."""
+    """Replace a matrix in 8 bits by random codes, curve and row tops."""
     plain = arrays.pop(name)
     *rows, columns = plain.shape
     codes = numbers.integers(0, (1 << bits) - 1, *rows, columns - first)
@@ -107,7 +107,7 @@ def _pack(numbers: Numbers, arrays: Arrays, name: str, bits: int, first: int = 0
 
 
 def _packed(codes: Array, bits: int) -> Array:
-    """Codes [..., n] -> bytes [..., B], as the specification lays them out, bit by bit."""
+    """Pack codes [..., n] bit by bit into bytes [..., B], as the specification defines."""
     pieces, left, size = [], bits, codes.shape[-1]
     for width in (4, 2, 1):
         if not bits & width:
@@ -152,7 +152,7 @@ def _left(plane: Array) -> Array:
 def _saved(
     path: Path, numbers: Numbers, arrays: Arrays, levels: list[list[int]], groups: int
 ) -> ModelFile:
-    """Add mean, network and configuration, and write the file."""
+    """Add mean, network and configuration, and write the model file."""
     rows = np.arange(LUMA)[:, None] + np.arange(LUMA)
     chroma = np.arange(CHROMA)[:, None] - np.arange(CHROMA)
     mean = [rows.ravel() / 256 + 0.25, chroma.ravel() / 512, -chroma.ravel() / 400]
@@ -160,7 +160,7 @@ def _saved(
     for name, shape in decoder_names([*WIDTHS, CONDITION]).items():
         if len(shape) > 1:
             arrays[name] = numbers.integers(-127, 127, *shape).astype(np.int8)
-            # What leaves the network is kept small, as of a trained one.
+            # The network's output is small, like that of a trained one.
             size = (0.05 if "leave" in name else 1) / (80 * math.sqrt(np.prod(shape[:-1])))
             arrays[f"{name}.scale"] = numbers.halves(0.7 * size, 1.3 * size, shape[-1])
         elif name.endswith(".bias"):

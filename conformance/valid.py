@@ -1,4 +1,4 @@
-"""Sound files of every kind, and what a decoder makes of them, computed by the core in numpy."""
+"""Valid messages of every kind, and their expected results, computed by the core in numpy."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from stc.codec.tokens import Tokens
 Floats = npt.NDArray[np.float32]
 Message = tuple[int, npt.NDArray[np.int64]]
 
-DETAIL_STEPS = 8192  # of the detail's numbers in a file, to 1
+DETAIL_STEPS = 8192  # steps per unit of the detail's integers in a file
 
 
 class Watched(Decoder):
-    """Keeps what every block gives, by its name."""
+    """A decoder that keeps the output of every block, by its name."""
 
     def __init__(self, model: ModelFile) -> None:
         super().__init__(model)
@@ -41,33 +41,33 @@ class Watched(Decoder):
 
 
 class Reference:
-    """All that a decoder computes of a message, with one model."""
+    """Computes all results of a decoder for a message, with one model."""
 
     def __init__(self, model: ModelFile) -> None:
         self.model, self._core = model, PortableCore(model)
         self._tokenizer, self._decoder = Tokenizer(model, self._core), Watched(model)
 
     def components(self, message: Message) -> Floats:
-        """[Z]"""
+        """The components [Z]."""
         return self._tokenizer.dequantize(Tokens.of([message]))[0]
 
     def planes(self, message: Message) -> Floats:
-        """[6144]"""
+        """The planes [6144]."""
         return self._tokenizer.planes(self.components(message)[None])[0]
 
     def picture(self, message: Message) -> npt.NDArray[np.uint8]:
-        """[128, 128, 3]"""
+        """The picture [128, 128, 3]."""
         return self._core.render(self.planes(message)[None], self._spent(message)[None])[0]
 
     def detail(self, message: Message) -> Floats:
-        """What the network adds, [128, 128, 3]."""
+        """The output of the network, [128, 128, 3]."""
         planes = self.planes(message)
         luma = planes[: LUMA**2].reshape(LUMA, LUMA)
         chroma = planes[LUMA**2 :].reshape(2, CHROMA, CHROMA)
         return self._decoder(luma, chroma, self._spent(message))
 
     def steps(self, message: Message, pictures: bool) -> dict[str, Any]:
-        """Numbers on the way; with pictures, which are [channel][row][column]."""
+        """Intermediate results; with pictures, those too, as [channel][row][column]."""
         self.detail(message)
         seen = self._decoder.seen
         found = {"components": self.components(message), "condition": seen["condition"]}
@@ -76,7 +76,7 @@ class Reference:
         return {name: rounded(array) for name, array in found.items()}
 
     def quality(self, canvas: npt.NDArray[np.uint8], message: Message) -> float:
-        """Of a file of this message, of the face on the canvas [128, 128, 3]."""
+        """The quality of a file of this message for the face on the canvas [128, 128, 3]."""
         source = self._tokenizer.analyse(canvas[None])
         return float(self._tokenizer.identity_kept(source, self.components(message)[None])[0])
 
@@ -85,19 +85,19 @@ class Reference:
 
 
 def rounded(array: npt.NDArray[Any]) -> Any:
-    """Nested lists of numbers of six digits."""
+    """Convert an array to nested lists of numbers with six significant digits."""
     if array.ndim > 1:
         return [rounded(row) for row in array]
     return [float(f"{value:.6g}") for value in array.tolist()]
 
 
 def alphabets(model: ModelFile) -> list[int]:
-    """How many codewords every token has."""
+    """The number of codewords of every token."""
     return [level.shape[2] for level in model.tables.levels for _ in range(level.shape[1])]
 
 
 def messages(model: ModelFile) -> Iterator[tuple[str, str, Message]]:
-    """Of a small model: name, what it is for, and the message."""
+    """Yield the messages for a small model: name, purpose, message."""
     numbers, sizes = Numbers(3), alphabets(model)
     groups = model.group_number
 
@@ -127,7 +127,7 @@ def _extreme(model: ModelFile, choose: Any) -> Message:
 
 
 def _wrapped(model: ModelFile, any_of: Any) -> Message:
-    """A message that takes `low` beyond 2^64, which a decoder with 64 bits must let wrap."""
+    """A message whose `low` passes 2^64, which must wrap around in 64-bit decoders."""
     while True:
         message = any_of(model.tables.tokens, 0)
         if wraps(model, message):
@@ -151,6 +151,6 @@ def wraps(model: ModelFile, message: Message) -> bool:
 
 
 def pack(model: ModelFile, message: Message, *, bare: bool = False) -> bytes:
-    """The file of a message."""
+    """Encode a message as a file."""
     short = bytes.fromhex(model.fingerprint[:4])
     return bitstream.pack(short, model.tables, *message, bare=bare)

@@ -40,7 +40,7 @@ def page() -> str:
     man = Manpage(
         parser,
         {
-            "description": "put a human face into 50 to 400 bytes, and get it back",
+            "description": "put a human face into 32 to 400 bytes, and get it back",
             "manual_title": "STC",
             "project_name": "STC",
             "version": __version__,

@@ -1,12 +1,12 @@
-"""A face in an identity claim: CBOR claim 169, signed with COSE, as a QR code, and back.
+"""A face in a signed identity claim (CBOR claim 169, COSE) <-> a QR code.
 
     pip install ".[claim169]"
     python examples/claim169.py photo.jpg -o card.png
 
-The form is MOSIP's (docs.mosip.io, "169 - QR Code Specification" 1.2): claims -> CBOR Web Token,
-signed with Ed25519 -> zlib -> Base45 -> QR code. The face is biometric 62, an image (format 0) of a
-vendor's sub-format, for which 100 to 200 are set aside: issuer and reader agree on the number, and
-on the name of the vendor beside it. The key is made on the spot and forgotten; an issuer keeps his.
+The format is MOSIP's (docs.mosip.io, "169 - QR Code Specification" 1.2): claims -> CBOR Web Token,
+signed with Ed25519 -> zlib -> Base45 -> QR code. The face is biometric 62, an image (format 0) with
+a sub-format from 100 to 200, the range of vendors: issuer and reader agree on the number and on the
+name of the vendor. This example makes a key and discards it; an issuer keeps its key.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ ID, FULL_NAME, BIRTH, FACE = 1, 4, 8, 62
 DATA, FORMAT, SUB_FORMAT, VENDOR = 0, 1, 2, 3
 
 IMAGE = 0
-STC = 100  # of the vendors' range; `VENDOR` tells it from another vendor's 100
+STC = 100  # sub-format from the vendors' range; `VENDOR` names whose 100 it is
 NAME = "STC"
 
 CWT_TAG, SIGN1_TAG = 61, 18
-MOST_CLAIMS = 1 << 14  # bytes after decompression; no QR code holds an honest claim that is longer
+MAX_CLAIMS = 1 << 14  # bytes after decompression; valid claims in a QR code are shorter
 YEAR = 365 * 24 * 3600
 
-SAMPLE_FACE = 484  # bytes of the 64x64 WebP that the specification shows as its example
+SAMPLE_FACE = 484  # bytes of the face in the specification's example, a 64x64 WebP
 
 
 def new_keys() -> tuple[Any, Any]:
-    """A private and a public Ed25519 key for signing and for verifying."""
+    """Make an Ed25519 key pair -> the private key, which signs, and the public, which verifies."""
     private = Ed25519PrivateKey.generate()
     secret = private.private_bytes(
         serialization.Encoding.PEM,
@@ -64,7 +64,7 @@ def new_keys() -> tuple[Any, Any]:
 
 
 def claims(face: bytes, sub_format: int = STC, vendor: str = NAME) -> dict[int, Any]:
-    """The claims of a card that shows a face."""
+    """The claims of a sample card with the .stc file `face`, by their keys."""
     now = int(time.time())
     biometric = {DATA: face, FORMAT: IMAGE, SUB_FORMAT: sub_format, VENDOR: vendor}
     return {
@@ -77,24 +77,25 @@ def claims(face: bytes, sub_format: int = STC, vendor: str = NAME) -> dict[int, 
 
 
 def to_text(token: dict[int, Any], private: Any) -> str:
-    """Claims -> the text of the QR code."""
+    """Sign, compress and encode claims -> the Base45 text of the QR code."""
     signed = sign_token(token, private, tagged=True)
     return str(b45encode(zlib.compress(signed, 9)), "ascii")
 
 
 def from_text(text: bytes, public: Any) -> dict[int, Any]:
-    """The text of a QR code -> the claims.
+    """Decode and verify the Base45 text of a QR code -> the claims.
 
-    Raises ValueError for what is no signed token, cwt.VerifyError for another signer or date.
+    Raises ValueError if it is not a signed token, cwt.VerifyError for another signer or if the
+    dates are not valid.
     """
     unpacker = zlib.decompressobj()
     try:
-        signed = unpacker.decompress(b45decode(text), MOST_CLAIMS)
+        signed = unpacker.decompress(b45decode(text), MAX_CLAIMS)
     except zlib.error as error:
-        raise ValueError(f"these are no compressed claims: {error}") from error
+        raise ValueError(f"the text is not compressed claims: {error}") from error
     if not unpacker.eof:
-        raise ValueError(f"the claims are cut short, or longer than {MOST_CLAIMS} bytes")
-    # The library takes bare claims without any signature for a token, too.
+        raise ValueError(f"the claims are truncated, or longer than {MAX_CLAIMS} bytes")
+    # The library also accepts claims without a signature.
     outer = cbor2.loads(signed)
     inner = outer.value if isinstance(outer, cbor2.CBORTag) and outer.tag == CWT_TAG else outer
     if not isinstance(inner, cbor2.CBORTag) or inner.tag != SIGN1_TAG:
@@ -114,11 +115,13 @@ def face_of(token: dict[int, Any]) -> bytes:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make a card's QR code, read it back, and say how large it is."""
+    """Write a card's QR code, print its size, and read it back -> the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photo")
     parser.add_argument("-o", "--output", type=Path, default=Path("card.png"), help="QR code")
-    parser.add_argument("--face", type=Path, default=None, help="the face that it holds, decoded")
+    parser.add_argument(
+        "--face", type=Path, default=None, help="also write the decoded face of the card"
+    )
     parser.add_argument("--max-bytes", type=int, default=192)
     options = parser.parse_args(arguments)
 
@@ -129,10 +132,10 @@ def main(arguments: list[str] | None = None) -> int:
     code.save(str(options.output), scale=6, border=qr.QUIET)
     print(f"{options.output}: face of {len(face)} bytes, {len(text)} characters, {code.designator}")
 
-    other = random.Random(0).randbytes(SAMPLE_FACE)  # noqa: S311 - no secret, only as long
+    other = random.Random(0).randbytes(SAMPLE_FACE)  # noqa: S311 - not secret
     longer = to_text(claims(other, 4), private)
     size = segno.make_qr(longer, error="M", mode="alphanumeric").designator
-    print(f"with a face of {len(other)} bytes, as the sample's: {len(longer)} characters, {size}")
+    print(f"with a face of {len(other)} bytes, as in the sample: {len(longer)} characters, {size}")
 
     (read,) = qr.contents(options.output)
     found = from_text(read, public)

@@ -19,7 +19,7 @@ RULE = "|---|---|---|---|---|---|"
 
 
 def main() -> int:
-    """Fuzz, replay or shrink. Returns 1 if an input fails."""
+    """Fuzz, replay or shrink -> 1 if an input fails, else 0."""
     options = _parse()
     names = list(NAMES) if options.target == "all" else [options.target]
     for path in (options.replay, options.shrink):
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def row(outcome: Outcome, lines: str) -> str:
-    """The line of a table."""
+    """An outcome as a row of the table; lines: the text of its column "lines of the parser"."""
     rate = outcome.inputs / max(outcome.seconds, 1e-9)
     return (
         f"| {outcome.name} | {outcome.inputs:,} | {rate:,.0f} | {outcome.branches:,} | "
@@ -46,13 +46,17 @@ def row(outcome: Outcome, lines: str) -> str:
 
 
 def replay(name: str, path: Path, *, smaller: bool) -> int:
-    """Check one input in this process, without the fuzzer. Returns 1 if it fails."""
+    """Check one input in this process, without the fuzzer.
+
+    smaller: shrink a failing input and print it; SystemExit if it does not fail.
+    Returns 1 after shrinking, 0 for an input that passes; raises the error of one that fails.
+    """
     from fuzz.checking import check, limit_memory
     from fuzz.shrinking import failure, shrink
 
     target, data = load(name), path.read_bytes()
     for seed in target.seeds().values():
-        failure(target, seed)  # what is loaded at the first call does not count
+        failure(target, seed)  # loads modules and models before memory is limited
     limit_memory(target.memory)
     if smaller:
         wanted = failure(target, data)
@@ -74,7 +78,7 @@ def _outcomes(names: list[str], options: argparse.Namespace) -> Iterator[Outcome
 
 
 def _lines(name: str, folder: Path) -> str:
-    """Lines of the parser that the corpus reaches, of how many; measured in another process."""
+    """The covered and total lines of the parser, "N of M", measured in another process."""
     folders = [str(corpus.FOLDER / name), str(folder / name / "corpus")]
     command = [sys.executable, "-m", "fuzz.lines", name, *folders]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
@@ -92,24 +96,24 @@ def _explain(outcome: Outcome) -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description="Fuzz what reads files.")
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description="Fuzz the parsers of stc.")
     parser.add_argument("target", choices=["all", *NAMES])
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--seconds", type=int, help="for each target; 60 if nothing is given")
-    how.add_argument("--runs", type=int, metavar="N", help="inputs of each target")
+    how.add_argument("--seconds", type=int, help="time of each target; 60 if not given")
+    how.add_argument("--runs", type=int, metavar="N", help="number of inputs of each target")
     how.add_argument("--replay", type=Path, metavar="FILE", help="check one input")
-    how.add_argument("--shrink", type=Path, metavar="FILE", help="print a smaller one that fails")
-    parser.add_argument("--jobs", type=int, default=1, help="targets at a time; 1")
+    how.add_argument("--shrink", type=Path, metavar="FILE", help="print a smaller input that fails")
+    parser.add_argument("--jobs", type=int, default=1, help="targets run at once; 1")
     default = Path(tempfile.gettempdir()) / "stc-fuzz"
     parser.add_argument("--out", type=Path, default=default, help=f"logs and failures; {default}")
     options = parser.parse_args()
     if options.target == "all" and (options.replay or options.shrink):
-        parser.error("name the target of the input")
+        parser.error("--replay and --shrink need the name of one target")
     if options.seconds is None and options.runs is None:
         options.seconds = 60
     options.out = options.out.resolve()
     if ROOT in (options.out, *options.out.parents):
-        parser.error("--out must be outside of the repository: failures are not kept in it")
+        parser.error("--out must be outside the repository")
     return options
 
 

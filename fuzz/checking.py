@@ -1,4 +1,4 @@
-"""One input to one target: only documented errors, in bounded time, and the same answer twice."""
+"""Checks one input of a target: documented errors only, bounded time, the same result twice."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from typing import Any, NoReturn
 from fuzz.target import Target
 
 
-class Failure(AssertionError):  # noqa: N818 - libFuzzer's word
-    """A promise was broken without an exception: too slow, two answers, memory that ran out."""
+class Failure(AssertionError):  # noqa: N818 - libFuzzer's term
+    """A violation without an exception of its own: time, differing results, hidden MemoryError."""
 
 
 def check(target: Target, data: bytes) -> bool:
-    """Whether the input was accepted.
+    """Check an input -> whether the parser accepts it.
 
-    Raises Failure for a broken promise, and passes on what the parser may not raise.
+    Raises Failure for too much time, differing results or exhausted memory, and the parser's error
+    if it is not one of `target.errors`.
     """
     start = time.process_time()
     with _alarm(target.seconds):
         accepted, first = _outcome(target, data)
     took = time.process_time() - start
-    if took > target.seconds:  # also where the parser took the alarm for an error of its own
+    if took > target.seconds:  # the parser may have caught the alarm's Failure
         raise Failure(f"{len(data)} bytes took {took:.2f} s, at most {target.seconds} are allowed")
     if accepted and _outcome(target, data) != (True, first):
-        raise Failure("the second answer is not the first")
+        raise Failure("the second result differs from the first")
     return accepted
 
 
@@ -42,10 +43,10 @@ def _outcome(target: Target, data: bytes) -> tuple[bool, Any]:
 
 @contextlib.contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Raise Failure after so much processor time, which a busy machine does not take away."""
+    """Raise Failure after a processor time, which does not depend on the load of the machine."""
 
     def ring(number: int, frame: Any) -> NoReturn:
-        raise Failure(f"no answer after {seconds} s of processor time")
+        raise Failure(f"no result after {seconds} s of processor time")
 
     before = signal.signal(signal.SIGPROF, ring)
     signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -57,16 +58,16 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 
 def _look_behind(error: BaseException) -> None:
-    """Raise Failure for a documented error that hides that memory ran out."""
+    """Raise Failure if a documented error has a MemoryError among its causes."""
     behind: BaseException | None = error
     while behind is not None:
         if isinstance(behind, MemoryError):
-            raise Failure("memory ran out, and another error hides it") from error
+            raise Failure("a documented error hides that memory ran out") from error
         behind = behind.__cause__ or behind.__context__
 
 
 def limit_memory(mebibytes: int) -> None:
-    """Let this process take so much more memory than it has; Linux alone."""
+    """Limit this process to a number of MiB beyond its present address space; Linux only."""
     import resource
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])

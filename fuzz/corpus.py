@@ -1,6 +1,6 @@
-"""The first inputs of every target, as files: python -m fuzz.corpus writes fuzz/corpus/.
+"""The seed inputs of every target as files: python -m fuzz.corpus writes fuzz/corpus/.
 
-They are made of random tokens, random weights and gradients; nobody's face is among them.
+They are made of random tokens, random weights and gradients, and show no real faces.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "corpus"
 
 
 def write(folder: Path = FOLDER) -> None:
-    """Write the seeds of all targets in place of what is there."""
+    """Write the seeds of all targets into a folder per target, replacing its contents."""
     for name in NAMES:
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)

@@ -1,7 +1,7 @@
-"""How many lines of a target's parsers a folder of inputs reaches: python -m fuzz.lines NAME DIR...
+"""Line coverage of a target's parsers by folders of inputs: python -m fuzz.lines NAME DIR...
 
-Every input is checked once in this process, without the fuzzer, while Python's tracer notes the
-lines that run. Lines that run when a module is imported, such as `def`, are not counted.
+Every input is parsed once in this process, without the fuzzer, while Python's tracer records the
+lines that run. Lines that run on import, such as `def`, are not counted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fuzz.targets import load
 
 
 def measure(target: Target, inputs: Iterable[bytes]) -> tuple[int, int]:
-    """Lines of the parsers' functions that were reached, and how many there are."""
+    """Run all inputs -> the numbers of covered and of all lines in the parsers' functions."""
     modules = [importlib.import_module(name) for name in target.parsers]
     wanted = {str(module.__file__): set(_lines(module)) for module in modules}
     seen: dict[str, set[int]] = {file: set() for file in wanted}
@@ -38,7 +38,7 @@ def measure(target: Target, inputs: Iterable[bytes]) -> tuple[int, int]:
     sys.settrace(enter)
     try:
         for data in inputs:
-            with contextlib.suppress(Exception):  # a failure is the fuzzer's to tell
+            with contextlib.suppress(Exception):  # the fuzzer reports failures
                 target.answer(data)
     finally:
         sys.settrace(None)
@@ -47,14 +47,14 @@ def measure(target: Target, inputs: Iterable[bytes]) -> tuple[int, int]:
 
 
 def _lines(module: ModuleType) -> Iterator[int]:
-    """The lines of all functions of a module."""
+    """Yield the line numbers of all functions of a module."""
     path = Path(str(module.__file__))
     waiting = [(compile(path.read_bytes(), str(path), "exec"), False)]
     while waiting:
         code, is_function = waiting.pop()
         if is_function:
             yield from (n for _, _, n in code.co_lines() if n and n != code.co_firstlineno)
-        # A class's body runs when it is made; its functions are counted.
+        # The body of a class runs on import, so only its functions are counted.
         waiting += [
             (inner, is_function or bool(inner.co_flags & 2))  # CO_NEWLOCALS
             for inner in code.co_consts
@@ -63,7 +63,7 @@ def _lines(module: ModuleType) -> Iterator[int]:
 
 
 def main(name: str, folders: list[str]) -> None:
-    """Print the two numbers."""
+    """Print the numbers of covered and of all lines."""
     inputs = [path.read_bytes() for folder in folders for path in sorted(Path(folder).iterdir())]
     print(*measure(load(name), inputs))
 

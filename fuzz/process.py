@@ -1,7 +1,6 @@
-"""One fuzzer in a process of its own: python -m fuzz.process TARGET LIBFUZZER-OPTIONS.
+"""The process of one fuzzer: python -m fuzz.process TARGET LIBFUZZER-OPTIONS.
 
-`fuzz.running` starts it. The process ends in libFuzzer, never here: nothing that Python does at its
-end is done.
+`fuzz.running` starts it. libFuzzer ends the process without Python's exit handlers.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ PACKAGES = ["stc", "base45", "tarfile"]
 
 
 def main(name: str, options: list[str]) -> None:
-    """Instrument, read all seeds once so that every module is loaded, and fuzz."""
+    """Load and instrument a target, and fuzz it. Does not return."""
     target = _instrumented(name)
     if target.strict:
         warnings.simplefilter("error")
@@ -35,14 +34,17 @@ def main(name: str, options: list[str]) -> None:
 
 
 def _instrumented(name: str) -> Target:
-    """The target, with the branches counted of stc and of the parsers that it trusts most."""
-    sys.modules.pop("tarfile", None)  # others have imported it: it must be imported anew
+    """The target, with the branches of PACKAGES instrumented and all seeds parsed once.
+
+    Parsing the seeds loads every module before memory is limited.
+    """
+    sys.modules.pop("tarfile", None)  # imported already, but must be imported with instrumentation
     with atheris.instrument_imports(include=PACKAGES, enable_loader_override=False):
         from fuzz.targets import load
 
         target = load(name)
         for seed in target.seeds().values():
-            with contextlib.suppress(Exception):  # the fuzzer reads it again, and says so
+            with contextlib.suppress(Exception):  # the fuzzer parses it again and reports it
                 check(target, seed)
     return target
 

@@ -1,4 +1,4 @@
-"""One target in a process of its own, and what became of it."""
+"""Running the fuzzer of one target in a process, and its outcome."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from fuzz import corpus
 
 ROOT = Path(__file__).parents[1]
-# Seconds on the clock after which an input is given up, for hangs in native code: the limit in
-# processor time that `fuzz.checking` knows is much lower, and does not depend on who else works.
+# Wall-clock seconds after which libFuzzer stops an input, for hangs in native code. The limit of
+# `fuzz.checking` is much lower, and in processor time, which does not depend on other processes.
 HANG = 300
-MAX_RSS = 3072  # MiB; a process that takes more is stopped
+MAX_RSS = 3072  # MiB; libFuzzer stops a process with more
 
 _INPUTS = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _DONE = re.compile(r"#(\d+)\s+\w+\s+cov: (\d+)")
@@ -24,26 +24,26 @@ _DONE = re.compile(r"#(\d+)\s+\w+\s+cov: (\d+)")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of one target gave."""
+    """The result of a run of one target."""
 
     name: str
     inputs: int
-    seconds: float  # of processor time, start included
-    branches: int  # of the instrumented modules, as libFuzzer counts them
-    failures: list[Path]  # inputs
-    code: int  # of the process: 0 if no input failed
+    seconds: float  # of processor time, including the start
+    branches: int  # covered ones of the instrumented modules, as libFuzzer counts them
+    failures: list[Path]  # files of failing inputs
+    code: int  # exit code of the process: 0 if no input failed
     log: Path
 
     @property
     def is_sound(self) -> bool:
-        """Whether the run ended as it should."""
+        """Whether the run ended without a failure."""
         return self.code == 0 and not self.failures
 
 
 def run(name: str, folder: Path, *, seconds: int | None = None, runs: int | None = None) -> Outcome:
-    """Fuzz a target for so many seconds or inputs, the first failure ending it.
+    """Fuzz a target for a number of seconds or of inputs (`runs`), or until the first failure.
 
-    folder: where the log, the inputs that were found to reach something new, and the failures go.
+    folder: gets the log, the inputs that reach new branches, and the failing inputs.
     """
     found, own = folder / name / "corpus", folder / name
     found.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def run(name: str, folder: Path, *, seconds: int | None = None, runs: int | None
         str(corpus.FOLDER / name),
     ]
     log = own / "log.txt"
-    memory = Path("/dev/shm")  # noqa: S108 - TemporaryDirectory's names are nobody else's
+    memory = Path("/dev/shm")  # noqa: S108 - TemporaryDirectory makes a new, private folder
     with (
         tempfile.TemporaryDirectory(
             prefix="stc-fuzz-", dir=memory if memory.is_dir() else None

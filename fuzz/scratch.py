@@ -11,14 +11,14 @@ from pathlib import Path
 
 @cache
 def folder() -> Path:
-    """A folder of this process, which `fuzz.running` puts into memory."""
+    """A temporary folder of this process, in memory if `fuzz.running` started it."""
     made = tempfile.mkdtemp(prefix="stc-fuzz-")
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return Path(made)
 
 
 def file(data: bytes, name: str) -> Path:
-    """A file of mode 0600 with these bytes, in place of the last one of this name."""
+    """Write bytes to a file of mode 0600, replacing an earlier one of this name -> its path."""
     path = folder() / name
     if not path.exists():
         path.touch(0o600)

@@ -1,8 +1,8 @@
-"""Requests made from the service's own openapi.json: python -m fuzz.service --examples N.
+"""Fuzzing the HTTP service from its openapi.json: python -m fuzz.service --examples N.
 
-schemathesis makes requests that the description allows and requests that it does not; every answer
-must be one that it describes, in a second or two, and none a failure of the server. Bodies are
-faces in what carries them, whole and damaged. They go to the application without a network.
+schemathesis makes requests that the description allows and requests that it forbids. Every response
+must match the description and arrive within MAX_SECONDS, and none may be a server error. Bodies are
+.stc files in all carriers and pictures, valid and damaged. No network is used.
 
 Needs pip install '.[fuzz]'.
 """
@@ -34,7 +34,7 @@ from stc.bitstream import MEDIA_TYPE
 from stc.carriers import ndef, qr, text
 from stc.service import Limits, create_app
 
-SECONDS = 5.0  # that one request may take
+MAX_SECONDS = 5.0  # maximum time of a request
 LIMITS = Limits(body=1 << 20, pixels=1 << 20, size=256, seconds=60)
 CHECKS = [
     not_a_server_error,
@@ -49,7 +49,7 @@ CHECKS = [
 
 
 def bodies(*valid: bytes) -> st.SearchStrategy[bytes]:
-    """Files, files with some bytes changed, cut or added, and noise."""
+    """A strategy for bodies: valid files, files with bytes changed, removed or added, and noise."""
 
     def damage(file: bytes, place: int, count: int, put: bytes) -> bytes:
         place %= len(file) + 1
@@ -63,7 +63,7 @@ def bodies(*valid: bytes) -> st.SearchStrategy[bytes]:
 
 
 def register_bodies() -> None:
-    """Tell schemathesis how bodies of the described media types are made."""
+    """Register strategies for bodies of the described media types with schemathesis."""
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     canvas = Image.fromarray(noise).resize((128, 128))
     file = stc.encode(canvas, align="never", effort=0)
@@ -86,7 +86,10 @@ def register_bodies() -> None:
 
 
 def fuzz(operation: Any, mode: GenerationMode, examples: int, number: int) -> Counter[int]:
-    """Send requests of one operation; how many had which status. Raises what a check finds."""
+    """Send requests of one operation -> the number of responses by status code.
+
+    number: the seed. Raises the errors of failed checks, AssertionError for a slow response.
+    """
     statuses: Counter[int] = Counter()
 
     @seed(number)
@@ -100,7 +103,7 @@ def fuzz(operation: Any, mode: GenerationMode, examples: int, number: int) -> Co
     @given(case=operation.as_strategy(generation_mode=mode), canvas=st.booleans())
     def send(case: Any, canvas: bool) -> None:
         if canvas and mode is GenerationMode.POSITIVE and operation.path == "/encode":
-            # The settings drawn seldom go together, and noise seldom shows a face.
+            # Random settings are rarely valid together, and noise rarely shows a face.
             form = case.query.get("form", "stc")
             case.query = {"align": "never", "effort": 0, "form": form}
         begin = time.monotonic()
@@ -108,7 +111,7 @@ def fuzz(operation: Any, mode: GenerationMode, examples: int, number: int) -> Co
         took = time.monotonic() - begin
         statuses[response.status_code] += 1
         case.validate_response(response, checks=CHECKS)
-        if took > SECONDS:
+        if took > MAX_SECONDS:
             raise AssertionError(f"answered after {took:.1f} s: {case.as_curl_command()[:2000]}")
 
     send()
@@ -116,10 +119,10 @@ def fuzz(operation: Any, mode: GenerationMode, examples: int, number: int) -> Co
 
 
 def main() -> int:
-    """Fuzz every operation. Returns 1 if a check failed."""
+    """Fuzz every operation -> 1 if a check failed, else 0."""
     parser = argparse.ArgumentParser(prog="python -m fuzz.service", description=__doc__)
-    parser.add_argument("--examples", type=int, default=200, help="requests of a row; 200")
-    parser.add_argument("--seed", type=int, default=0, help="other requests; 0")
+    parser.add_argument("--examples", type=int, default=200, help="requests per table row; 200")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random requests; 0")
     options = parser.parse_args()
     register_bodies()
     schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(LIMITS, threads=1))
@@ -131,7 +134,7 @@ def main() -> int:
             name = f"{operation.method.upper()} {operation.path}, {mode.value}"
             try:
                 statuses = fuzz(operation, mode, options.examples, options.seed)
-            except Unsatisfiable:  # nothing of this operation can be wrong
+            except Unsatisfiable:  # the operation has no invalid requests
                 continue
             except (Exception, FailureGroup) as error:
                 code = 1

@@ -1,4 +1,4 @@
-"""Smaller inputs that fail in the same way."""
+"""Shrinking an input that fails, so that it fails in the same way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fuzz.target import Target
 
 
 def failure(target: Target, data: bytes) -> tuple[str, str] | None:
-    """The kind of an input's failure and the last place in the package or the fuzzer, or None."""
+    """The type of an input's error and its last line in a folder stc, or None if it passes."""
     try:
         check(target, data)
     except Exception as error:
@@ -20,7 +20,7 @@ def failure(target: Target, data: bytes) -> tuple[str, str] | None:
 
 
 def shrink(data: bytes, fails: Callable[[bytes], bool]) -> bytes:
-    """The input without every piece that can be left out, and with zeros where any byte will do."""
+    """Remove pieces of an input, then zero bytes, while `fails` is true -> the smaller input."""
     size = len(data) // 2
     while size:
         start = 0

@@ -1,4 +1,4 @@
-"""A model of random weights and few tokens: files of it are read a hundred times as fast."""
+"""A model with random weights and few tokens, whose files decode a hundred times as fast."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from stc.codec.model_file import ModelFile, open_model
 
 WIDTHS, CONDITION = (4, 4, 4, 4), 4
 
-# Not a plain import: tests are not typed, and are there in the repository alone.
+# Not a plain import: tests have no types, and exist in the repository only.
 _save: Callable[..., ModelFile] = import_module("tests.codec.models").save_odd_model
 
 
 @cache
 def small_codec() -> Codec:
-    """3 groups, 9 tokens, alphabets of 5, 1 and 16."""
+    """The codec of a small model: 3 groups, 9 tokens, codebooks of 5, 1 and 16 codewords."""
     return Codec(_save(folder() / "small.safetensors", WIDTHS, CONDITION, encoder=True))
 
 
 @cache
 def shipped_codec() -> Codec:
-    """The default model."""
+    """The codec of the default model."""
     return Codec()
 
 
 def short_name(model: ModelFile) -> bytes:
-    """The two bytes that files name a model by."""
+    """The two bytes of the fingerprint by which files name a model."""
     return bytes.fromhex(model.fingerprint[:4])
 
 
 def random_file(codec: Codec, count: int, seed: int, *, bare: bool = False) -> bytes:
-    """A sound file of so many random tokens: nobody's face."""
+    """A valid file of `count` random tokens, which show no real face."""
     draw = random.Random(seed)  # noqa: S311
     tables = codec.model.tables
     group = draw.randrange(len(tables.groups))
@@ -47,11 +47,11 @@ def random_file(codec: Codec, count: int, seed: int, *, bare: bool = False) -> b
 
 
 def random_indices(tables: Tables, group: int, count: int, draw: random.Random) -> np.ndarray:
-    """An index for each of the first tokens, int64 [count]."""
+    """A random index for each of the first `count` tokens, int64 [count]."""
     rows = [row for _, level in tables.rows(group, count) for row in level]
     return np.array([draw.randrange(len(row)) for row in rows], np.int64)
 
 
 def is_shipped(short: bytes) -> bool:
-    """Whether two bytes name the default model."""
+    """Whether the two bytes of a file's fingerprint name the default model."""
     return open_model().is_named(short)

@@ -1,4 +1,4 @@
-"""What a fuzz target is."""
+"""The definition of a fuzz target."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Repair = Callable[[bytes, random.Random], bytes]
 
 @dataclass(frozen=True)
 class Target:
-    """One parser and what is promised of it.
+    """A parser and its documented behaviour.
 
-    answer: what the parser makes of an input, as a value that `==` compares; it is asked twice.
-    errors: what it may raise, as its documentation says. Anything else is a failure.
-    seeds: makes the first inputs by name; always the same ones.
-    parsers: modules whose lines are counted as reached or not.
-    repair: makes checksums and lengths of a mutated input right, so that what lies behind them is
-        reached; three of four inputs go through it.
+    answer: parses an input -> a value that `==` can compare; called twice for accepted inputs.
+    seeds: makes the seed inputs by name, deterministically.
+    errors: the exceptions that the documentation allows. Any other is a failure.
+    parsers: modules whose line coverage is measured.
+    repair: corrects checksums and lengths of a mutated input, so that the code behind their checks
+        is reached; applied to three of four inputs.
     strict: whether a warning is a failure.
     """
 
@@ -30,6 +30,6 @@ class Target:
     parsers: tuple[str, ...]
     repair: Repair | None = None
     max_len: int = 1024  # bytes of an input
-    seconds: float = 1.0  # of processor time that one input may take
-    memory: int = 256  # MiB beside what the process has once all seeds were read
+    seconds: float = 1.0  # maximum processor time of one input
+    memory: int = 256  # MiB beyond the memory of the process after all seeds were parsed
     strict: bool = True

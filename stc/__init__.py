@@ -1,12 +1,12 @@
-"""STC: a human face in 50 to 400 bytes.
+"""STC: a human face in 32 to 400 bytes.
 
 >>> data = stc.encode("photo.jpg", max_bytes=192)     # bytes of a .stc file
 >>> stc.decode(data).save("face.png")                 # a PIL image
 >>> stc.info(data).tokens
 
 `Settings` has all settings of an encoder and their defaults. `Codec` holds a model for batches of
-aligned faces. Everything raised on purpose is an `StcError`; the tree is in `stc.errors`. What is
-not named here, or in the documentation, is private.
+aligned faces. Every error that STC raises on purpose is an `StcError`; `stc.errors` has the class
+tree. Names that neither this module nor the documentation lists are private.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The verbs: `encode` a picture to bytes, `decode` bytes to a picture.
+"""The main functions: `encode` a picture to bytes, `decode` bytes to a picture.
 
     pictures --imaging--> canvases --codec--> files
 
-The command line, galleries, the service and Pillow go through `encode_pictures` and `decode`.
+The command line, galleries, the service and the Pillow plug-in call `encode_pictures` and `decode`.
 """
 
 from __future__ import annotations
@@ -32,16 +32,17 @@ def encode(
     device: str = "cpu",
     **changes: Any,
 ) -> bytes:
-    """A picture with a face -> the bytes of a .stc file.
+    """Encode a picture of a face, and return the bytes of a .stc file.
 
     image: a path, the bytes of a picture, a binary file, a PIL image or an array [H, W, 3].
-    settings: how; each of them can also be given by its name, `encode(image, max_bytes=96)`:
-        see `stc.Settings`, which has the defaults.
-    model: a shipped model's name or a model file; the default model if None.
+    settings: the settings of the encoder; `stc.Settings` lists them with their defaults.
+    changes: single settings by name, which replace those of `settings`, for example
+        `encode(image, max_bytes=96)`.
+    model: the name of a shipped model or the path of a model file; the default model if None.
     device: "cpu", which needs no torch, or "cuda".
 
     Raises SettingsError, ImageError, FaceError, BudgetError, QualityError, ModelError; OSError for
-    a file that cannot be opened; TypeError for what can be no picture.
+    a file that cannot be opened; TypeError if `image` has a type that cannot be a picture.
     """
     check_picture(image)
     settings = Settings.of(settings, **changes)
@@ -57,13 +58,13 @@ def encode_pictures(
     model: str | Path | None = None,
     device: str = "cpu",
 ) -> list[Encoded]:
-    """Pictures -> what became of each, in order.
+    """Encode pictures, and return one result for each, in order.
 
-    One that cannot be coded is a result with an error.
+    A picture that cannot be encoded gives a result whose `error` is set.
 
-    Raises SettingsError for a level that the model does not have, ModelError.
+    Raises SettingsError for more stages than the model has, ModelError.
     """
-    from stc.imaging import frame_batch  # not at the top: decoding does without
+    from stc.imaging import frame_batch  # not at the top: decoding does not need it
 
     codec = load_codec(model, device=device)
     framed = frame_batch(pictures, settings.align, settings.face)
@@ -82,20 +83,20 @@ def decode(
     model: str | Path | None = None,
     device: str = "cpu",
 ) -> Image.Image:
-    """A .stc file -> an RGB picture of size x size pixels, 1 to 4096.
-
-    The codec draws 128 and, if the model has an upscaler, 256 pixels; other sizes are resampled,
-    from the larger one where it is wanted at all.
+    """Decode a .stc file, and return an RGB picture of size x size pixels.
 
     data: the file's bytes, its path, or an open binary file. For its Base45 text, a tag's memory or
         a picture of its QR code see `stc.carriers.reading.read_carried`.
+    size: 1 to 4096. The codec draws 128 pixels and, if the model has an upscaler, 256 pixels. Other
+        sizes are resampled: from 256 pixels above a size of 128, else from 128 pixels.
+    bare: the file was encoded with `bare`.
+    model: the name of a shipped model or the path of a model file. If None, the shipped model that
+        the file names; for a bare file, which names none, the default model.
+    device: "cpu", which needs no torch, or "cuda".
 
-    The model is the one that the file names, among those shipped, unless `model` is given; a bare
-    file names none, and gets the default one.
-
-    Raises FormatError for anything that is not a sound .stc file, ModelError if the model is
-    missing, SettingsError for a size out of range; OSError for a file that cannot be read,
-    TypeError for what can be no file.
+    Raises FormatError if the data is not a valid .stc file, ModelError if the model is missing,
+    SettingsError for a size out of range; OSError for a file that cannot be read, TypeError if
+    `data` has a type that cannot be a file.
     """
     size = integer_in_range("size", size, MAX_SIZE)
     file = bytes_of(data)

@@ -1,4 +1,4 @@
-"""The canvas: the square that pictures are framed on and that the codec codes."""
+"""The canvas: the square picture of an aligned face that the codec encodes."""
 
 from __future__ import annotations
 

@@ -12,24 +12,24 @@
     │   ├── NoFaceError
     │   ├── SeveralFacesError
     │   └── FaceTooSmallError
-    ├── SettingsError            settings that contradict each other or that no model has
-    ├── QualityError             less of the face is kept than was asked for
+    ├── SettingsError            settings contradict each other, or the model lacks a setting
+    ├── QualityError             the file would keep less identity than `min_quality`
     ├── BudgetError              the byte limit is smaller than the smallest file
     ├── ModelError
-    │   ├── ModelMissingError    no weights where they were looked for
-    │   └── WrongModelError      the weights at hand are not the ones the file names
+    │   ├── ModelMissingError    the weights were not found
+    │   └── WrongModelError      the weights are damaged, or not those that the file names
     ├── ImageError               not a picture, or one that cannot be read safely
-    ├── MissingExtraError        a library of one of the extras is not installed
-    ├── DataError                evaluation data of another form than it should have
+    ├── MissingExtraError        a library of an optional extra is not installed
+    ├── DataError                evaluation data do not have the expected form
     ├── ProtectionError          a template cannot be protected or matched
     │   ├── TemplateError        features, weights or parameters that cannot be used
     │   ├── KeyFileError         a key file that cannot be read, or would be overwritten
     │   ├── WrongKeyError        the record was made with another key
     │   └── RevokedError         the record was revoked
-    └── BackendError             a search backend that is unknown or cannot serve here
+    └── BackendError             a backend or device that is unknown or not available here
 
-Messages hold the numbers and say what to do next. `exit_code` is what the command line
-returns; 2 is also argparse's own code for a command that was typed wrongly.
+Messages contain the numbers and state what to do next. `exit_code` is the exit status of the
+command line; argparse also uses 2, for a command line that it cannot parse.
 """
 
 
@@ -50,11 +50,11 @@ class NoFaceError(FaceError):
 
 
 class SeveralFacesError(FaceError):
-    """More than one face could be meant."""
+    """The picture shows several faces, and none is clearly the main one."""
 
 
 class FaceTooSmallError(FaceError):
-    """The face has too few pixels to be worth coding."""
+    """The face has too few pixels to be encoded."""
 
 
 class FormatError(StcError):
@@ -64,7 +64,7 @@ class FormatError(StcError):
 
 
 class BadMagicError(FormatError):
-    """The data does not begin like an .stc file."""
+    """The data does not begin with the magic bytes of an .stc file."""
 
 
 class UnsupportedVersionError(FormatError):
@@ -88,19 +88,22 @@ class SeveralCodesError(FormatError):
 
 
 class SettingsError(StcError, ValueError):
-    """Settings contradict each other, are out of range, or name what the model does not have."""
+    """Settings contradict each other, are out of range, or are not supported by the model."""
 
     exit_code = 2
 
 
 class QualityError(StcError):
-    """The file would keep less of the face than was asked for."""
+    """The quality of the file would be below the setting `min_quality`."""
 
     exit_code = 9
 
 
 class BudgetError(StcError):
-    """The face cannot be coded in so few bytes; `smallest` is what it would take, if known."""
+    """The face cannot be encoded within the byte limit.
+
+    smallest: the size in bytes of the face's smallest file, or None if it is not known.
+    """
 
     exit_code = 5
 
@@ -110,7 +113,7 @@ class BudgetError(StcError):
 
 
 class ModelError(StcError):
-    """The model that is needed is not the model at hand."""
+    """The model that is needed is missing, damaged or a different one."""
 
     exit_code = 6
 
@@ -120,7 +123,7 @@ class ModelMissingError(ModelError):
 
 
 class WrongModelError(ModelError):
-    """The weights do not match the fingerprint that the file, or their own metadata, names."""
+    """The weights do not match the fingerprint in the file or in the model's metadata."""
 
 
 class ImageError(StcError):
@@ -130,7 +133,7 @@ class ImageError(StcError):
 
 
 class MissingExtraError(StcError, ImportError):
-    """A library that only one of the extras installs is missing; the message names the extra."""
+    """A library of an optional extra is not installed; the message names the extra."""
 
     exit_code = 12
 
@@ -150,7 +153,7 @@ class TemplateError(ProtectionError, ValueError):
 
 
 class KeyFileError(ProtectionError):
-    """A key file cannot be read, or is there already and is not overwritten."""
+    """A key file cannot be read, or it exists and is not overwritten."""
 
 
 class WrongKeyError(ProtectionError):
@@ -162,6 +165,6 @@ class RevokedError(ProtectionError):
 
 
 class BackendError(StcError, ValueError):
-    """The search backend that was asked for is unknown or cannot serve here."""
+    """The requested backend or device is unknown or not available here."""
 
     exit_code = 12

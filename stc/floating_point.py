@@ -1,7 +1,7 @@
-"""Arithmetic as it is in a process that nobody has changed, whatever the program around it set.
+"""Standard floating-point settings for a computation, whatever the host program has set.
 
-numpy's `seterr`, and of the processor the rounding mode, flush-to-zero and traps: a thread has
-them, and other libraries set them for reasons of their own.
+Each thread has its own settings: numpy's `seterr` and the processor's rounding mode, flush-to-zero
+mode and traps. Other libraries change them, and results would depend on that.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ _USUAL = ctypes.c_void_p(-1)  # FE_DFL_ENV of Linux's C libraries
 
 @contextmanager
 def standard_floats() -> Iterator[None]:
-    """Inside, this thread rounds to nearest, keeps small numbers, and nothing traps or warns.
+    """Set standard floating-point settings for this thread, and restore the old ones at the end.
 
-    Afterwards everything is as it was. Threads that are started inside begin like this one. Also a
-    decorator. On other systems than Linux only numpy's part is done.
+    Inside, operations round to nearest, subnormal numbers are kept, and nothing traps or warns.
+    Threads started inside inherit the settings. Also usable as a decorator. On systems other than
+    Linux only numpy's settings are changed.
     """
-    import numpy as np  # not at the top: who reads a header does without
+    import numpy as np  # not at the top: reading a header does not need it
 
     functions = _functions()
     with np.errstate(all="ignore"):

@@ -1,7 +1,7 @@
-"""What keeps threads apart, and still works in a forked child.
+"""Locks and counters for threads that still work in a forked child process.
 
-A fork copies the calling thread alone. Locks that others held, here or inside a library, stay
-locked in the child for ever.
+A fork copies only the calling thread. Locks that other threads held, here or inside a library,
+would stay locked in the child forever.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _Value = TypeVar("_Value")
 
 
 class ForkLock:
-    """A lock for `with`, renewed in a forked child, where nobody else is left to release it.
+    """A lock for `with` that is replaced by a new one in a forked child.
 
-    Make it once for a module: it stays known to the interpreter for good.
+    Create it once per module: the interpreter keeps it until the process ends.
     """
 
     def __init__(self) -> None:
@@ -36,15 +36,16 @@ class ForkLock:
 
 
 class Inside:
-    """Who is inside something that has locks of its own, such as a session of ONNX Runtime.
+    """The threads that currently use an object with internal locks, such as an ONNX session.
 
-    Use it with `with`, several threads at once. If a process forks meanwhile, `abandon` is called
-    in the child: what is there may be locked, and must neither be used nor be destroyed.
-    Make it once for a module: it stays known to the interpreter for good.
+    Use it with `with`; several threads may be inside at once. If the process forks while a thread
+    is inside, `abandon` is called in the child: the object may be locked there, so the child must
+    neither use nor destroy it.
+    Create it once per module: the interpreter keeps it until the process ends.
     """
 
     def __init__(self, abandon: Callable[[], None]) -> None:
-        self._threads: list[int] = []  # its methods are atomic; a thread may enter twice
+        self._threads: list[int] = []  # list methods are atomic; a thread may enter twice
         self._abandon = abandon
         in_forked_child(self._renew)
 
@@ -58,12 +59,12 @@ class Inside:
 
     def __exit__(self, *_: object) -> None:
         own = threading.get_ident()
-        if own in self._threads:  # unless this is a child that was forked inside
+        if own in self._threads:  # false in a child that was forked inside
             self._threads.remove(own)
 
 
-class cached_property(functools.cached_property[_Value]):  # noqa: N801 - as the one it replaces
-    """`functools.cached_property`, whose lock (before Python 3.12) a forked child renews."""
+class cached_property(functools.cached_property[_Value]):  # noqa: N801 - named as in functools
+    """`functools.cached_property` whose lock (before Python 3.12) is renewed in a forked child."""
 
     def __init__(self, make: Callable[[Any], _Value]) -> None:
         super().__init__(make)
@@ -75,6 +76,6 @@ class cached_property(functools.cached_property[_Value]):  # noqa: N801 - as the
 
 
 def in_forked_child(call: Callable[[], None]) -> None:
-    """Call this in every child that this process forks, before anything else runs there."""
+    """Register a function to be called first in every child that this process forks."""
     if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
         os.register_at_fork(after_in_child=call)

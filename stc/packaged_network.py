@@ -1,4 +1,4 @@
-"""An ONNX network of the package: its file is checked, and it is opened once in a process."""
+"""ONNX networks shipped in the package: check the file, and open it once per process."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ _Value = TypeVar("_Value")
 
 
 class OpenedOnce(Generic[_Value]):
-    """What is opened when it is first needed, and again in a child that was forked while it ran.
+    """An object that is made when it is first needed, and made again in some forked children.
 
-    Make it once for a module. `used` is for `with`, around every use.
+    A child makes it again only if it was forked while the object was in use: put every use in
+    `with opened.used:`. Create an OpenedOnce once per module.
     """
 
     def __init__(self, make: Callable[[], _Value]) -> None:
         self._make = make
         self._lock = ForkLock()
         self._opened: list[_Value] = []
-        # In a forked child; never destroyed, which might wait for a lock.
+        # Kept in a forked child: destroying the object might wait for a lock forever.
         self._abandoned: list[_Value] = []
         self.used = Inside(self._abandon)
 
@@ -32,7 +33,7 @@ class OpenedOnce(Generic[_Value]):
         self._opened.clear()
 
     def get(self) -> _Value:
-        """The one that there is. Raises what opening it raises."""
+        """Return the object; make it if necessary. Raises any error of the `make` function."""
         with self._lock:
             if not self._opened:
                 self._opened.append(self._make())
@@ -40,10 +41,11 @@ class OpenedOnce(Generic[_Value]):
 
 
 def read(path: Path, sha256: str, what: str, otherwise: str = "") -> bytes:
-    """A file of the package, of a known SHA-256.
+    """Read a file of the package and check its SHA-256; return its bytes.
 
-    what: the network's name in messages; otherwise: what else to do than to install it again.
-    Raises ModelMissingError if it cannot be read, WrongModelError if it was changed.
+    what: the network's name in messages. otherwise: text added to the advice "install the package
+    again", such as an alternative. Raises ModelMissingError if the file cannot be read,
+    WrongModelError if it was changed.
     """
     install = "install the package again" + otherwise
     try:
@@ -60,7 +62,7 @@ def read(path: Path, sha256: str, what: str, otherwise: str = "") -> bytes:
 
 
 def session(network: bytes) -> Any:
-    """ONNX Runtime's session on one thread: the same sums on any number of cores."""
+    """Open an ONNX Runtime session with one thread, so that results do not depend on the cores."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

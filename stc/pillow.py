@@ -4,19 +4,19 @@
 >>> Image.open("face.stc").thumbnail((64, 64))
 >>> Image.open("photo.jpg").save("face.stc", max_bytes=192)
 
-Opening reads the header and checks the checksum; the model is loaded with the pixels. `info` holds
-`version`, `fingerprint`, `tokens`, `bytes`, and a `comment` that JPEG and GIF take over. `save`
-takes the fields of `stc.Settings`, `model` and `device`, like `stc.encode`, and `quality` for
-programs that have no other option: 32 bytes at 0 to 384 bytes at 100. Other options are ignored, as
-Pillow's own formats do.
+Opening a file reads the header and verifies the checksum; the model is loaded when the pixels are.
+`info` holds `version`, `fingerprint`, `tokens`, `bytes`, and a `comment` that Pillow copies to JPEG
+and GIF files. `save` accepts the fields of `stc.Settings`, `model` and `device`, like `stc.encode`.
+It also accepts `quality`, for programs that have no other option: 0 means 32 bytes, 100 means 384
+bytes. Other options are ignored, as Pillow's own formats do.
 
-A file of another format is left to other plug-ins (UnidentifiedImageError). A damaged .stc file,
-one of another version or of a missing model, and a picture that cannot be coded raise OSError,
+Files of other formats are left to other plug-ins (UnidentifiedImageError). A damaged .stc file, a
+file of another version or of a missing model, and a picture that cannot be encoded raise OSError,
 whose `__cause__` is the StcError.
 
-Saving over a file loses it if the picture cannot be coded: `Image.save` opens and empties the file
-before it calls any plug-in, and a plug-in cannot change that. The file is then left with 0 bytes; a
-file that did not exist is removed again. Where an existing file matters, encode first, then write:
+If an existing file is overwritten and the picture cannot be encoded, the old content is lost:
+`Image.save` opens and empties the file before it calls a plug-in. The file then has 0 bytes; a file
+that did not exist before is removed again. To keep an existing file, encode first, then write:
 
 >>> data = stc.encode(image)
 >>> Path("face.stc").write_bytes(data)
@@ -42,7 +42,7 @@ _OPTIONS = (*(field.name for field in fields(Settings)), "model", "device")
 
 
 class StcImageFile(ImageFile.ImageFile):
-    """A .stc file as Pillow sees it: RGB, 128 x 128 pixels, or 256 x 256 after `draft`."""
+    """A .stc file as a Pillow image: RGB, 128 x 128 pixels, or 256 x 256 after `draft`."""
 
     format = FORMAT
     format_description = "STC face"
@@ -52,7 +52,7 @@ class StcImageFile(ImageFile.ImageFile):
         assert self.fp is not None  # noqa: S101 - Pillow has just set it
         data = self.fp.read(MAX_BYTES)
         if not has_header(data):
-            raise SyntaxError("not a .stc file")  # what Pillow takes for "ask the next plug-in"
+            raise SyntaxError("not a .stc file")  # Pillow then tries the next plug-in
         try:
             header = parse_header(data)
         except StcError as error:
@@ -72,9 +72,10 @@ class StcImageFile(ImageFile.ImageFile):
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
     ) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Draw 256 x 256 pixels where a size above 128 is asked for, before the pixels are loaded.
+        """Select 256 x 256 pixels if the requested size is above 128; call it before `load`.
 
-        mode has no effect. Returns None if nothing changes, as Pillow has it.
+        mode has no effect. Returns the mode and the box of the new size, or None if nothing
+        changes, as Pillow requires.
         """
         if self._data is None or size is None or max(size) <= CANVAS:
             return None
@@ -123,7 +124,7 @@ def _accept(prefix: bytes) -> bool:
 
 
 def register() -> None:
-    """Make the format known to Pillow; importing this module does it."""
+    """Register the format with Pillow; importing this module calls it."""
     Image.register_open(FORMAT, StcImageFile, _accept)
     Image.register_save(FORMAT, save)
     Image.register_extension(FORMAT, ".stc")

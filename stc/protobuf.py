@@ -1,6 +1,6 @@
-"""Protocol buffers on the wire: what a message's fields are, without any schema.
+"""The wire format of Protocol Buffers: read and write fields without a schema.
 
-https://protobuf.dev/programming-guides/encoding says the same at length.
+Specification: https://protobuf.dev/programming-guides/encoding
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ VARINT, FIXED_64, BYTES, FIXED_32 = 0, 1, 2, 5  # wire types
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The number and the value of every field, in order.
+    """Yield the number and the value of every field, in order.
 
-    Bytes, texts, messages and packed numbers are views of the message, and so are numbers of fixed
-    size; the others are integers. Raises ValueError if it is no protobuf message.
+    The value is an int for a varint field. For all others (bytes, text, messages, packed numbers
+    and numbers of fixed size) it is a view of the message. Raises ValueError if the bytes are not
+    a protobuf message.
     """
     place = 0
     while place < len(message):
@@ -38,7 +39,10 @@ def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def read_varint(message: memoryview, place: int) -> tuple[int, int]:
-    """The number at `place`, seven bits a byte, and where it ends. Raises ValueError."""
+    """Read the varint at byte `place`; return its value and the place of the byte after it.
+
+    Raises ValueError if it is cut short or has more than ten bytes.
+    """
     number = 0
     for shift in range(0, 70, 7):
         if place >= len(message):
@@ -52,14 +56,14 @@ def read_varint(message: memoryview, place: int) -> tuple[int, int]:
 
 
 def entry(field: int, value: int | bytes | memoryview) -> bytes:
-    """A field of a number of any size, or of bytes, text, a message."""
+    """Return an encoded field: a varint for an int of at least 0, else length and bytes."""
     if isinstance(value, int):
         return varint(field << 3 | VARINT) + varint(value)
     return varint(field << 3 | BYTES) + varint(len(value)) + bytes(value)
 
 
 def varint(number: int) -> bytes:
-    """A number of at least 0, seven bits a byte."""
+    """Encode an integer of at least 0 as a varint, seven bits in each byte."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

@@ -1,4 +1,4 @@
-"""How a face is encoded (`Settings`), and what became of it (`Encoded`)."""
+"""The settings of an encoder (`Settings`), and the result of one face (`Encoded`)."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ Choice = Literal["only", "largest"]
 DEFAULT_BYTES = 192
 MAX_EFFORT = 9
 DEFAULT_EFFORT = 5
-GALLERY_EFFORT = 2  # of many pictures at once: the most for an hour of a core
+GALLERY_EFFORT = 2  # for many pictures: the best result per core hour
 MAX_SIZE = 4096  # pixels along a side of a decoded picture
-DEFAULT_SIZE = 256  # of these: what the upscaler draws
+DEFAULT_SIZE = 256  # pixels along a side, as the upscaler draws
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of an encoder, checked once; every default of STC stands here.
+    """The settings of an encoder with their default values, checked when they are created.
 
-    max_bytes: the file is never larger; 192 if neither this nor `stages` is given, 65536 at most.
-    stages: encode this many residual stages of the model instead, from 1, whatever their size.
-    align: "auto" finds and aligns the face unless it already sits on the canvas, "always" does so
-        in any case, "never" takes the picture for the canvas.
-    face: "only" refuses a picture of several faces, "largest" takes the largest central one.
-    bare: leave out the magic, the model and the checksum, for a carrier that protects its data.
-    effort: 0 to 9, how long to look for tokens that the decoded face is recognised by; 0 takes the
-        nearest ones. Files get no longer, and any decoder draws them.
-    min_quality: 0 to 1; make no file that keeps less of the face's identity than this share. It is
-        foretold from the nearest tokens, whatever the effort, which makes up for some of the rest.
+    max_bytes: the size limit of the file, at most 65536; 192 if neither this nor `stages` is given.
+    stages: the number of residual stages to encode, at least 1, instead of a size limit.
+    align: "auto" finds and aligns the face unless it is already aligned on the canvas, "always"
+        aligns in any case, "never" uses the picture as the canvas.
+    face: "only" refuses a picture of several faces, "largest" selects the largest central face.
+    bare: leave out the magic, the model's fingerprint and the checksum, for a carrier that names
+        the model and protects its data.
+    effort: 0 to 9, the amount of search for tokens whose decoded face is recognised better. 0 keeps
+        the nearest tokens. The file does not get longer, and every decoder can decode it.
+    min_quality: 0 to 1; QualityError instead of a file whose quality is lower. Quality is the share
+        of the face's identity that the file keeps, estimated from the nearest tokens. It does not
+        include the gain of a higher effort.
 
-    Integers may be numpy's; they are kept as Python's. Raises SettingsError, which is a ValueError
-    too, for values of another type or out of range.
+    numpy integers are accepted and converted to Python's. Raises SettingsError, which is also a
+    ValueError, for values of another type or out of range.
     """
 
     max_bytes: int | None = None
@@ -70,10 +72,10 @@ class Settings:
 
     @classmethod
     def of(cls, settings: Settings | None = None, **changes: Any) -> Settings:
-        """Settings, or the default ones, with some fields replaced.
+        """Return settings, or the default settings, with some fields replaced.
 
-        A new `stages` replaces `max_bytes` and the other way round. Raises SettingsError, also for
-        a field that there is not.
+        A new `stages` replaces `max_bytes`, and a new `max_bytes` replaces `stages`. Raises
+        SettingsError for invalid values and for fields that do not exist.
         """
         known = {field.name for field in fields(cls)}
         if unknown := sorted(changes.keys() - known):
@@ -84,7 +86,7 @@ class Settings:
         return replace(settings or cls(), **changes)
 
     def check_quality(self, quality: float, size: int) -> None:
-        """Raise QualityError if a file of `size` bytes keeps less than `min_quality`."""
+        """Raise QualityError if a file of `size` bytes has a quality below `min_quality`."""
         if self.min_quality and not quality >= self.min_quality:
             raise QualityError(
                 f"quality {quality:.4f} is below {self.min_quality:g} at {size} bytes: allow more "
@@ -94,16 +96,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What became of one face: a file, or the error that kept it from being made."""
+    """The result of encoding one face: a file, or the error that prevented it."""
 
     data: bytes = b""  # the .stc file
-    tokens: int = 0  # how many it holds
-    # Share of the identity that the nearest tokens keep, 0 to 1; NaN if nothing was coded.
+    tokens: int = 0  # number of tokens in the file
+    # Share of the identity that the nearest tokens keep, 0 to 1; NaN if nothing was encoded.
     quality: float = float("nan")
     error: Exception | None = None
 
     def unwrap(self) -> Encoded:
-        """This result itself, or raise its error."""
+        """Return this result, or raise its error if it has one."""
         if self.error is not None:
             raise self.error
         return self
@@ -112,17 +114,17 @@ class Encoded:
 def integer_in_range(
     name: str, value: Any, most: int | None = None, why: str = "", least: int = 1
 ) -> int:
-    """`value` as a Python int from `least` to `most`, if that is given.
+    """Return `value` as a Python int if it lies from `least` to `most`; no upper limit if None.
 
-    Takes every type of integer, numpy's too, but bool. Raises SettingsError, in which `name` is the
-    setting and `why` the reason for the upper limit.
+    Accepts every integer type except bool, also numpy's. Raises SettingsError; `name` is the
+    setting in its message, `why` the reason for the upper limit.
     """
     try:
         number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = None
     if number is None or number < least:
-        raise SettingsError(f"{name} must be a whole number of at least {least}, not {value!r}")
+        raise SettingsError(f"{name} must be an integer of at least {least}, not {value!r}")
     if most is not None and number > most:
         raise SettingsError(f"{name} must be at most {most}, not {number}{why and f': {why}'}")
     return number

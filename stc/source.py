@@ -1,4 +1,4 @@
-"""What callers hand to `encode`, `decode` and `info`: files by their names, bytes, open files."""
+"""Inputs of `encode`, `decode` and `info`: paths, bytes and open files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ Data = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 
 def bytes_of(source: Data) -> bytes:
-    """The bytes of a .stc file: a path, anything that holds bytes, or an open binary file.
+    """Return the bytes of a .stc file.
 
-    Of a longer file only so much is read as shows that it is too long to be one.
+    source: a path, an object that holds bytes, or an open binary file. Of a file that is too long
+    to be a .stc file only the first MAX_BYTES + 1 bytes are read.
 
-    Raises TypeError for anything else, OSError for a file that cannot be read.
+    Raises TypeError for another type, OSError for a file that cannot be read.
     """
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
@@ -34,8 +35,8 @@ def bytes_of(source: Data) -> bytes:
 
 
 def check_picture(source: object) -> None:
-    """Raise TypeError for what cannot be a picture: `stc.encode` lists what can."""
-    # An image or an array is recognised without importing its library, which has been if it is one.
+    """Raise TypeError if the type cannot be a picture; `stc.encode` lists the accepted types."""
+    # PIL images and arrays are recognised by attributes, so that no library has to be imported.
     plain = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview))
     if not plain and not any(hasattr(source, name) for name in ("read", "convert", "dtype")):
         raise TypeError(

@@ -1,9 +1,9 @@
-"""Safetensors files: headers read and files written with the standard library alone.
+"""Read headers of safetensors files, and write such files, with the standard library only.
 
-A file is eight bytes of header length, a header in JSON that names every array with its type,
-shape and place, and the arrays. Headers come from strangers, so everything they say is checked
-before anything is allocated. The library `safetensors` reads the same files; its import takes
-longer than decoding a face.
+A file consists of the header length in eight bytes, a JSON header with the name, type, shape and
+position of every array, and the arrays. Files may come from untrusted sources, so every value of
+the header is checked before memory is allocated. The library `safetensors` reads the same files,
+but importing it takes longer than decoding a face.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MAX_HEADER = 1 << 20  # bytes; those of models take some ten thousand
-ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector register
+MAX_HEADER = 1 << 20  # bytes; a model's header has some ten thousand
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 ITEM_SIZES = {"I8": 1, "U8": 1, "F16": 2, "U16": 2, "F32": 4, "I32": 4, "U32": 4}
 
 _NAME = re.compile(r"[A-Za-z0-9_.]+")
@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.]+")
 
 @dataclass(frozen=True)
 class Entry:
-    """One array of a file: type by its name in safetensors, shape, and first and last byte + 1."""
+    """One array of a file: safetensors type, shape, and its byte range [start, end)."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -36,7 +36,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Tensor:
-    """One array to be written: its elements in C order and little-endian."""
+    """One array to be written; `data` has its elements in C order, little-endian."""
 
     name: str
     dtype: str
@@ -45,10 +45,10 @@ class Tensor:
 
 
 def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
-    """The arrays of a safetensors file and its metadata.
+    """Return the arrays of a safetensors file by name, and its metadata.
 
-    The arrays fill the file without holes or overlaps, and each is as long as its type and shape
-    say. Raises ValueError for a file that is not so.
+    Raises ValueError if the file is not valid: the arrays must fill it without holes or overlaps,
+    and the length of each must match its type and shape.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -71,10 +71,10 @@ def read_header(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
 
 
 def write_file(path: Path, tensors: Sequence[Tensor], metadata: dict[str, str]) -> None:
-    """Write arrays in the order given, in place of a file that may be there, whole or not at all.
+    """Write arrays to a file in the given order; the file is replaced atomically.
 
-    Spaces behind the header make the file's length a multiple of `ALIGNMENT`: an array is aligned
-    if it and all that follow have such a length.
+    Spaces after the header make the file's length a multiple of `ALIGNMENT`. So an array is aligned
+    if its length and those of all later arrays are multiples of `ALIGNMENT`.
     """
     header: dict[str, object] = {"__metadata__": metadata}
     end = 0
@@ -103,15 +103,15 @@ def _entry(name: str, raw: Any, base: int) -> Entry:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a name for an array")
     if not isinstance(raw, dict) or raw.keys() != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"the entry of {name} lacks a type, a shape or a place")
+        raise ValueError(f"the entry of {name} must have exactly dtype, shape and data_offsets")
     dtype, shape, offsets = raw["dtype"], raw["shape"], raw["data_offsets"]
     if not isinstance(dtype, str) or dtype not in ITEM_SIZES:
         raise ValueError(f"{name} has the type {dtype!r}")
     if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2:
-        raise ValueError(f"{name} has a shape or a place that is not whole numbers")
+        raise ValueError(f"{name} has a shape or offsets that are not valid integers")
     first, last = offsets
     if last - first != math.prod(shape) * ITEM_SIZES[dtype]:
-        raise ValueError(f"{name} takes {last - first} bytes, which its shape {shape} does not")
+        raise ValueError(f"{name} has {last - first} bytes, which do not match its shape {shape}")
     return Entry(dtype, tuple(shape), base + first, base + last)
 
 
@@ -120,16 +120,17 @@ def _are_sizes(values: Any) -> bool:
 
 
 def _text(header: bytes) -> str:
-    """UTF-8, neither more nor less: Python's parser of JSON would take UTF-16 or a mark as well."""
+    """Decode strict UTF-8: Python's JSON parser would also accept UTF-16 or a byte-order mark."""
     if not header.startswith(b"{"):
         raise ValueError("the header does not begin with a brace")
     return header.decode()
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """A JSON object, of numbers without a sign, whose objects name no member twice.
+    """Parse a JSON object, and return it as a dict.
 
-    Raises ValueError for anything else.
+    Raises ValueError for other JSON values, for integers with a minus sign, and for objects with
+    two members of the same name.
     """
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_int=_whole)
@@ -141,8 +142,8 @@ def parse_object(text: str) -> dict[str, Any]:
 
 
 def _whole(digits: str) -> int:
-    if digits.startswith("-"):  # -0 is a whole number to some parsers, and none to others
-        raise ValueError(f"the header has the number {digits[:20]}")
+    if digits.startswith("-"):  # -0 is an integer for some parsers, and a float for others
+        raise ValueError(f"the header has the negative number {digits[:20]}")
     return int(digits)
 
 

@@ -1,4 +1,4 @@
-"""How many threads a computation may use here, and work shared out among them."""
+"""The number of threads that a computation may use, and work distributed over threads."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ _Result = TypeVar("_Result")
 
 
 def threads() -> int:
-    """STC_THREADS if it is set, else the number of cores that this process may use.
+    """Return STC_THREADS if it is set, else the number of cores that this process may use.
 
-    Raises BackendError if the variable is no whole number of at least 1.
+    Raises BackendError if the variable is not an integer of at least 1.
     """
     text = os.environ.get(VARIABLE, "")
     if not text:
         return cores()
     if not text.isdecimal() or int(text) < 1:
-        raise BackendError(f"{VARIABLE} must be a whole number of at least 1, not {text!r}")
+        raise BackendError(f"{VARIABLE} must be an integer of at least 1, not {text!r}")
     return int(text)
 
 
 def in_threads(work: Callable[[int], _Result], count: int, number: int) -> list[_Result]:
-    """[work(0), ... work(count - 1)], on at most `number` threads, of which the caller's is one.
+    """Return [work(0), ... work(count - 1)], computed on at most `number` threads.
 
-    They end with the call, so no pool is lost in a fork. Where the system grants fewer, or none,
-    those that there are do the work: an executor would refuse it while the interpreter waits for
-    its last threads. The first error is raised, and what has not begun is left.
+    The calling thread is one of them. The others end with the call, so a fork cannot lose a thread
+    pool. If the system grants fewer threads, the existing ones do all the work; an executor would
+    refuse work while the interpreter shuts down. The first error is raised, and calls that have not
+    begun are skipped.
     """
-    todo = iter(range(count))  # its steps are atomic
+    todo = iter(range(count))  # next() on it is atomic
     done: dict[int, _Result] = {}
     errors: list[BaseException] = []
 
@@ -48,7 +49,7 @@ def in_threads(work: Callable[[int], _Result], count: int, number: int) -> list[
                 return
             try:
                 done[one] = work(one)
-            except BaseException as error:  # an interruption of the caller's thread among them
+            except BaseException as error:  # also KeyboardInterrupt in the caller's thread
                 errors.append(error)
 
     others = []
@@ -66,11 +67,11 @@ def in_threads(work: Callable[[int], _Result], count: int, number: int) -> list[
 
 
 def cores() -> int:
-    """Cores that the scheduler gives this process: neither masked nor beyond a container's quota.
+    """Return the number of cores for this process, by its CPU affinity and its container's quota.
 
-    More threads than that take turns, which makes them slower than one.
+    More threads than cores take turns, which makes them slower than one thread.
     """
-    with contextlib.suppress(AttributeError):  # Linux has it
+    with contextlib.suppress(AttributeError):  # sched_getaffinity exists on Linux
         return max(1, min(len(os.sched_getaffinity(0)), _quota()))
     return os.cpu_count() or 1
 
@@ -81,10 +82,11 @@ def _quota() -> int:
 
 
 def quota(membership: Path, root: Path) -> int:
-    """The least quota of this process's control groups (Linux, version 2) in whole cores.
+    """Return the CPU quota of this process's control groups (Linux cgroup version 2), in cores.
 
-    `membership` names the group, `root` is where groups are mounted. Without a limit, or without
-    control groups at all, NO_LIMIT.
+    membership: the file that names the group, /proc/self/cgroup. root: where the groups are
+    mounted. The result is the smallest quota of the group and its parents, rounded down but at
+    least 1; NO_LIMIT without a limit or without control groups.
     """
     try:
         lines = membership.read_text(encoding="utf-8").splitlines()
@@ -97,9 +99,9 @@ def quota(membership: Path, root: Path) -> int:
 
 
 def _limit(group: Path) -> float:
-    """Cores that one control group may keep busy."""
+    """The CPU quota of one control group, in cores."""
     try:
         limit, period = (group / "cpu.max").read_text(encoding="utf-8").split()
-        return int(limit) / int(period)  # "max" is no integer
+        return int(limit) / int(period)  # ValueError for "max", which means no limit
     except (OSError, ValueError):
         return NO_LIMIT

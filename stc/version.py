@@ -1,3 +1,3 @@
-"""The version of the package, its only home."""
+"""The version of the package; nothing else states it."""
 
 __version__ = "0.1.0"

@@ -20,7 +20,7 @@ def test_the_variable_says_how_many(monkeypatch):
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", " "])
 def test_a_wrong_number_is_named(monkeypatch, text):
     monkeypatch.setenv("STC_THREADS", text)
-    with pytest.raises(BackendError, match="STC_THREADS must be a whole number"):
+    with pytest.raises(BackendError, match="STC_THREADS must be an integer"):
         threads()
 
 

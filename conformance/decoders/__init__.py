@@ -1,1 +1,1 @@
-"""Decoders in the form that the runner takes."""
+"""Decoders with the command line that the runner expects."""

@@ -1,4 +1,4 @@
-"""The decoders of this repository for the runner: native and numpy.
+"""The decoders of this repository, native and numpy, with the runner's command line.
 
 python conformance/decoders/in_python.py --core native MODEL FILE FOLDER [--bare] [--source=CANVAS]
 """
@@ -16,6 +16,7 @@ from PIL import Image
 
 
 def main() -> int:
+    """Decode a file and write result.json, also for an error -> 0."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--core", choices=["native", "portable"], required=True)
     parser.add_argument("model", type=Path)
@@ -38,7 +39,7 @@ def main() -> int:
 
 
 def decode(options: argparse.Namespace) -> dict[str, object]:
-    """Write planes, detail and picture -> tokens and quality."""
+    """Decode a file, write planes, detail and picture -> tokens and quality, for result.json."""
     from stc.codec.codec import Codec
     from stc.codec.core import open_core
     from stc.codec.portable_networks import Decoder
@@ -53,7 +54,7 @@ def decode(options: argparse.Namespace) -> dict[str, object]:
     components = tokenizer.dequantize(Tokens.of([message]))
     (planes,) = tokenizer.planes(components)
     planes.astype("<f4").tofile(options.folder / "planes.f32")
-    if options.core == "portable":  # the native core has it inside
+    if options.core == "portable":  # the native core does not expose it
         share = np.float32(len(message[1]) / codec.model.tables.tokens)
         luma, chroma = planes[:4096].reshape(64, 64), planes[4096:].reshape(2, 32, 32)
         detail = Decoder(codec.model)(luma, chroma, share)

@@ -1,4 +1,4 @@
-"""The targets, one module each; a module's TARGET says what is called and what is promised."""
+"""The targets, one module each, with a `Target` named TARGET."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ NAMES = (
     "key",
     "revoked",
     "head",
+    "index",
+    "scores",
     "ndef",
     "base45",
     "carried",
@@ -26,7 +28,7 @@ NAMES = (
 
 
 def load(name: str) -> Target:
-    """The target of that name. Raises ValueError if there is none."""
+    """The target of a name in NAMES. Raises ValueError for another name."""
     if name not in NAMES:
         raise ValueError(f"no target {name!r}; there are {', '.join(NAMES)}")
     target: Target = import_module(f"fuzz.targets.{name}").TARGET

@@ -1,4 +1,4 @@
-"""The bare profile, which has neither magic nor checksum: `decode_batch` and `info`."""
+"""Bare files, which have neither magic nor checksum: `decode_batch` and `info`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stc.errors import FormatError, StcError
 
 
 def answer(data: bytes) -> Any:
-    """Group, tokens and pixels; `info`, which opens the model anew, is asked of one in four."""
+    """Group, tokens and pixels; one input in four is also read by `info`, which is slow."""
     codec = small_codec()
     group, indices = codec.read_tokens(data, bare=True)
     if data[-1] % 4 == 0:
@@ -24,7 +24,7 @@ def answer(data: bytes) -> Any:
 
 
 def repair(data: bytes, draw: random.Random) -> bytes:
-    """The shortest form of what the bytes stand for, of as many tokens as the model can have."""
+    """Decode the payload and encode it again, with the token count reduced to the model's."""
     tables = small_codec().model.tables
     try:
         count, payload = split_count(data)
@@ -35,7 +35,7 @@ def repair(data: bytes, draw: random.Random) -> bytes:
 
 
 def seeds() -> dict[str, bytes]:
-    """Files of one token, of some and of all."""
+    """Files of one, some and all tokens, and invalid ones."""
     made = {f"small-{n}": random_file(small_codec(), n, n, bare=True) for n in (1, 4, 9)}
     return {**made, "empty": b"", "long-count": b"\x80\x09", "no-tokens": b"\0"}
 

@@ -1,4 +1,4 @@
-"""Base45 text, as scanners and editors hand it on."""
+"""Base45 text, as scanners and editors output it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stc.carriers.text import from_text, to_text
 
 
 def answer(data: bytes) -> Any:
-    """The file behind the text, with a header and bare; written again it reads the same."""
+    """The file in the text, decoded with a header and bare; encoded again it must be the same."""
     found = from_text(data)
     if found is not None:
         again = from_text(to_text(found).encode())
@@ -21,7 +21,7 @@ def answer(data: bytes) -> Any:
 
 
 def repair(data: bytes, draw: random.Random) -> bytes:
-    """The text of a sound file between what stands before and behind the input's letters."""
+    """In one of two inputs, the text of a valid file between the input's first and last bytes."""
     if draw.random() < 1 / 2:
         return data
     before, after = data[: draw.randrange(4)], data[len(data) - draw.randrange(4) :]
@@ -31,7 +31,7 @@ def repair(data: bytes, draw: random.Random) -> bytes:
 
 
 def seeds() -> dict[str, bytes]:
-    """Text as it is printed, in small letters, as a scanner and an editor give it, and other."""
+    """Text as printed, in lower case, with the changes of scanners and editors, and other text."""
     text = to_text(random_file(small_codec(), 9, 9))
     bare = to_text(random_file(small_codec(), 9, 9, bare=True) * 3)
     return {

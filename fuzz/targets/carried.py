@@ -1,4 +1,4 @@
-"""Bytes of which nobody has said whether they are a file, text, a tag's memory or a picture."""
+"""Bytes of an unknown carrier: a file, text, a tag's memory or a picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stc.errors import FormatError, ImageError
 
 
 def answer(data: bytes) -> Any:
-    """The file, read as one with a header, and as a bare one if that is none."""
+    """The file in the data: one with a header or, if there is none, a bare one."""
     if qr.is_slow(data):
         return None
     try:
@@ -22,12 +22,12 @@ def answer(data: bytes) -> Any:
 
 
 def repair(data: bytes, draw: random.Random) -> bytes:
-    """What one of the carriers needs: checksums, or the text of a file."""
+    """Apply the `repair` of a random carrier: a .stc file's, Base45 text's or a picture's."""
     return draw.choice((decode.repair, base45.repair, qr.repair))(data, draw)
 
 
 def seeds() -> dict[str, bytes]:
-    """One or two of every carrier."""
+    """One or two inputs for every carrier."""
     tags, texts, files = ndef.seeds(), base45.seeds(), decode.seeds()
     return {
         "file": files["small-9"],

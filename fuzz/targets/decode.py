@@ -1,4 +1,4 @@
-"""`stc.decode`: any bytes -> a picture, or a typed error."""
+"""`stc.decode`: any bytes -> a picture or a documented error."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SMALL, SHIPPED = short_name(small_codec().model), short_name(shipped_codec().mod
 def answer(data: bytes) -> Any:
     """Group, tokens and pixels.
 
-    Of one in 16 of the shipped model's files the picture is drawn, by the public verb: it takes
-    most of the time, and branches on nothing that a file says.
+    For the packaged model only one picture of 16 is rendered, by `stc.decode`: rendering takes most
+    of the time, and has no branches that depend on the file.
     """
     codec = small_codec() if data[2:4] == SMALL else shipped_codec()
     group, indices = codec.read_tokens(data)
@@ -33,9 +33,9 @@ def answer(data: bytes) -> Any:
 
 
 def repair(data: bytes, draw: random.Random) -> bytes:
-    """A file with magic and checksum, mostly of the small model; one in two in its shortest form.
+    """A file with magic and checksum, mostly of the small model; in one of two, a valid payload.
 
-    The shortest form is what the tokens that the payload stands for give.
+    `shortest` makes that payload from the tokens that the input's payload decodes to.
     """
     short = SHIPPED if draw.random() < 1 / 16 else SMALL
     body = b"\xfa\xc1" + short + data[4:-2]
@@ -44,7 +44,7 @@ def repair(data: bytes, draw: random.Random) -> bytes:
 
 
 def shortest(data: bytes) -> bytes:
-    """The file that the tokens of another one give, if it has any."""
+    """Decode the payload of a file and encode it again; unchanged if it does not decode."""
     codec = small_codec() if data[2:4] == SMALL else shipped_codec()
     try:
         header = parse_header(data)
@@ -56,7 +56,7 @@ def shortest(data: bytes) -> bytes:
 
 
 def seeds() -> dict[str, bytes]:
-    """Files of one token, of some and of all, of both models, and what is no file any more."""
+    """Files of one, some and all tokens, of both models, and damaged files."""
     made = {f"small-{n}": random_file(small_codec(), n, n) for n in (1, 4, 9)}
     made |= {f"shipped-{n}": random_file(shipped_codec(), n, n) for n in (1, 130)}
     whole = made["small-9"]

@@ -1,4 +1,4 @@
-"""Files of heads for protection: `load_head` and `load_mean`."""
+"""Head files for protected templates: `load_head` and `load_mean`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MAP, _SIZE = (2, 1, 2), 2
 
 
 def answer(data: bytes) -> Any:
-    """The head's arrays and the mean. Zeros follow, as many as the input's last arrays lack."""
+    """The arrays and the mean of a head; zeros replace missing bytes of the last arrays."""
     length = int.from_bytes(data[:8], "little")
     rest = missing(data[8 : 8 + length], len(data) - 8 - length)
     path = scratch.file(data + bytes(rest), "head.safetensors")
@@ -29,7 +29,7 @@ def answer(data: bytes) -> Any:
 
 
 def repair(data: bytes, draw: random.Random) -> bytes:
-    """The header's length, and the places of the arrays, made right."""
+    """Correct the length of the header and the offsets of the arrays."""
     end = data.rfind(b"}") + 1
     text, rest = data[8:end], data[end:]
     try:
@@ -44,13 +44,13 @@ def repair(data: bytes, draw: random.Random) -> bytes:
                 place += size
         text = json.dumps(header).encode()
         rest = rest[:place]
-    except Exception:  # noqa: S110 - no JSON, or none of this form: its length is right at least
+    except Exception:  # noqa: S110 - not such a JSON: only the length is corrected
         pass
     return len(text).to_bytes(8, "little") + text + rest
 
 
 def seeds() -> dict[str, bytes]:
-    """The header of a head of the smallest map, and what is none."""
+    """The header of a head with the smallest map, and an empty file."""
     arrays = {
         name: np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape)
         for name, shape in shapes(_MAP, _SIZE).items()

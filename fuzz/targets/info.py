@@ -1,4 +1,4 @@
-"""`stc.info`: what a file says of itself, by the range decoder in plain Python."""
+"""`stc.info`: the properties of a file, from the range decoder in plain Python."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SMALL = short_name(small_codec().model)
 
 
 def answer(data: bytes) -> Any:
-    """All fields; of a file that decodes they agree with its tokens."""
+    """All fields; if the file decodes, they must agree with its tokens."""
     codec = small_codec() if data[2:4] == SMALL else shipped_codec()
     known = stc.info(data, model=codec.model.path if codec is small_codec() else None)
     try:
         group, indices = codec.read_tokens(data)
     except (FormatError, WrongModelError):
-        return known  # info does not look for the shortest form
+        return known  # info accepts payloads that are not in their shortest form
     assert (known.tokens, known.group) == (len(indices), group)  # noqa: S101
     return known
 

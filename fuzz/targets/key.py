@@ -15,12 +15,12 @@ HEAD = b"STC protection key 1\n"
 
 
 def answer(data: bytes) -> Any:
-    """What the key makes of a context, which is what a key is."""
+    """The key's pseudorandom stream for a context."""
     return Key.load(scratch.file(data, "key")).stream(b"fuzz", 8)
 
 
 def repair(data: bytes, draw: random.Random) -> bytes:
-    """The first line, 32 bytes and their check, with a tail of the input's."""
+    """The first line, 32 bytes and their checksum; in one of four, followed by input bytes."""
     secret = data[len(HEAD) :][:32].ljust(32, b"\0")
     check = hashlib.sha256(HEAD + secret).digest()[:4]
     return (
@@ -31,7 +31,7 @@ def repair(data: bytes, draw: random.Random) -> bytes:
 
 
 def seeds() -> dict[str, bytes]:
-    """A key, with and without its last newline, and in capitals."""
+    """A key with and without the last newline, and in upper case."""
     key = repair(HEAD + bytes(range(32)), random.Random(0))  # noqa: S311
     return {
         "key": key + b"\n",

@@ -1,4 +1,4 @@
-"""The beginning of a model file: safetensors' header, names, shapes, digests, fingerprint."""
+"""The header of a model file: safetensors' header, names, shapes, digests, fingerprint."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SIZES = {"I8": 1, "U8": 1, "F16": 2, "U16": 2, "F32": 4, "I32": 4, "U32": 4}
 
 
 def answer(data: bytes) -> Any:
-    """Name, fingerprint and arrays. Zeros follow, as many as the input's last arrays lack."""
+    """Name, fingerprint and arrays; zeros replace missing bytes of the last arrays."""
     length = int.from_bytes(data[:8], "little")
     path = scratch.file(data + bytes(missing(data[8 : 8 + length], len(data) - 8 - length)), "m.x")
     model = open_model(path)
@@ -38,7 +38,7 @@ def answer(data: bytes) -> Any:
 
 
 def repair(data: bytes, draw: random.Random) -> bytes:
-    """The header's length made right, and its digests and fingerprint those of its arrays."""
+    """Correct the length of the header, and set placeholder digests and their fingerprint."""
     text = data[8:]
     try:
         header = json.loads(text)
@@ -60,13 +60,13 @@ def repair(data: bytes, draw: random.Random) -> bytes:
             }
         )
         text = json.dumps({"__metadata__": about, **header}).encode()
-    except Exception:  # noqa: S110 - no JSON, or none of this form: its length is right at least
+    except Exception:  # noqa: S110 - not such a JSON: only the length is corrected
         pass
     return len(text).to_bytes(8, "little") + text
 
 
 def seeds() -> dict[str, bytes]:
-    """Headers of models of one level."""
+    """Headers of models with one residual stage, and invalid headers."""
     arrays = {name: {"dtype": kind, "shape": shape} for name, (kind, shape) in _TEXT.items()}
     packed = {
         **{name: own for name, own in arrays.items() if not name.startswith("basis")},
@@ -87,13 +87,13 @@ def seeds() -> dict[str, bytes]:
 
 
 def missing(text: bytes, there: int) -> int:
-    """How many bytes of the arrays that a header lists are not there, up to a limit."""
+    """The number of bytes that a header's arrays need beyond `there`, at most 2^20."""
     try:
         ends: list[int] = [
             e["data_offsets"][1] for n, e in json.loads(text).items() if n != "__metadata__"
         ]
         return min(max(0, int(max(ends)) - there), 1 << 20)  # int: 1.5 is JSON too
-    except Exception:  # whatever the header is, the parser must find out by itself
+    except Exception:  # the parser under test has to detect this
         return 0
 
 

@@ -1,7 +1,7 @@
-"""A model file of sound form whose arrays contradict one another: decoded with, encoded with.
+"""Model files of valid form with contradictory arrays, used for decoding and encoding.
 
-An input is no file but edits of the arrays of a small model; the file that they give has the right
-digests and fingerprint, so every array is read.
+An input is not a file but a list of edits of the arrays of a small model. The edited file has
+correct digests and fingerprint, so every array is read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BARE = b"\x03\x55\x12\x34"  # three tokens, if the model has them
 
 
 def answer(data: bytes) -> Any:
-    """What a model says, draws and writes."""
+    """The files, metrics, pixels and info of an edited model."""
     arrays = dict(_base(data[0] if data else 0))
     for operation, name, one, two in _edits(data[1:], sorted(arrays)):
         _edit(arrays, operation, name, one, two)
@@ -40,8 +40,8 @@ def answer(data: bytes) -> Any:
         files = codec.encode_batch(canvas.reshape(1, CANVAS, CANVAS, 3), effort=0)
         metrics = [model.metric(level).weight for level in range(len(model.level_sizes))]
         pixels = codec.decode_batch([one.data for one in files if one.error is None])
-    except KeyError as error:  # a name that was taken away while a new one stands twice
-        raise AssertionError("an array is missing and no error says so") from error
+    except KeyError as error:
+        raise AssertionError("an array is missing, which opening did not detect") from error
     known = [dataclasses.astuple(info(one.data, model=model.path)) for one in files if one.data]
     try:
         bare = codec.decode_batch([_BARE], bare=True).tobytes()
@@ -51,13 +51,13 @@ def answer(data: bytes) -> Any:
 
 
 def seeds() -> dict[str, bytes]:
-    """No edit, one of every kind, and packed matrices."""
+    """No edit, one edit of every kind, and packed matrices."""
     edits = {f"edit-{n}": bytes([0, n, 3 * n, 1, 2]) for n in range(8)}
     return {"plain": b"\0", **edits, **{f"packed-{n}": bytes([n]) for n in (1, 2, 4, 8, 15)}}
 
 
 def _edits(data: bytes, names: list[str]) -> Iterator[tuple[int, str, int, int]]:
-    """Up to six edits of four bytes: which, of which array, and two numbers."""
+    """Yield up to six edits of four bytes: operation, name of the array, two numbers."""
     for start in range(0, min(len(data), 24) - 3, 4):
         operation, name, one, two = data[start : start + 4]
         yield operation % 8, names[name % len(names)], one, two
@@ -74,34 +74,34 @@ def _edit(arrays: dict[str, Any], operation: int, name: str, one: int, two: int)
         kind = np.dtype(_TYPES[one % len(_TYPES)])
         arrays[name] = np.resize(np.frombuffer(flat.tobytes(), "u1"), flat.size * kind.itemsize)
         arrays[name] = arrays[name].view(kind).reshape(array.shape)
-    elif operation == 2:  # one side is another
+    elif operation == 2:  # change the size of one axis
         axis = one % array.ndim
         sides = [*array.shape]
         sides[axis] = _SIDES[two % len(_SIDES)]
         arrays[name] = np.resize(array, sides)
-    elif operation == 3:  # some bytes
+    elif operation == 3:  # change a byte
         raw = bytearray(flat.tobytes())
         if raw:
             raw[one * len(raw) // 256] = two
         arrays[name] = np.frombuffer(bytes(raw), array.dtype).reshape(array.shape)
-    elif operation == 4:  # all numbers
+    elif operation == 4:  # change all elements
         values = (0, -1, 1, 127, 255, np.nan, np.inf, -np.inf)
         with np.errstate(all="ignore"):
             arrays[name] = np.full(array.shape, values[one % 8]).astype(array.dtype)
-    elif operation == 5:  # a character of the configuration
+    elif operation == 5:  # change a character of the configuration
         text = bytearray(arrays["config"].tobytes()) if "config" in arrays else bytearray(b"{")
         text[one % len(text)] = two
         arrays["config"] = np.frombuffer(bytes(text), "u1")
-    elif operation == 6:  # the place of another array
+    elif operation == 6:  # exchange two arrays
         other = sorted(arrays)[one % len(arrays)]
         arrays[name], arrays[other] = arrays[other], arrays[name]
-    elif operation == 7:  # an axis more or less
+    elif operation == 7:  # add or remove an axis
         arrays[name] = array[None] if two % 2 or array.ndim < 2 else array[0]
 
 
 @cache
 def _base(kind: int) -> dict[str, Any]:
-    """The arrays of the small model, some of its matrices packed."""
+    """The arrays of the small model, with the matrices packed that the bits of `kind` select."""
     arrays = {name: np.array(own) for name, own in small_codec().model.read().items()}
     bits = 2 + kind // 16 % 6
     for name, flag in _PACKED.items():
@@ -111,7 +111,7 @@ def _base(kind: int) -> dict[str, Any]:
 
 
 def _pack(arrays: dict[str, Any], name: str, bits: int, *, is_mirrored: bool) -> None:
-    """Random codes in place of a matrix: what they stand for is of no interest."""
+    """Replace a matrix by random packed codes."""
     draw = np.random.default_rng(bits)
     *rows, columns = arrays.pop(name).shape
     if is_mirrored:
@@ -131,5 +131,5 @@ TARGET = Target(
     parsers=("stc.codec.shapes", "stc.codec.model_file", "stc.codec.packing", "stc.codec.layers"),
     max_len=25,
     seconds=3.0,
-    strict=False,  # weights that are no numbers give pictures that are none
+    strict=False,  # NaN in weights gives warnings and NaN in pictures
 )

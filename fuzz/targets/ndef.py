@@ -10,7 +10,7 @@ from stc.errors import FormatError
 
 
 def answer(data: bytes) -> Any:
-    """The file in the tag, and that file when it is written and read again."""
+    """The file in the tag, which must be the same after it is written and read again."""
     found = ndef.read(data)
     assert len(found) <= len(data)  # noqa: S101
     assert ndef.read(ndef.message(found)) == found, found.hex()  # noqa: S101
@@ -18,7 +18,7 @@ def answer(data: bytes) -> Any:
 
 
 def seeds() -> dict[str, bytes]:
-    """A short record, a long one in a long block, blocks before it, two records."""
+    """A short and a long record, blocks before a record, two records, text, a bare message."""
     short, long = ndef.memory(b"\xfa\xc1abcd", "ntag213"), ndef.memory(bytes(300), "ntag215")
     record = ndef.message(b"\xfa\xc1")
     text = b"\xd1\x01\x05T\x02enhi"  # a record of text that is the only one

@@ -1,4 +1,4 @@
-"""Pictures: any bytes -> upright RGB, or an ImageError."""
+"""Pictures: any bytes -> an upright RGB image or an ImageError."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (  # format, mode and opti
 
 
 def answer(data: bytes) -> Any:
-    """Size and pixels. Pictures that are neither small nor far too large are left."""
+    """Size and pixels; None for pictures that `qr.is_slow` skips."""
     if qr.is_slow(data):
         return None
     image = load_image(data)
@@ -45,7 +45,7 @@ def answer(data: bytes) -> Any:
 
 
 def seeds() -> dict[str, bytes]:
-    """A gradient of 8 x 6 pixels in every format and mode that is read, turned by its EXIF."""
+    """A gradient of 8 x 6 pixels in every format and mode, with an EXIF rotation if possible."""
     made = {}
     for form, mode, options in _KINDS:
         image = Image.linear_gradient("L").resize((8, 6))

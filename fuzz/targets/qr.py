@@ -17,28 +17,28 @@ from stc.carriers import qr
 from stc.errors import FormatError, ImageError
 from stc.imaging.reading import MAX_PIXELS, open_picture
 
-MOST = 1 << 16  # pixels: more would be slow, not another path through the code
+MAX_FAST = 1 << 16  # pixels; larger pictures are slow, but reach no other branches
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def answer(data: bytes) -> Any:
-    """The file that the code holds. Pictures that are neither small nor far too large are left."""
+    """The file in the QR code; None for pictures that `is_slow` skips."""
     if is_slow(data):
         return None
     return qr.read(data)
 
 
 def is_slow(data: bytes) -> bool:
-    """Whether a picture says that it has more pixels than a fuzzer should wait for."""
+    """Whether a picture has more than MAX_FAST pixels, but not too many to be read."""
     try:
         with open_picture(io.BytesIO(data)) as image:
-            return MOST < image.width * image.height <= MAX_PIXELS
-    except Exception:  # what it is, the parser must find out by itself
+            return MAX_FAST < image.width * image.height <= MAX_PIXELS
+    except Exception:  # the parser under test has to detect this
         return False
 
 
 def repair(data: bytes, draw: random.Random) -> bytes:
-    """A PNG with lengths that fit and the checksums of its chunks; others as they are."""
+    """Correct the lengths and checksums of the chunks of a PNG; other data are unchanged."""
     if data[:8] != _PNG:
         return data
     out, place = data[:8], 8
@@ -52,7 +52,7 @@ def repair(data: bytes, draw: random.Random) -> bytes:
 
 
 def seeds() -> dict[str, bytes]:
-    """One code of a random file in every format, in text, and one of two that belong together."""
+    """A code of a random file in every format, one of text, a part of two, and another code."""
     file = random_file(small_codec(), 9, 9)
     grey = _picture(qr.make(file).code)
     parts = segno.make_sequence(file * 3, symbol_count=2, error="L", boost_error=False)

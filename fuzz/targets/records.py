@@ -1,4 +1,4 @@
-"""Files of protected templates: read, written again, packed into a gallery, matched."""
+"""Files of protected templates: reading, writing, packing into a gallery, matching."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHAPES = ((1, 2), (2, 5), (3, 16))
 
 
 def answer(data: bytes) -> Any:
-    """The records' fields and scores, each by itself: one may be of another key."""
+    """The fields and scores of the records; matched one by one, as their keys may differ."""
     records = list(read_records(data))
     joined = b"".join(record.to_bytes() for record in records)
     assert joined == data, f"the same records are also {joined.hex()}"  # noqa: S101
@@ -53,7 +53,7 @@ def _template(shape: tuple[int, int], maker: bytes = bytes(4)) -> GroupedTemplat
 
 
 def repair(data: bytes, draw: random.Random) -> bytes:
-    """Records with the checksum they need and, of three in four, the tag that the key gives."""
+    """Records with correct checksums and, in three of four, with the tag of KEY."""
     out, place = b"", 0
     while place + _HEADER.size < len(data):
         numbers = list(_HEADER.unpack_from(data, place))
@@ -70,7 +70,7 @@ def repair(data: bytes, draw: random.Random) -> bytes:
 
 
 def seeds() -> dict[str, bytes]:
-    """Records of several shapes, bits and ids; two in one file."""
+    """Records of several shapes, bits and ids; two records in one file; invalid files."""
     ids = ("anna/1", b"\0\xff", 7)
     made = {
         f"{m}x{c}-{bits}": protect(

@@ -1,4 +1,4 @@
-"""Lists of revoked records, as text."""
+"""Lists of revoked records as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stc.protection import Revocations
 
 
 def answer(data: bytes) -> Any:
-    """The list as it is written again, which reads the same."""
+    """The list written as text, which must be the same after it is read again."""
     revoked = Revocations.from_text(data.decode("utf-8", "replace"))
     text = revoked.to_text()
     assert Revocations.from_text(text).to_text() == text  # noqa: S101

@@ -1,4 +1,4 @@
-"""Tar files of a gallery: `encode_shard` gives a table or the shard's error, whatever the file."""
+"""Tar files of a gallery: `encode_shard` returns a table or the error of the shard."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _PAX_SIZE = "GNU.sparse.realsize"
 
 
 class Refusing(Encoder):
-    """Says of every picture how long it is: pictures themselves are another target's."""
+    """An encoder that returns an error with the length of every picture, and decodes none."""
 
     def encode(self, pictures: Iterable[Any]) -> list[Encoded]:
-        """An error a picture."""
+        """Return an error for each picture."""
         return [Encoded(error=ImageError(f"{len(picture)} bytes")) for picture in pictures]
 
 
 def answer(data: bytes) -> Any:
-    """The rows of the table that was written, or the error."""
+    """The rows of the table. Raises the error of the shard."""
     import pyarrow.parquet as parquet
 
     source, target = scratch.file(data, "shard.tar"), scratch.folder() / "shard.parquet"
@@ -41,7 +41,7 @@ def answer(data: bytes) -> Any:
 
 
 def repair(data: bytes, draw: random.Random) -> bytes:
-    """The checksum of every header, and a length of whole blocks; compressed files as they are."""
+    """Correct the checksum of every header and pad to whole blocks, unless data are compressed."""
     if data[257:262] != b"ustar":
         return data
     blocks = bytearray(data.ljust(-(-len(data) // 512) * 512, b"\0"))
@@ -59,7 +59,7 @@ def repair(data: bytes, draw: random.Random) -> bytes:
 
 
 def seeds() -> dict[str, bytes]:
-    """Pictures, links, long names, pax headers, sparse files; joined; compressed in three ways."""
+    """Archives of pictures, links, long names, pax headers, sparse files; joined; compressed."""
     plain = _tar(tarfile.USTAR_FORMAT, [_member("a.jpg"), _member("b/c.png", 600)])
     links = _tar(
         tarfile.GNU_FORMAT,
@@ -116,7 +116,7 @@ def _pax(headers: dict[str, str], content: bytes) -> bytes:
 
 
 def _tar(form: Literal[0, 1, 2], members: list[tarfile.TarInfo], content: bytes = b"") -> bytes:
-    """An archive with two empty blocks at its end, and no more."""
+    """An archive that ends with exactly two empty blocks."""
     out = b""
     for member in members:
         body = content or b"x" * member.size

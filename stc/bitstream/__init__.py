@@ -1,7 +1,7 @@
-"""The .stc format and its entropy coder: conformance/format.md. Depends on no model and no picture.
+"""The .stc format and its entropy coder, as specified in conformance/format.md.
 
-Functions that read a header are imported at once. The others import numpy when they are first used,
-and encoding imports constriction where it is installed.
+The package needs neither a model nor a picture. The functions that read headers are imported at
+once; the others import numpy on first use, and encoding imports constriction if it is installed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Group id and indices <-> payload bytes: a range coder.
+"""Group id and indices <-> payload bytes: a range coder (Martin 1979).
 
-Encoding is kept as the interval [low, low + span) of all numbers that decode to the message, in
-integers that never wrap around. So the shortest payload follows in one step, and the sizes of all
-prefixes of a message in one pass; conformance/format.md has the arithmetic. Decoding is done by the
-native core, or in plain Python where that was not built.
+The encoder represents a message by the interval [low, low + span) of all numbers that decode to it,
+in integers that never wrap around. This gives the shortest payload in one step, and the sizes of
+all prefixes of a message in one pass; conformance/format.md has the arithmetic. The native core
+decodes, or plain Python where it was not built.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def encode_payload(tables: Tables, group: int, indices: Indices) -> bytes:
     """Encode a group and the indices, int64 [n], of the first n tokens as the shortest payload.
 
     The payload is decoded again and compared: by an independent implementation (constriction), or,
-    on platforms that have none, by the reference decoder. Which one has no influence on the bytes.
+    on platforms without it, by the reference decoder. The payload does not depend on the choice.
     Raises ValueError if the tables do not have the group, n tokens or one of the indices;
     RuntimeError if decoding gives another message, which would be a bug.
     """
@@ -49,7 +49,7 @@ def encode_payload(tables: Tables, group: int, indices: Indices) -> bytes:
 
 @functools.cache
 def _has_constriction() -> bool:
-    """pyproject.toml asks for it only where its authors offer a wheel."""
+    """Whether constriction is installed; it is optional where it has no wheel."""
     try:
         importlib.import_module("constriction")
     except ImportError:

@@ -1,4 +1,4 @@
-"""Tokens <-> whole files, and how many tokens a number of bytes holds."""
+"""Tokens <-> complete .stc files, and the number of tokens that fit into a size limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stc.errors import BudgetError
 def pack(
     fingerprint: bytes, tables: Tables, group: int, indices: Indices, *, bare: bool = False
 ) -> bytes:
-    """Encode a group and the indices, int64 [n], of the first n >= 1 tokens as a whole .stc file.
+    """Encode a group and the indices, int64 [n], of the first n >= 1 tokens as a .stc file.
 
     fingerprint: the first two bytes of the model's fingerprint; unused if bare.
     bare: leave out the magic, the fingerprint and the checksum.
@@ -34,9 +34,9 @@ def unpack(data: bytes, tables: Tables, *, bare: bool = False) -> tuple[int, Ind
 def longest_prefix(
     tables: Tables, group: int, indices: Indices, max_bytes: int, *, bare: bool = False
 ) -> int:
-    """How many of the tokens, counted from the first, fit into a file of at most max_bytes bytes.
+    """The number of leading tokens that fit into a file of at most max_bytes bytes.
 
-    Raises BudgetError, which has the smallest possible size, if not even one token fits.
+    indices: int64 [n]. Raises BudgetError, with the smallest possible size, if no token fits.
     """
     payloads = payload_sizes(tables, group, indices)
     sizes = (overhead(n, bare=bare) + payload for n, payload in enumerate(payloads, 1))

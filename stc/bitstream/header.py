@@ -9,7 +9,7 @@ from stc.errors import BadMagicError, CorruptError, TruncatedError, UnsupportedV
 
 VERSION = 1
 MEDIA_TYPE = "application/vnd.stc-face"
-# No .stc file is this long. Of a larger input only this much is read; its checksum does not match.
+# No .stc file is this long. Only this much of a longer input is read, which fails the checksum.
 MAX_BYTES = 1 << 16
 FIXED = 6  # bytes of magic and version, model, checksum
 _MAGIC = 0xFAC
@@ -33,7 +33,7 @@ def has_header(data: bytes) -> bool:
 
 
 def parse_header(data: bytes) -> Header:
-    """Read the header of a whole file, and check all that needs no model. Raises FormatError."""
+    """Read the header of a complete file, and check all that needs no model. Raises FormatError."""
     if len(data) < 2:
         raise TruncatedError(f"{len(data)} bytes are too few to be a .stc file")
     if not has_header(data):
@@ -65,7 +65,7 @@ def seal(fingerprint: bytes, body: bytes) -> bytes:
 
 
 def join_count(count: int, payload: bytes) -> bytes:
-    """Write the token count in front of the payload: the body of every file, all of a bare one."""
+    """Put the token count before the payload: the body of a file, and a complete bare file."""
     head = bytes([count]) if count < 128 else (0x8000 | count).to_bytes(2, "big")
     return head + payload
 

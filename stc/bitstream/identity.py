@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 
 class ArrayIdentity(NamedTuple):
-    """What the fingerprint of a model covers of one array."""
+    """The properties of one array that determine the fingerprint of its model."""
 
     dtype: str  # as safetensors spells it: I8, F16, ...
     shape: tuple[int, ...]
-    digest: str  # SHA-256 of its bytes, little-endian and in C order, in hex
+    digest: str  # SHA-256 of the array's bytes, little-endian and in C order, in hex
 
 
 def fingerprint(arrays: Mapping[str, ArrayIdentity]) -> str:
-    """The fingerprint of a model's arrays, by name: SHA-256 in hex of one line for each array.
+    """The fingerprint of a model: SHA-256, in hex, of a line of text for each array.
 
-    Lines are sorted by name and hold name, type, shape and digest.
+    arrays: by name. The lines are sorted by name and hold name, type, shape and digest.
     """
     lines = (
         f"{name} {dtype} {'x'.join(map(str, shape))} {digest}\n"

@@ -24,7 +24,7 @@ def decode_symbols(tables: Tables, count: int, payload: bytes) -> tuple[int, npt
     """
     import constriction
 
-    # No symbol costs more than 24 bits; zeros stand behind the end of a payload.
+    # No symbol takes more than 24 bits; a payload continues with zeros.
     padded = payload.ljust(3 * (count + 1) + 16, b"\0")
     words = np.frombuffer(padded[: len(padded) // 4 * 4], ">u4").astype(np.uint32)
     decoder = constriction.stream.queue.RangeDecoder(words)
@@ -42,5 +42,5 @@ def decode_symbols(tables: Tables, count: int, payload: bytes) -> tuple[int, npt
 
 
 def _weights(frequencies: Counts) -> npt.NDArray[np.float64]:
-    # In C order, whatever the table's: constriction takes memory as it lies.
+    # constriction ignores strides, so the copy must be in C order.
     return frequencies.astype(np.float64, order="C") * 256 - 1

@@ -18,12 +18,12 @@ _REASONS = {
 
 
 class Frequencies:
-    """The frequencies of a model as core.cpp reads them: of the groups, then of every stage."""
+    """The frequencies of a model in the layout of core.cpp: the groups', then each stage's."""
 
     def __init__(self, tables: Tables) -> None:
         counts = [tables.groups, *tables.levels]
         self.arrays = Arrays([np.ascontiguousarray(own, np.uint32) for own in counts])
-        # The range decoder does not use the numbers of components and columns.
+        # The numbers of components and columns are 0: the range decoder does not use them.
         shape = [(0, t, k, 0, own) for own, t, k in map(np.shape, tables.levels)]
         self.shape = ints([len(tables.groups), 0, len(shape), *(n for own in shape for n in own)])
 
@@ -34,7 +34,8 @@ _known: WeakKeyDictionary[Tables, Frequencies] = WeakKeyDictionary()
 def decode_symbols(tables: Tables, count: int, payload: bytes) -> tuple[int, npt.NDArray[np.int64]]:
     """Decode a payload -> group and the indices, int64 [count], of the first tokens.
 
-    Raises CorruptError for a payload that no encoder writes, BackendError without the library.
+    Raises CorruptError for a payload that no encoder writes, BackendError if the native library is
+    missing.
     """
     if not 1 <= count <= tables.tokens:
         raise CorruptError(f"the file states {count} tokens, the model has {tables.tokens}")

@@ -1,6 +1,6 @@
-"""The range decoder of conformance/format.md in plain Python: the reference, and quick to import.
+"""The range decoder of conformance/format.md in plain Python: the reference, and fast to import.
 
-The native core and constriction compute the same; tests compare all three.
+The native core and constriction give the same results; tests compare all three.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def decode_message(tables: Tables, count: int, payload: bytes) -> tuple[int, npt
 
 
 class RangeDecoder:
-    """The interval [low, low + span) and a point in it, as conformance/format.md has them."""
+    """A range decoder: the interval [low, low + span) and a point in it, see format.md."""
 
     def __init__(self, payload: bytes) -> None:
         self._words = _words(payload)

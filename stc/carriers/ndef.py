@@ -1,15 +1,15 @@
-"""NFC tags: how many bytes of their memory a .stc file can use, and that memory's content.
+"""NFC tags: the size of the .stc file that fits, and the content of the tag's memory.
 
-A type 2 tag (NFC Forum T2T) holds TLV blocks: type, length, value. One of type 03 has the NDEF
-message, one of type FE ends the list. The message that is written is a
-single record with a media type (sizes in bytes):
+A type 2 tag (NFC Forum T2T) holds TLV blocks: type, length, value. A block of type 03 holds the
+NDEF message, one of type FE ends the list. `message` writes a single record with a media type
+(sizes in bytes):
 
     header  type length  payload length  type                      payload
     1       1            1 or 4          application/vnd.stc-face  the .stc file
 
 A length below 255 takes one byte in a TLV block, a longer one three; a payload of up to 255 bytes
-takes a short record. What is read may be a message of many records, some of them in chunks, in the
-memory of any tag of type 2 or 5, with or without the pages before it.
+takes a short record. `read` also accepts messages of many records, records in chunks, and the
+memory of any tag of type 2 or 5, with or without the pages before the user memory.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from functools import partial
 from stc.bitstream import MEDIA_TYPE, has_header
 from stc.errors import BudgetError, CorruptError, FormatError, SeveralCodesError, TruncatedError
 
-# Bytes for data that the capability container of a new tag states (NXP NTAG213/215/216 data sheet):
-# of an NTAG215's memory 8 bytes less, of an NTAG216's 16. Phones write no further.
+# Bytes of the data area that the capability container of a new tag states (NXP NTAG213/215/216 data
+# sheet). The memory of an NTAG215 has 8 bytes more, of an NTAG216 16; phones do not use them.
 TAGS = {"ntag213": 144, "ntag215": 496, "ntag216": 872}
 
 _NULL, _MESSAGE, _END = 0x00, 0x03, 0xFE
 _LONG = 0xFF  # a length of three bytes follows
 
-# The first byte of a record: flags, and what kind of name its type is.
+# The first byte of a record: flags, and the kind of its type field (TNF).
 _BEGIN, _LAST, _CHUNK, _SHORT, _HAS_ID = 0x80, 0x40, 0x20, 0x10, 0x08
 _WHOLE = _BEGIN | _LAST  # the only record
 _KIND = 0x07
 _MEDIA = 0x02  # the type is a media type, RFC 2046
 _UNCHANGED = 0x06  # a chunk that goes on with the record before it
 
-# Where the blocks of a dump begin, and how far before that stands the capability container: from
-# page 3 of a type 2 tag, or block 0 of a type 5 one; the same with a container of eight bytes; from
-# page 0 of a type 2 tag; and behind the header of 56 bytes that Proxmark writes before that.
+# The offset of the first block in a dump, and the distance back to the capability container. Dumps
+# start at page 3 of a type 2 tag or block 0 of a type 5 tag, the same with a container of eight
+# bytes, at page 0 of a type 2 tag, or at page 0 after the 56-byte header of Proxmark's dumps.
 _STARTS = ((4, 4), (8, 8), (16, 4), (72, 4))
 _CONTAINER = (0xE1, 0xE2)
 
@@ -51,15 +51,15 @@ def capacity(tag: str) -> int:
     if tag not in TAGS:
         raise ValueError(f"no tag {tag!r}; known are {', '.join(TAGS)}")
     memory = TAGS[tag]
-    # Longer lengths of record and block cost bytes, so the overhead depends on the size.
+    # Large lengths take more bytes in record and block, so the overhead depends on the size.
     return next(size for size in range(memory, 0, -1) if size + overhead(size) <= memory)
 
 
 def overhead(size: int) -> int:
-    """Bytes of user memory that a file of `size` bytes needs in addition to its own."""
+    """Bytes of user memory that a file of `size` bytes needs in addition to these."""
     record = 2 + (1 if size <= 255 else 4) + len(MEDIA_TYPE)
     block = 2 if record + size < 255 else 4
-    return block + record + 1  # and the end
+    return block + record + 1  # and the end block
 
 
 def message(data: bytes) -> bytes:
@@ -92,7 +92,7 @@ def read(dump: bytes) -> bytes:
         a bare file has no header.
 
     Of the file only the magic is checked. Raises FormatError for damaged data or a dump without a
-    file, SeveralCodesError, a FormatError, for two different files.
+    file, and SeveralCodesError (a FormatError) for different files.
     """
     if len(dump) > MAX_DUMP:
         raise CorruptError(f"{len(dump)} bytes are not a tag's memory: that has up to {MAX_DUMP}")
@@ -108,9 +108,9 @@ def read(dump: bytes) -> bytes:
 
 
 def _readings(dump: bytes) -> Iterator[Callable[[], list[bytes]]]:
-    """Yield the ways to parse a dump, most certain first; each returns payloads of the type."""
-    # A message fills the dump to its last byte, which is no coincidence; a payload in it may well
-    # have the byte of a container at one of the places.
+    """Yield parsers of a dump, the most certain first; each returns payloads of the media type."""
+    # Messages come first: one that fills the dump to its last byte is no coincidence, while its
+    # payload may contain the byte of a capability container at one of the offsets.
     if _begins_message(dump):
         yield partial(_in_message, dump)
     for start, back in _STARTS:
@@ -189,12 +189,12 @@ def _in_memory(memory: bytes) -> list[bytes]:
 
 
 def _one(found: list[bytes]) -> bytes:
-    """The one file among the payloads of the media type. Raises FormatError."""
+    """The only file among the payloads of the media type. Raises FormatError."""
     files = list(dict.fromkeys(filter(has_header, found))) or list(dict.fromkeys(found))
     if not files:
         raise CorruptError(f"the tag holds no record of media type {MEDIA_TYPE}")
     if len(files) > 1:
-        raise SeveralCodesError(f"{len(files)} different faces on the tag: give one record")
+        raise SeveralCodesError(f"{len(files)} different faces on the tag: extract one record")
     return files[0]
 
 

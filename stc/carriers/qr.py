@@ -1,7 +1,7 @@
-"""A .stc file as a QR code, and back from a picture of one.
+"""A .stc file -> QR code, and a picture of a QR code -> .stc file.
 
-Raw: the bytes in byte mode, the smallest symbol. Text: the bytes in Base45 (RFC 9285) in
-alphanumeric mode, for scanners that return text only; it takes 3 % more.
+A raw code holds the bytes in byte mode, which gives the smallest symbol. A text code holds Base45
+(RFC 9285) in alphanumeric mode, for scanners that return text only; it takes 3 % more.
 
 segno writes symbols, zxing-cpp reads them, base45 converts text: the extra `qr` installs them.
 """
@@ -35,18 +35,18 @@ from stc.imaging.reading import Source, load_image, open_picture
 if TYPE_CHECKING:
     import segno
 
-QUIET = 4  # modules of white around a symbol, as the standard requires
+QUIET = 4  # modules of white border that ISO/IEC 18004 requires around a symbol
 
-# Longer pictures are reduced to this before they are searched: a code that fills a tenth of the
-# side still has two pixels a module at version 40, and no picture takes more than a second or two.
+# Larger pictures are reduced to this side, in pixels, so that the search takes at most two seconds.
+# A code of version 40 across a tenth of the side still has two pixels per module.
 MAX_SIDE = 4096
 
-_BOXES = b"ftyp"  # at byte 4 of HEIC, which phones write, and of related formats
+_BOXES = b"ftyp"  # at byte 4 of HEIC and related formats
 
 
 @dataclass(frozen=True)
 class Symbol:
-    """A QR code that is ready to be drawn."""
+    """A QR code."""
 
     version: int  # 1 to 40
     ecc: str  # L, M, Q or H; higher than requested if the symbol does not grow
@@ -62,7 +62,7 @@ class Symbol:
     def draw(self, kind: str = "png", scale: int = 8) -> bytes:
         """Draw the symbol with its quiet zone -> the bytes of a picture file.
 
-        kind: one of `KINDS`. scale: pixels a module, or points in pdf and eps.
+        kind: one of `KINDS`. scale: pixels per module, or points in pdf and eps.
         Raises ValueError for another kind.
         """
         if kind not in KINDS:
@@ -80,9 +80,9 @@ def capacity(version: int, ecc: str = DEFAULT_LEVEL, *, text: bool = False) -> i
     """Size in bytes of the largest file that a symbol holds.
 
     version: 1 to 40. ecc: L, M, Q or H. text: whether it holds Base45, not the raw bytes.
-    These are the data bits of ISO/IEC 18004 without mode indicator (4 bits) and count; Base45 needs
-    three characters for two bytes, two for one; alphanumeric mode has 11 bits for two characters, 6
-    for one. Raises ValueError for another version or ecc, MissingExtraError.
+    These are the data bits of ISO/IEC 18004 without mode indicator (4 bits) and count. Base45 has
+    three characters for two bytes and two for one; alphanumeric mode takes 11 bits for two
+    characters and 6 for one. Raises ValueError for another version or ecc, MissingExtraError.
     """
     _check(version, ecc)
     try:
@@ -116,8 +116,8 @@ def make(
 ) -> Symbol:
     """Make the QR symbol of a .stc file.
 
-    ecc: the least error correction, L, M, Q or H; it is raised if the symbol does not grow.
-    version: 1 to 40; the smallest that holds the file if None. text: store Base45.
+    ecc: minimum error correction, L, M, Q or H; it is raised if the symbol does not grow.
+    version: 1 to 40, or None for the smallest that holds the file. text: store Base45.
     Raises BudgetError if the file does not fit, ValueError for another ecc or version,
     MissingExtraError.
     """
@@ -161,11 +161,11 @@ def contents(image: Source) -> list[bytes]:
 def read(image: Source, *, bare: bool = False) -> bytes:
     """Extract the .stc file from a picture, or a photograph, of its QR code.
 
-    bare: expect a file without a header. It cannot be told from other contents, so the picture must
-        show a single code; without `bare`, codes that hold something else are skipped.
+    bare: expect a file without a header. It cannot be distinguished from other contents, so the
+        picture must show a single code. Without `bare`, codes with other contents are skipped.
 
-    A file in several codes (structured append) is joined if it is not bare and all of its codes are
-    in the picture. Of the file only the magic is checked; of one that was joined, the checksum too.
+    A file in several codes (structured append) is joined if it is not bare and the picture shows
+    all of its codes. Only the magic of the file is checked, and the checksum of a joined file.
 
     Raises NoCodeError, SeveralCodesError; BadMagicError for a code that does not hold a .stc file;
     TruncatedError if codes of a file are missing; ImageError, MissingExtraError.
@@ -177,7 +177,7 @@ def read(image: Source, *, bare: bool = False) -> bytes:
             "white border around the code"
         )
     parts = sorted({(code.index, code.bytes) for code in codes if code.index is not None})
-    if not bare:  # a stain can make a code look like a part: a file that is valid alone is none
+    if not bare:  # damage can make a complete file look like a part: it is valid alone
         parts = [part for part in parts if _joined([(0, part[1])]) is None]
     wholes = dict.fromkeys(code.bytes for code in codes if (code.index, code.bytes) not in parts)
     files = [_untext(code, bare=bare) for code in wholes]
@@ -223,7 +223,7 @@ def _find(image: Source) -> list[_Code]:
         grey.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)
         found = zxingcpp.read_barcodes(grey, formats=formats)
         if not found and max(grey.size) <= MAX_SIDE // 2:
-            # At twice the size a third of the blurred, slanted codes that were missed are found.
+            # At twice the size, a third of the missed blurred or slanted codes are detected.
             larger = grey.resize((2 * grey.width, 2 * grey.height), Image.Resampling.BICUBIC)
             found = zxingcpp.read_barcodes(larger, formats=formats)
         if found:
@@ -232,13 +232,12 @@ def _find(image: Source) -> list[_Code]:
 
 
 def _grounds(image: Source) -> Iterator[Image.Image]:
-    """Yield the picture on white, then, if transparent, on black, where white modules show."""
+    """Yield the picture on white; a transparent one then on black, which shows white modules."""
     if isinstance(image, (str, os.PathLike)):
         image = Path(image).read_bytes()
     elif hasattr(image, "read") and not isinstance(image, Image.Image):
         image = image.read()
     yield load_image(image)
-    # What was read once can be read again.
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image)
     with quiet():
@@ -252,7 +251,7 @@ def _grounds(image: Source) -> Iterator[Image.Image]:
 
 
 def _joined(parts: list[tuple[int, bytes]]) -> bytes | None:
-    """The file in its sorted parts, or None if one is missing or they hold something else."""
+    """Join sorted parts to a file; None if one is missing or the result is no .stc file."""
     if [index for index, _ in parts] != list(range(len(parts))):
         return None
     file = _untext(b"".join(part for _, part in parts))

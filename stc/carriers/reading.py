@@ -6,9 +6,9 @@ from stc.bitstream import MAX_BYTES, MEDIA_TYPE, has_header
 from stc.carriers import ndef, text
 from stc.errors import BadMagicError, FormatError, TruncatedError
 
-MAX_BARE = 1024  # bytes; longer data are not taken for a bare file
+MAX_BARE = 1024  # bytes; longer data are no bare file
 _TYPE = MEDIA_TYPE.encode()
-# How PNG and JPEG begin. No picture of another kind is as short as a bare file.
+# The first bytes of PNG and JPEG. Pictures in other formats are longer than any bare file.
 _PICTURES = (b"\x89", b"\xff")
 
 
@@ -21,8 +21,7 @@ def read_carried(data: bytes, *, bare: bool = False) -> bytes:
     bare: also accept a file without a header: data of up to 1024 bytes that match none of the above
         are then returned as the file.
 
-    Of the file that is returned only the magic is checked, of a bare one nothing: decoding checks
-    the rest.
+    Only the magic of the file is checked, and nothing of a bare file; decoding checks the rest.
 
     Raises FormatError if there is no file or the carrier is damaged; ImageError for a picture that
     cannot be read; MissingExtraError if a library of the extra `qr` is needed and not installed.
@@ -36,9 +35,7 @@ def read_carried(data: bytes, *, bare: bool = False) -> bytes:
         return qr.read(data, bare=bare)
     if len(data) < 2:
         raise TruncatedError(f"{len(data)} bytes are too few to be a .stc file")
-    raise BadMagicError(
-        f"not a .stc file, nor anything that carries one: it begins with {data[:2].hex()}"
-    )
+    raise BadMagicError(f"not a .stc file, nor a carrier of one: it begins with {data[:2].hex()}")
 
 
 def read_bytes(data: bytes, *, bare: bool = False) -> bytes | None:
@@ -60,7 +57,7 @@ def _on_tag(data: bytes) -> bytes | None:
     """The file in data that come from a tag, or None for other data. Raises FormatError."""
     if len(data) > 3 * ndef.MAX_DUMP:  # as digits with a space between two
         return None
-    # Many data parse as a list of blocks: only those that contain the media type are tried.
+    # Arbitrary data may parse as a list of blocks, so the media type is required.
     dump = next((one for one in (data, _digits(data)) if _TYPE in one.lower()), None)
     if dump is None:
         return None

@@ -1,8 +1,8 @@
 """Structured append: QR codes that each hold one part of a file (ISO/IEC 18004, section 8).
 
-zxing-cpp returns the bytes of such a part like those of any other code. The first eight bits mark
-it: 0011, then its index from 0 on. With any block interleaving these are the eight modules in the
-lower right corner, after the mask is removed.
+zxing-cpp returns the bytes of such a part like those of any other code. The part is marked by its
+first eight bits: 0011, then its index, from 0. With any block interleaving these are the eight
+modules in the lower right corner, after the mask is removed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _STRUCTURED_APPEND = 0b0011
 
-# Whether a mask inverts the module of a row and a column (ISO/IEC 18004, table 10).
+# For each mask, whether it inverts the module in row i and column j (ISO/IEC 18004, table 10).
 _MASKS: tuple[Callable[[int, int], bool], ...] = (
     lambda i, j: (i + j) % 2 == 0,
     lambda i, j: i % 2 == 0,
@@ -31,7 +31,7 @@ _MASKS: tuple[Callable[[int, int], bool], ...] = (
 
 
 def part_index(code: zxingcpp.Barcode) -> int | None:
-    """The index, 0 to 15, of the part that a code holds; None for a code with a whole file.
+    """The index, 0 to 15, of the part that a code holds; None for a code with a complete file.
 
     None too if the installed zxing-cpp does not return the modules of the codes that it reads.
     """

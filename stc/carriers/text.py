@@ -1,4 +1,4 @@
-"""A .stc file as Base45 text (RFC 9285), and back, also after scanners and editors changed it."""
+"""A .stc file <-> Base45 text (RFC 9285), also after changes by scanners and editors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from stc.errors import FormatError, MissingExtraError
 from stc.install_hint import install_hint
 
 _LETTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
-_MAX_LETTERS = 2 * MAX_BYTES  # of a text that is decoded: three letters are two bytes
-# The symbology identifier that scanners put before the text: ISO/IEC 15424.
+_MAX_LETTERS = 2 * MAX_BYTES  # longer texts are not decoded; three letters are two bytes
+# The symbology identifier that scanners put before the text (ISO/IEC 15424).
 _QR_CODE = "]Q"
 
 
@@ -31,10 +31,10 @@ def from_text(data: bytes, *, bare: bool = False, shortest: int = 24) -> bytes |
     data: text from a scanner, a clipboard, an editor or the service (`form=base45`). Lower case,
         line breaks, spaces around the text, quotes, a byte order mark, UTF-16 and a scanner's `]Q1`
         in front are accepted.
-    bare: expect a file without a header; any Base45 text is then taken for one.
-    shortest: with `bare`, texts of fewer letters give None: they may be a bare file themselves.
+    bare: expect a file without a header; any Base45 text is then decoded.
+    shortest: with `bare`, texts of fewer letters give None, since they may be a bare file.
 
-    Of the file only the magic is checked. Raises MissingExtraError if the text begins like that of
+    Only the magic of the file is checked. Raises MissingExtraError if the text begins like that of
     a .stc file and base45 is not installed.
     """
     letters = _letters(_in_json(data))
@@ -43,7 +43,7 @@ def from_text(data: bytes, *, bare: bool = False, shortest: int = 24) -> bytes |
     if bare:
         if len(letters) < shortest:
             return None
-    elif letters.strip()[1:3] != "VV":  # which every file with a header has there
+    elif letters.strip()[1:3] != "VV":  # part of the magic, which every file with a header has
         return None
     try:
         from base45 import b45decode
@@ -78,7 +78,7 @@ def _in_json(data: bytes) -> bytes:
 
 
 def _letters(data: bytes) -> str:
-    """The letters of Base45 text in upper case; "" if data have others."""
+    """The letters of Base45 text in upper case; "" if data contain other characters."""
     if len(data) > 2 * _MAX_LETTERS:  # as UTF-16
         return ""
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -90,7 +90,7 @@ def _letters(data: bytes) -> str:
     text = text.replace("\t", "").lstrip(" " if _QR_CODE in text[:40] else "")
     if text.startswith(_QR_CODE):
         text = text[3:]
-    # Not str.upper alone: it makes two letters of some that are not ASCII.
+    # Only ASCII: str.upper maps some other letters to two letters.
     text = text.upper() if text.isascii() else ""
     return text if _LETTERS.issuperset(text) else ""
 
@@ -98,7 +98,7 @@ def _letters(data: bytes) -> str:
 def _spaced(letters: str) -> Iterator[str]:
     """Yield the text with and without a leading space, which may have been added or removed.
 
-    Base45 never ends with a space, but that of a bare file may begin with one.
+    Base45 never ends with a space, but the text of a bare file may begin with one.
     """
     letters = letters.rstrip(" ")
     yield letters

@@ -1,4 +1,4 @@
-"""`stc compare`: two faces, from pictures or .stc files, side by side and in figures."""
+"""`stc compare`: two faces, from pictures or .stc files, side by side, with PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 EPILOG = """\
-Both are compared as faces on the canvas of 128x128 pixels: a .stc file, or what carries one (a
-picture of its QR code, its text, the memory of a tag), is decoded; any other picture is framed as
-`stc encode` does it. PSNR and SSIM are over RGB; identity is the share of what a face recogniser
-attends to in A that B has, as in `stc encode`.
+A and B are compared on the canvas of 128x128 pixels. A .stc file, also one from a picture of its QR
+code, its text or a tag's memory, is decoded; any other picture is aligned as by `stc encode`. PSNR
+and SSIM are over RGB; identity estimates the share of A's identity that B keeps, like the quality
+that `stc encode` prints.
 
 examples:
   stc compare photo.jpg face.stc
@@ -50,10 +50,10 @@ class Face:
     """An input of `stc compare` as a face on the canvas."""
 
     name: str  # as on the command line
-    size: int  # bytes of the picture, or of the .stc file even if its QR code was given
+    size: int  # bytes of the picture, or of the .stc file, also if it was read from a QR code
     decoded: bool  # whether it comes from a .stc file
     canvas: npt.NDArray[np.uint8]  # [128, 128, 3]
-    large: Image.Image | None = None  # as `stc decode --size` draws it, if a picture of it is made
+    large: Image.Image | None = None  # from `stc decode --size`, for --output
 
 
 def add_parser(verbs: Any) -> argparse.ArgumentParser:
@@ -67,14 +67,18 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("first", metavar="A", help="picture or .stc file, or - for stdin")
     parser.add_argument("second", metavar="B", help="picture or .stc file")
-    parser.add_argument("-o", "--output", metavar="OUT", help="picture of both, or - for stdout")
-    parser.add_argument("--json", action="store_true", help="figures as one JSON object")
     parser.add_argument(
-        "--size", type=size, default=256, metavar="PX", help="of each face in OUT; 256 if not given"
+        "-o", "--output", metavar="OUT", help="picture of both faces, or - for stdout"
     )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
-        "--bare", action="store_true", help="a .stc file that is given was made with --bare"
+        "--size",
+        type=size,
+        default=256,
+        metavar="PX",
+        help="size of each face in OUT; 256 if not given",
     )
+    parser.add_argument("--bare", action="store_true", help="the .stc files were made with --bare")
     add_framing(parser)
     add_model(parser)
     add_device(parser)
@@ -84,12 +88,15 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print how alike the two faces are, and draw both if --output is given."""
+    """Print the similarity of two faces, and draw both for --output -> 0.
+
+    Raises StcError, OSError.
+    """
     to_stdout = options.output is not None and is_stdout(options.output)
     if to_stdout and options.json:
         options.usage_error("--json and -o - cannot both write to stdout")
     if options.first == options.second == "-":
-        options.usage_error("only one of the two can come from stdin")
+        options.usage_error("only one of A and B can be stdin")
     if options.json or (options.output is None and not options.quiet):
         streams.check_stdout()
     form = None if options.output is None else picture_format(options.output)
@@ -126,10 +133,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def load(name: str, options: argparse.Namespace) -> Face:
-    """A picture, a .stc file or what carries one, as a face on the canvas.
+    """Read a picture, a .stc file or a carrier of one, as a face on the canvas.
 
-    Raises FormatError, ImageError, FaceError, ModelError, OSError. Where a face is not found, and
-    the library that reads QR codes is not installed, NoFaceError names it.
+    Raises FormatError, ImageError, FaceError, ModelError, OSError. If no face is detected and the
+    library that reads QR codes is not installed, NoFaceError names that library.
     """
     from stc.carriers.reading import read_bytes
 
@@ -150,16 +157,19 @@ def load(name: str, options: argparse.Namespace) -> Face:
             file = qr.read(data, bare=options.bare)
         except MissingExtraError as missing:
             raise NoFaceError(
-                f"{no_face}; whether it is a picture of a QR code is unknown: {missing}"
+                f"{no_face}; cannot check whether the picture is a QR code: {missing}"
             ) from missing
-        except StcError:  # neither a face nor a code: more likely a face was meant
+        except StcError:  # neither a face nor a code: report the face
             raise no_face from None
         return decoded(name, file, options, side)
     return Face(name, len(data), False, canvas)
 
 
 def decoded(name: str, data: bytes, options: argparse.Namespace, side: int | None = None) -> Face:
-    """The face of a .stc file, also drawn at `side` pixels. Raises FormatError, ModelError."""
+    """Decode a .stc file to the canvas and, if `side` is not None, to `side` pixels.
+
+    Raises FormatError, ModelError.
+    """
     import numpy as np
 
     from stc.api import decode
@@ -174,13 +184,13 @@ def decoded(name: str, data: bytes, options: argparse.Namespace, side: int | Non
 
 
 def with_file(canvas: npt.NDArray[np.uint8], data: bytes, options: argparse.Namespace) -> str:
-    """How alike a canvas and the .stc file made of it are, in words."""
+    """The similarity of a canvas [128, 128, 3] and a .stc file, as a line of text."""
     first = Face("", 0, False, canvas)
     return describe(measure(first, decoded("", data, options), options))
 
 
 def measure(first: Face, second: Face, options: argparse.Namespace) -> dict[str, float]:
-    """PSNR in dB, SSIM, and the share of the first one's identity that the second one has."""
+    """PSNR in dB, SSIM, and the share of the identity of `first` that `second` keeps."""
     from stc.codec.cache import load_codec
     from stc.imaging.similarity import psnr, ssim
 
@@ -194,12 +204,12 @@ def measure(first: Face, second: Face, options: argparse.Namespace) -> dict[str,
 
 
 def describe(figures: dict[str, float]) -> str:
-    """The figures on one line."""
+    """The figures of `measure` on one line."""
     return "PSNR {psnr:.2f} dB, SSIM {ssim:.3f}, identity {identity:.3f}".format(**figures)
 
 
 def side_by_side(pair: list[Face], side: int, figures: dict[str, float]) -> Image.Image:
-    """Both faces, `side` pixels each, with their bytes and the figures below."""
+    """Draw both faces, `side` pixels each, with their sizes in bytes and the figures below."""
     from PIL import Image, ImageDraw, ImageFont
 
     letters = max(8, side // 18)

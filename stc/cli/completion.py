@@ -11,12 +11,12 @@ from stc.errors import MissingExtraError
 
 SHELLS = ("bash", "zsh", "fish")
 
-# Metavars of texts that are names of files, or may be; every `Path` is one too.
+# Metavars of string options that are or may be file names; options of type `Path` always are.
 FILES = {"A", "B", "CODE", "CONFIG", "FILE", "IN", "OUT", "PICTURE", "RECORD", "SCORES"}
 FOLDER = "DIR"
-MODEL = "MODEL"  # a file, or the name of a model that ships
+MODEL = "MODEL"  # a file, or the name of a packaged model
 
-# What shtab puts into a script: how each shell is asked for names and files.
+# Functions that shtab puts into a script: they complete names of models and files.
 _BASH = """\
 _stc_models() {
   compgen -W "%s" -- "$1"
@@ -30,14 +30,14 @@ _stc_models() {
 """
 
 EPILOG = """\
-Verbs, options, names of models and files are completed. The script is complete in itself and
-starts no Python: make it again after an update, or once another package has added a verb.
+Verbs, options, names of models and files are completed. The script contains all of these and
+does not start Python: generate it again after an update, or after another package added a verb.
 
 examples:
   stc completion bash > ~/.local/share/bash-completion/completions/stc
   stc completion zsh > ~/.zfunc/_stc              with fpath+=~/.zfunc before compinit in ~/.zshrc
   stc completion fish > ~/.config/fish/completions/stc.fish
-  eval "$(stc completion bash)"                   for this shell alone
+  eval "$(stc completion bash)"                   for the current shell only
 """
 
 
@@ -45,8 +45,8 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     """Add the verb to argparse's subparsers."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "completion",
-        help="script that completes this command in a shell",
-        description="Print the script that lets bash, zsh or fish complete this command.",
+        help="print a script for completion in a shell",
+        description="Print the script with which bash, zsh or fish completes this command.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -56,7 +56,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the script."""
+    """Print the script. Raises MissingExtraError if shtab is not installed."""
     try:
         import shtab
     except ModuleNotFoundError as error:

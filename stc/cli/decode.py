@@ -1,4 +1,4 @@
-"""`stc decode`: a .stc file, or what carries one -> a picture of the face."""
+"""`stc decode`: a .stc file, also from a QR code, text or NFC tag -> a picture of the face."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from stc.cli.writing import write_atomically
 from stc.settings import DEFAULT_SIZE, MAX_SIZE
 
 EPILOG = """\
-The format of the picture follows from the name of OUT; -, pipes and folders get PNG, and so does
-face.stc without -o: face.png, beside it. What comes from stdin goes to stdout. IN may also be what
-carries a .stc file: a picture or photograph of the QR code that `stc qr` made, the text of a
---text code as a scanner gives it, an NDEF message, a dump of an NFC tag's memory. Metadata say that
-the picture is reconstructed, so only formats that hold some are written: PNG, JPEG, WebP, AVIF,
-TIFF, GIF.
+The ending of OUT chooses the format; -, pipes and folders get PNG. Without -o, face.stc is decoded
+to face.png beside it, and stdin to stdout. IN may also be a carrier of a .stc file: a picture or
+photograph of a QR code of `stc qr`, the text of a --text code from a scanner, an NDEF message, or a
+dump of an NFC tag's memory. The metadata of the picture state that it is reconstructed, so only
+formats with metadata are written: PNG, JPEG, WebP, AVIF, TIFF, GIF.
 
 examples:
   stc decode face.stc                             writes face.png
@@ -37,7 +36,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         "decode",
         help=".stc file -> picture",
-        description="Turn a .stc file back into a picture of the face.",
+        description="Decode a .stc file to a picture of the face.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -52,7 +51,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         default=DEFAULT_SIZE,
         metavar="PX",
         help=f"width and height of the picture, 1 to {MAX_SIZE}; {DEFAULT_SIZE} if not given: "
-        "the decoder draws 128 and 256 pixels, other sizes are resampled from these",
+        "the decoder outputs 128 or 256 pixels, other sizes are resampled from these",
     )
     parser.add_argument(
         "--mark", action="store_true", help='write "reconstructed" along the lower edge'
@@ -65,12 +64,12 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 
 def size(text: str) -> int:
-    """A number of pixels from 1 to MAX_SIZE."""
+    """Parse a number of pixels, an integer from 1 to MAX_SIZE."""
     return int_in_range(text, 1, MAX_SIZE)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Decode every input."""
+    """Decode every input -> the exit code. Raises StcError, OSError."""
     pairs = pair_up(options.inputs, options.output, ".png")
 
     def work(name: str, target: str) -> str:
@@ -98,9 +97,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def picture_format(target: str) -> str:
-    """Pillow's name of the format that a file name stands for.
+    """Pillow's name of the picture format that a file name's ending selects; PNG for devices.
 
-    Raises UsageError if that is not one of those that can hold a note of text.
+    Raises UsageError for another ending, or a format that the installed Pillow cannot write.
     """
     from stc.imaging.marking import FORMATS
 
@@ -108,14 +107,14 @@ def picture_format(target: str) -> str:
     form = FORMATS.get(ending, "PNG" if is_device(target) else None)
     if form is None or not _is_written(form):
         raise UsageError(
-            f"cannot write a picture named {target!r}, with a note that it is reconstructed: "
-            "end it with .png, .jpg, .webp, .avif, .tif or .gif"
+            f"cannot write {target!r}: no picture format with metadata has this ending; use .png, "
+            ".jpg, .webp, .avif, .tif or .gif"
         )
     return form
 
 
 def _is_written(form: str) -> bool:
-    """Whether this Pillow writes a format; it knows the usual ones without loading all others."""
+    """Whether the installed Pillow writes a format; loads all plug-ins only if necessary."""
     from PIL import Image
 
     Image.preinit()

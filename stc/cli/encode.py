@@ -33,22 +33,24 @@ if TYPE_CHECKING:
     from stc.imaging import Source
 
 EPILOG = """\
-The face is found and aligned to a canvas of 128x128 pixels. A picture that already is such a
-canvas is taken as it is; --align never takes any picture so. A picture of several faces is
-refused unless --face largest picks one. photo.jpg gives photo.stc beside it, stdin goes to stdout,
-and with --qr and no -o the code alone is written. No file is overwritten without --force.
+The face is detected and aligned to a canvas of 128x128 pixels. A picture that already is such a
+canvas is used without alignment; with --align never, every picture is. A picture of several faces
+is an error unless --face largest chooses one. photo.jpg is encoded as photo.stc beside it, stdin
+goes to stdout, and with --qr but no -o only the QR code is written. Files are overwritten only with
+--force.
 
-The quality, 0 to 1, is the share of what a face recogniser attends to that survives, by the
-codec's own measure, which needs no recogniser and takes 2 ms. At 192 bytes half of all faces have
-.975 or more, one in twenty less than .960. A low one is a hint, not a proof, that the file may not
-be recognised: docs/evaluation.md has figures. With -v the file is decoded too, for what
-`stc compare` says of it and the picture, which takes as long as another effort or two.
+The quality, 0 to 1, estimates the share of the identity that the file keeps. It is computed without
+a recognition model, in 2 ms. At 192 bytes half of all faces have .975 or more, one in twenty less
+than .960. A low value is a hint, not a proof, that the file may not be recognised:
+docs/evaluation.md has figures. -v also decodes the file and prints the output of `stc compare` for
+it and the picture, which takes as long as one or two steps of --effort.
 
-Effort 0 takes the tokens nearest to the face. Above it the encoder draws what it has chosen, lets a
-small recogniser compare that with the picture, and tries other tokens, up to 12 times over. No file
-gets longer, or worse by that recogniser. Effort 1 takes some 75 ms a face and core, the default 5
-225 and 9 half a second (of an AMD Zen 3). Of what 9 gains, by recognisers that took no part, 1 has
-a fifth to a half, 5 has a half to three quarters. The quality that is printed is that of effort 0.
+Effort 0 uses the codewords nearest to the face. Higher efforts run rounds of synthesis, up to 12:
+the encoder decodes its tokens, compares the result with the picture by a small recognition model,
+and tries other tokens. The file never becomes longer, or less similar by that model. Effort 1 takes
+about 75 ms a face on one core of an AMD Zen 3, effort 5 (default) 225 ms, effort 9 500 ms. Of the
+gain of effort 9, measured by independent recognition models, effort 1 has a fifth to a half, effort
+5 a half to three quarters. The quality that is printed is that of effort 0.
 
 examples:
   stc encode photo.jpg                            writes photo.stc
@@ -67,7 +69,7 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         "encode",
         help="picture -> .stc file",
-        description="Put the face of a picture into a .stc file, a QR code, or both.",
+        description="Encode the face in a picture as a .stc file, a QR code, or both.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -80,19 +82,19 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--tag",
         choices=tuple(ndef.TAGS),
-        help="the file fits this NFC tag, as an NDEF record of its media type",
+        help="limit the size so that an NDEF record with the file fits this NFC tag",
     )
     code = parser.add_argument_group("QR code")
     code.add_argument(
-        "--qr", metavar="CODE", help="write a QR code of the file: a picture, or a folder"
+        "--qr", metavar="CODE", help="write a QR code of the file to this picture or folder"
     )
-    add_symbol(code, "its version, 1 to 40, and so the limit of the file; else the smallest")
+    add_symbol(code, "version, 1 to 40, which limits the size of the file; else the smallest")
     parser.set_defaults(run=run, usage_error=parser.error)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    """Encode every input."""
+    """Encode every input -> the exit code. Raises StcError, OSError."""
     check(options)
     options.ecc = options.ecc or DEFAULT_LEVEL
     settings = settings_of(options, byte_limit(options))
@@ -111,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
             check_target(code, force=options.force)
         source: io.BytesIO | Canvases = io.BytesIO(read_picture(name))
         how = settings
-        if options.verbose:  # framed once, for the encoder and to be compared
+        if options.verbose:  # aligned once, for encoding and for comparison
             from stc.imaging import frame
 
             source, how = frame(source, settings.align, settings.face), replace(how, align="never")
@@ -137,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Refuse options that contradict each other."""
+    """Exit with an error of usage if options contradict each other."""
     if options.output and options.qr and is_stdout(options.output) and is_stdout(options.qr):
         options.usage_error("-o and --qr cannot both write to stdout")
     if not options.qr:
@@ -147,7 +149,7 @@ def check(options: argparse.Namespace) -> None:
             ("--text", options.text),
         ):
             if given:
-                options.usage_error(f"argument {name}: it is for a QR code, give --qr CODE too")
+                options.usage_error(f"argument {name}: needs --qr CODE too")
     for other in ("max_bytes", "tag", "qr_version"):
         if options.stages is not None and getattr(options, other) is not None:
             name = other.replace("_", "-")
@@ -155,7 +157,7 @@ def check(options: argparse.Namespace) -> None:
 
 
 def byte_limit(options: argparse.Namespace) -> int | None:
-    """The least of the limits that were given, or None."""
+    """The lowest of the limits of --max-bytes, --tag and --qr-version, or None if none is given."""
     limits = [] if options.max_bytes is None else [options.max_bytes]
     if options.tag is not None:
         limits.append(ndef.capacity(options.tag))
@@ -167,10 +169,10 @@ def byte_limit(options: argparse.Namespace) -> int | None:
 
 
 def encode(source: Source, settings: Settings, options: argparse.Namespace) -> Encoded:
-    """A picture -> its file.
+    """Encode a picture.
 
-    Raises as `stc.encode` does; a BudgetError because of --qr-version names a version that is large
-    enough.
+    Raises the errors of `stc.encode`; a BudgetError due to --qr-version names a version that is
+    large enough.
     """
     from stc.api import encode_pictures
 
@@ -183,7 +185,7 @@ def encode(source: Source, settings: Settings, options: argparse.Namespace) -> E
         from stc.carriers import qr
 
         needed = qr.smallest_version(error.smallest, options.ecc, text=options.text)
-        if needed <= options.qr_version:  # another limit is the smaller one
+        if needed <= options.qr_version:  # another limit is lower
             raise
         raise BudgetError(
             f"a QR code {options.qr_version}-{options.ecc} holds {settings.max_bytes} bytes, the "
@@ -193,7 +195,7 @@ def encode(source: Source, settings: Settings, options: argparse.Namespace) -> E
 
 
 def describe(encoded: Encoded) -> str:
-    """A file's size and quality in a line."""
+    """Size, tokens, bit rate and quality of a file on one line."""
     size = len(encoded.data)
     return (
         f"{size} bytes, {encoded.tokens} tokens, {size * 8 / 128**2:.3f} bits per pixel, "

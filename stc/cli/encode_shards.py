@@ -15,22 +15,22 @@ from stc.settings import GALLERY_EFFORT
 if TYPE_CHECKING:
     from stc.gallery.tables import Tally
 
-MAX_KINDS = 6  # of members that were passed over; manifest.csv has all
+MAX_KINDS = 6  # kinds of skipped members that are printed; manifest.csv has all
 
 EPILOG = f"""\
-Every IN becomes DIR/NAME.parquet with a row for each picture: key and ending (its name, cut at the
-first dot), stc, bytes, quality, error, message. A picture that cannot be coded is a row with its
-error and no file, and no reason to fail. What is no picture by its ending or its first bytes is
-passed over and counted. DIR/manifest.csv has a line for every shard.
+Every tar file IN is encoded as DIR/NAME.parquet, with a row for each picture: key and ending (its
+name, split at the first dot), stc, bytes, quality, error, message. A picture that cannot be encoded
+gets a row with its error and without a file; the command continues. Members that are no pictures by
+ending or first bytes are skipped and counted. DIR/manifest.csv has a line for every shard.
 
-A shard appears complete or not at all. Kill the command at any time and give it again: it goes on
-with the shards that are not there. A tar file that is damaged, or whose process is killed, is no
-shard and an error once all others are done. A shard of other settings, of another model or of a tar
-file that holds something else by now is an error. Braces are expanded here too, for names that no
-shell has seen. Needs {install_hint("gallery")}.
+A shard appears complete or not at all. After an interruption, run the same command again: it
+continues with the missing shards. A tar file that is damaged, or whose process is killed, gives no
+shard, and an error after all other shards are done. An existing shard of other settings, of another
+model or of a tar file that has changed is an error. Braces in IN are expanded by the command too.
+Needs {install_hint("gallery")}.
 
-Nearly half of what --effort can gain is to be had at effort 2, for some 110 ms a face; 0 takes the
-tokens nearest to the face in 5 ms. docs/gallery.md has what a hundred million faces cost.
+Effort 2 has nearly half of the gain of the highest --effort, for about 110 ms a face; effort 0 uses
+the nearest codewords, in 5 ms. docs/gallery.md estimates the cost of a hundred million faces.
 
 examples:
   stc encode-shards 'in-{{000..099}}.tar' -o out/
@@ -43,24 +43,29 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         "encode-shards",
         help="tar files of pictures -> Parquet files",
-        description="Put the faces of many pictures into tables of .stc files, on all cores.",
+        description="Encode the faces of many pictures as tables of .stc files, on all cores.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("inputs", nargs="+", metavar="IN", help="tar file of pictures")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="folder; resumes"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of shards; existing ones are kept",
     )
     add_settings(parser, GALLERY_EFFORT)
     parser.add_argument(
-        "--workers", type=positive, metavar="N", help="processes; one a core, on a GPU one in all"
+        "--workers", type=positive, metavar="N", help="processes; one per core, or one on a GPU"
     )
     parser.set_defaults(run=run)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    """Code all shards, and print what became of the pictures."""
+    """Encode all shards, and print the totals -> 0. Raises StcError, OSError."""
     settings = settings_of(options)
 
     from stc.gallery.batch import Encoder
@@ -76,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe(total: Tally) -> str:
-    """What became of all pictures, in a line."""
+    """Counts, means and errors of all pictures on one line."""
     words = [f"{total.pictures} pictures, {total.faces} faces"]
     size, quality = total.means
     if size is not None:
@@ -89,5 +94,5 @@ def describe(total: Tally) -> str:
         most = total.passed.most_common(MAX_KINDS)
         kinds = [f"{count} {name}" for name, count in most]
         rest = total.passed.total() - sum(count for _, count in most)
-        line += "; passed over " + ", ".join([*kinds, f"{rest} others"] if rest else kinds)
+        line += "; skipped " + ", ".join([*kinds, f"{rest} others"] if rest else kinds)
     return line

@@ -1,4 +1,4 @@
-"""Inputs and outputs on the command line: `-`, many files, limits, and one job for each pair."""
+"""Inputs and outputs on the command line: `-`, many files, size limits, a loop over all inputs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ MAX_PICTURE = 1 << 26  # bytes; longer pictures are refused
 
 
 def add_paths(parser: argparse.ArgumentParser, what: str, *, unnamed: str | None = None) -> None:
-    """Add the inputs, the output and --force, for a verb that turns files into files.
+    """Add the inputs, --output and --force, for a verb that converts files to files.
 
     what: describes an input in the help.
-    unnamed: what is written where nobody says; without it the output must be given.
+    unnamed: describes the default output in the help; if None, --output is required.
     """
     parser.add_argument("inputs", nargs="+", metavar="IN", help=f"{what}, or - for stdin")
     parser.add_argument(
@@ -39,12 +39,12 @@ def add_paths(parser: argparse.ArgumentParser, what: str, *, unnamed: str | None
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:
-    """Add --force, without which `check_target` and `write_atomically` keep files that exist."""
+    """Add --force, without which `check_target` and `write_atomically` keep existing files."""
     parser.add_argument("-f", "--force", action="store_true", help="overwrite files that exist")
 
 
 def read_all(name: str, limit: int | None = None) -> bytes:
-    """The bytes of a file or of stdin, the first `limit` of them if that is given.
+    """Read a file or stdin (`-`) -> its bytes, at most the first `limit` of them if not None.
 
     Raises FileError if stdin is closed, OSError.
     """
@@ -57,10 +57,9 @@ def read_all(name: str, limit: int | None = None) -> bytes:
 
 
 def read_face(name: str, *, bare: bool = False) -> bytes:
-    """The bytes of a .stc file, or of the one that an input carries: a picture of its QR code, its
-    text, a tag's memory.
+    """Read a .stc file, also from a QR code's picture, its text or a tag's memory -> its bytes.
 
-    Raises FormatError for input that is nothing of that, ImageError, MissingExtraError, OSError.
+    Raises FormatError for other input, ImageError, MissingExtraError, OSError.
     """
     data = read_all(name, MAX_PICTURE + 1)
     if not has_header(data):
@@ -69,7 +68,7 @@ def read_face(name: str, *, bare: bool = False) -> bytes:
 
 
 def read_picture(name: str) -> bytes:
-    """The bytes of a picture. Raises ImageError if there are more than MAX_PICTURE, OSError."""
+    """Read a picture file. Raises ImageError for more than MAX_PICTURE bytes, OSError."""
     data = read_all(name, MAX_PICTURE + 1)
     check_length(data)
     return data
@@ -82,8 +81,11 @@ def check_length(data: bytes) -> None:
 
 
 def check_target(name: str, *, force: bool) -> None:
-    """Raise OutputExistsError if `name` exists and `force` is not given; FileError if it is a
-    folder, its folder does not exist, or it is a terminal, which shows no bytes, unless `force`."""
+    """Check that an output can be written.
+
+    Raises OutputExistsError for an existing file without `force`; FileError for a folder, for a
+    file in a folder that does not exist, and for a terminal without `force`.
+    """
     if is_device(name):
         number = streams.descriptor(name, 1)
         if number is not None and not force and os.isatty(number):
@@ -99,22 +101,25 @@ def check_target(name: str, *, force: bool) -> None:
 
 
 def real_path(name: str) -> Path:
-    """The path that a name leads to, links followed. Raises FileError."""
+    """The absolute path of a name, with symbolic links resolved.
+
+    Raises FileError if the current folder was removed.
+    """
     try:
         return Path(os.path.realpath(name))
     except FileNotFoundError:
-        raise FileError(f"{name}: the current folder is gone: give a path from / on") from None
+        raise FileError(f"{name}: the current folder was removed: give an absolute path") from None
 
 
 def is_device(name: str) -> bool:
-    """Whether what is written to a name goes through: to a stream, a pipe, a device, a socket."""
+    """Whether a name denotes a stream, pipe, device or socket rather than a file or folder."""
     if streams.descriptor(name, 1) is not None:
         return True
     return os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)
 
 
 def is_stdout(name: str) -> bool:
-    """Whether what is written to a name meets what is printed on stdout."""
+    """Whether data written to a name would be mixed with messages printed to stdout."""
     if streams.descriptor(name, 1) == 1:
         return True
     found = _stat(name, 1) if is_device(name) else None
@@ -125,7 +130,7 @@ def is_stdout(name: str) -> bool:
 
 
 def _stat(name: str, dash: int) -> os.stat_result | None:
-    """What the system knows of a file, or None if there is none."""
+    """The status of a file or, for `-`, of the descriptor `dash`; None if there is none."""
     number = streams.descriptor(name, dash)
     try:
         return os.stat(name) if number is None else os.fstat(number)
@@ -139,12 +144,14 @@ def already_exists(name: str) -> OutputExistsError:
 
 
 def pair_up(inputs: list[str], output: str | None, suffix: str) -> list[tuple[str, str]]:
-    """Each input with the path it is written to.
+    """Pair each input with its output path -> a list of (input, output).
 
-    output: a file, a folder, or None for names with the suffix beside the inputs; what is read from
-        a stream is then written to stdout.
+    output: a file; a folder, which is created if it ends with a slash or there are several inputs;
+        or None for the name of each input with its ending replaced by `suffix`, and for stdout
+        where the input is a stream.
 
-    Raises UsageError when two inputs would be written to one file, OSError.
+    Raises UsageError if two inputs would have one output, if several inputs have no folder, or if
+    stdin would need a name in a folder; OSError.
     """
     if output is None:
         pairs = [(name, _beside(name, suffix)) for name in inputs]
@@ -167,18 +174,18 @@ def pair_up(inputs: list[str], output: str | None, suffix: str) -> list[tuple[st
 
 
 def _beside(name: str, suffix: str) -> str:
-    """The name that an input's gives with another ending; stdout for what has no name."""
+    """The name of an input with its ending replaced by `suffix`; `-` for streams and devices."""
     return "-" if is_device(name) else str(Path(name).parent / f"{Path(name).stem}{suffix}")
 
 
 def check_apart(name: str, target: str) -> None:
-    """Raise UsageError if an input is the output too."""
+    """Raise UsageError if the input and the output are the same file."""
     if same_file(name, target):
         raise UsageError(f"{name} is both input and output: give -o with another name")
 
 
 def same_file(first: str, second: str) -> bool:
-    """Whether an input, or an output, and another output are one file, by whatever names."""
+    """Whether two names denote the same regular file; `-` is stdin first and stdout second."""
     one, other = _stat(first, 0), _stat(second, 1)
     if one is not None and other is not None:
         return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other)
@@ -192,10 +199,10 @@ def for_each(
     work: Callable[[str, str], str],
     options: argparse.Namespace,
 ) -> int:
-    """Run work(input, output) for every pair; one failure does not stop the rest.
+    """Run work(input, output) for every pair -> the exit code of the first failure, or 0.
 
-    Prints the lines that work returns, to stderr if stdout carries data. Returns the exit code of
-    the first failure, or 0.
+    Prints the text that each call returns; to stderr if data are written to stdout. Of several
+    inputs, those after a failure are still processed; the error of a single input is raised.
     """
     code = 0
     written = [target for _, target in pairs] + [getattr(options, "qr", None) or ""]
@@ -208,12 +215,12 @@ def for_each(
         except (StcError, OSError) as error:
             if len(pairs) == 1:
                 raise
-            with contextlib.suppress(OSError):  # it changes nothing for the others
+            with contextlib.suppress(OSError):  # a closed stderr must not stop the others
                 _print(f"stc: error: {shown(f'{name}: {error}')}", sys.stderr)
             code = code or code_of(error)
             continue
         if not options.quiet:
-            # A verb need not care what is in the names that it prints.
+            # Escaped here, so that verbs can insert the output's name as it is.
             _print(shown_lines(line.replace(target, shown(target))), messages)
     return code
 

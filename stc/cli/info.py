@@ -1,4 +1,4 @@
-"""`stc info`: version, model and sizes of a .stc file, and the backends of this machine."""
+"""`stc info`: version, model and sizes of a .stc file, and the backends that are available."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 EPILOG = """\
-FILE is whatever `stc decode` reads. Nothing is decoded but the tokens' codes, and no picture drawn.
+FILE is any input of `stc decode`. Only its indices are decoded, not the picture.
 
 examples:
   stc info face.stc
@@ -34,8 +34,8 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     """Add the verb to argparse's subparsers."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "info",
-        help="what a .stc file holds",
-        description="Print the version, the model, the sizes and the bits per level of a file.",
+        help="print the contents of a .stc file",
+        description="Print version, model, sizes, and bits per level (residual stage) of a file.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -47,22 +47,24 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--bare", action="store_true", help="the input was made with --bare")
     parser.add_argument(
-        "--backends", action="store_true", help="what computes here, and what cannot and why"
+        "--backends",
+        action="store_true",
+        help="list the available backends, and why others are not",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     add_model(parser)
     parser.set_defaults(run=run, usage_error=parser.error)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a description of every file."""
+    """Print a description of every file -> the exit code. Raises StcError, OSError."""
     if not options.quiet or options.json:
         streams.check_stdout()
     if options.backends:
         return show_backends()
     if not options.inputs:
-        options.usage_error("a FILE, or --backends, is needed")
+        options.usage_error("give a FILE or --backends")
     from stc.bitstream import has_header
     from stc.codec.info import info
 
@@ -86,21 +88,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def show_backends() -> int:
-    """Print what decodes and what searches on this machine; a star marks what is used."""
+    """Print the backends of decoding and search; a star marks those in use -> 0."""
     from stc.kernels.registry import table
     from stc.native.choice import choose, cores
 
     used = choose()
-    print("decoding and products:")
+    print("decoding and matrix products:")
     for name, reason in cores().items():
         print(f"{'*' if name == used else ' '} {name:8} {f'no: {reason}' if reason else 'ready'}")
-    print("search for codewords:")
+    print("nearest-codeword search:")
     print(table())
     return 0
 
 
 def describe(name: str, found: FileInfo, *, bare: bool = False) -> str:
-    """A description of several lines."""
+    """A description of a file, on several lines."""
     if found.model is None:
         model = f"{found.fingerprint}, which is not installed"
     else:

@@ -15,7 +15,7 @@ from stc.cli.plugins import Parser, VerbParser, add_loudness
 from stc.cli.printing import Formatter, shown
 from stc.errors import StcError
 
-DESCRIPTION = "Put a human face into 50 to 400 bytes, and get it back."
+DESCRIPTION = "Put a human face into 32 to 400 bytes, and get it back."
 
 EXAMPLES = """\
   stc encode face.jpg                             face.stc, of at most 192 bytes
@@ -23,21 +23,21 @@ EXAMPLES = """\
   stc decode face.stc                             face.png, a picture again
   stc info face.stc                               what is inside
   stc qr face.stc -o code.png                     as a QR code; stc decode reads it
-  stc compare face.jpg face.stc -o pair.png       side by side, in figures
+  stc compare face.jpg face.stc -o pair.png       side by side, with PSNR and SSIM
   cat face.jpg | stc encode - | stc decode - > face.png
 """
 
 EPILOG = f"""\
--f, -q and -v may stand before the verb or after it. `stc VERB --help` explains a verb.
+-f, -q and -v may be given before or after the verb. `stc VERB --help` explains a verb.
 
 examples:
 {EXAMPLES}
 exit codes:
 {exit_codes.table()}
-Of many inputs the first that failed decides; the others are done.
+With several inputs the exit code is that of the first failure; the other inputs are processed.
 """
 
-# The runtime's verbs and their modules; others plug in (stc.cli.plugins).
+# The built-in verbs and their modules; entry points add others (stc.cli.plugins).
 VERBS = {
     "encode": "stc.cli.encode",
     "decode": "stc.cli.decode",
@@ -52,7 +52,7 @@ VERBS = {
 
 
 def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
-    """The parser of the whole command, or of one verb of the runtime, which is quicker to load."""
+    """Make the parser of the whole command, or of one built-in verb, which loads faster."""
     parser = Parser(
         prog="stc",
         description=DESCRIPTION,
@@ -73,14 +73,17 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
 
 
 def every_verb() -> list[ModuleType]:
-    """The modules of all verbs, plugged-in ones last."""
+    """The modules of all verbs: the built-in ones, then those of entry points."""
     from stc.cli.plugins import plugged_in
 
     return [*map(import_module, VERBS.values()), *plugged_in("", VERBS)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
+    """Run the command and return its exit code.
+
+    arguments: the words after `stc`; those of the process if None.
+    """
     streams.prepare()
     try:
         try:
@@ -91,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(str(error), exit_codes.code_of(error))
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename in (None, streams.NAMES[1]):
-            return 1  # whoever read the output has gone, and needs no message
+            return 1  # the reader of the pipe has exited, as `head` does: no message
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         return fail(message, exit_codes.code_of(error))
     except KeyboardInterrupt:
@@ -101,7 +104,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(words: list[str]) -> int:
-    """Parse the words and run the verb. Raises what the verb does; SystemExit for wrong words."""
+    """Parse the words after `stc` and run the verb -> its exit code.
+
+    Raises the errors of the verb, and SystemExit for --help or invalid arguments.
+    """
     verb = next((word for word in words if not word.startswith("-")), None)
     parser = build_parser(verb)
     options = parser.parse_args(words)
@@ -109,7 +115,7 @@ def run(words: list[str]) -> int:
         parser.error("argument -v/--verbose: not allowed with argument -q/--quiet")
     if options.force_any:
         if not hasattr(options, "force"):
-            parser.error(f"argument -f/--force: stc {options.verb} overwrites no file")
+            parser.error(f"argument -f/--force: stc {options.verb} never overwrites files")
         options.force = True
     level = logging.WARNING
     if options.verbose or options.quiet:
@@ -122,7 +128,7 @@ def run(words: list[str]) -> int:
 
 
 def fail(message: str, code: int) -> int:
-    """Print one line to stderr, if that is possible, and return the code."""
+    """Print an error on one line of stderr, if stderr is open, and return the exit code."""
     streams.say(f"stc: error: {shown(message)}")
     return code
 

@@ -1,4 +1,4 @@
-"""Numbers on the command line, as types for argparse, which reports what they refuse."""
+"""Types of numeric options for argparse, which reports their errors."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import argparse
 
 
 def int_in_range(text: str, least: int, most: int) -> int:
-    """A whole number from `least` to `most`, neither of which is negative."""
+    """Parse an integer from `least` to `most`, both at least 0.
+
+    Raises argparse.ArgumentTypeError for other text.
+    """
     if not text.isdecimal() or not least <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from {least} to {most}")
+        raise argparse.ArgumentTypeError(f"{text} is not an integer from {least} to {most}")
     return int(text)
 
 
 def positive(text: str) -> int:
-    """A whole number of at least 1."""
+    """Parse an integer of at least 1. Raises ArgumentTypeError, or ValueError for other text."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
@@ -21,7 +24,7 @@ def positive(text: str) -> int:
 
 
 def share(text: str) -> float:
-    """A number from 0 to 1."""
+    """Parse a number from 0 to 1. Raises ArgumentTypeError, or ValueError for other text."""
     number = float(text)
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 1")

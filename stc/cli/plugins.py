@@ -1,10 +1,12 @@
-"""Verbs that are not built in: STC's laboratory's, and those of any other package.
+"""Verbs that are not built in: those of stc.lab and of other packages.
 
-An entry point of the group `stc.verbs` is a verb. Its name is what is typed after `stc`, with dots
-for spaces, such as `train` or `protect.fit`; it leads to a module with `add_parser(verbs)`, as the
-built-in ones have.
-Reading the entry points of all installed packages takes as long as decoding a face, and a verb's
-module may import much: so it is done only for a verb that is not built in, and for help.
+An entry point of the group `stc.verbs` defines a verb. Its name is the verb as typed after `stc`,
+with dots in place of spaces, such as `train` or `protect.fit`; its value is a module with a
+function `add_parser(verbs)`, as in the modules of the built-in verbs.
+
+Reading the entry points of all installed packages takes as long as decoding a face, and the module
+of a verb may have slow imports. So entry points are read only for a verb that is not built in, and
+for help.
 """
 
 from __future__ import annotations
@@ -31,10 +33,13 @@ _log = logging.getLogger(__name__)
 
 
 def plugged_in(prefix: str = "", built_in: Container[str] = ()) -> list[ModuleType]:
-    """The modules of all verbs that are typed after `stc` and the prefix, by name.
+    """The modules of the verbs that entry points define below a prefix, sorted by verb.
 
-    A verb that is `built_in`, or whose module cannot be imported, is left out with a warning: one
-    broken package must not stop the others.
+    prefix: the words between `stc` and the verb, such as "protect". built_in: the verbs that entry
+        points must not replace.
+
+    Such a verb, and one whose module cannot be imported, is left out with a warning: a broken
+    package must not disable the other verbs.
     """
     from importlib.metadata import entry_points
 
@@ -54,7 +59,7 @@ def plugged_in(prefix: str = "", built_in: Container[str] = ()) -> list[ModuleTy
 
 
 def expand(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """A parser and all that are below it, each with the flags and verbs that come on demand."""
+    """Yield a parser and all its subparsers, after adding the flags and verbs added on demand."""
     if isinstance(parser, VerbParser):
         parser.join_all()
     yield parser
@@ -65,33 +70,33 @@ def expand(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]
 
 
 def add_loudness(parser: argparse.ArgumentParser, default: object) -> None:
-    """Add the flags -v and -q, but for those whose names the parser has taken already."""
+    """Add the flags -v and -q, except those whose names the parser uses already."""
     taken = parser._option_string_actions
     free = {names: what for names, what in _LOUDNESS.items() if not taken.keys() & set(names)}
-    if free:  # help cannot show an empty group
+    if free:  # argparse fails to format an empty group
         flags = parser.add_mutually_exclusive_group()
         for names, what in free.items():
             flags.add_argument(*names, action="store_true", default=default, help=what)
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors do nothing to a terminal, whatever words they quote."""
+    """A parser whose error messages contain no control characters of the arguments they quote."""
 
     def error(self, message: str) -> NoReturn:
         super().error(shown(message))
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        # argparse's own ignores that help could not be written.
+        # argparse ignores a failure to write help to stdout; here it raises OSError.
         with contextlib.suppress(*() if file is sys.stdout else (OSError,)):
             (file or sys.stderr).write(message)
 
 
 class VerbParser(Parser):
-    """A verb's parser: takes -v and -q, and plugged-in verbs beside its own.
+    """The parser of a verb: it also accepts -v, -q, and subcommands defined by entry points.
 
-    Both are added when something is parsed or help is shown: flags stand last in help, those that
-    the verb has defined itself are left to it, and verbs are looked up only if needed. Subparsers
-    of such a parser are of this class too, unless `add_subparsers` gets another one.
+    Both are added on parsing and on help. So the flags come last in help, a verb can define flags
+    with these names itself, and entry points are read only if needed. Subparsers have the same
+    class, unless `add_subparsers` gets another one.
     """
 
     _has_loudness = False
@@ -99,10 +104,10 @@ class VerbParser(Parser):
     _built_in: Container[str] = ()
 
     def accept_plugins(self, prefix: str, verbs: Any, add: Callable[[ModuleType], object]) -> None:
-        """Let other packages' verbs join those of this parser.
+        """Accept subcommands of other packages in addition to those of this parser.
 
-        prefix: what is typed between `stc` and the verb. verbs: what `add_subparsers` gave, with
-        the built-in verbs in it. add: adds the verb of a module.
+        prefix: the words between `stc` and the subcommand. verbs: the result of `add_subparsers`,
+            which holds the built-in subcommands. add: adds the subcommand of a module.
         """
 
         def join() -> None:
@@ -126,14 +131,14 @@ class VerbParser(Parser):
         return super().format_help()
 
     def join_all(self) -> None:
-        """Add the flags and the plugged-in verbs now."""
+        """Add the flags -v and -q, and the subcommands of entry points, now."""
         self._add_loudness()
         self._join_now()
 
     def _add_loudness(self) -> None:
         if not self._has_loudness:
             self._has_loudness = True
-            # A flag before the verb must not be undone by the verb's own default.
+            # The default of the verb's flag must not reset a flag that was given before the verb.
             add_loudness(self, argparse.SUPPRESS)
 
     def _join_now(self) -> None:

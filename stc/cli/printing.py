@@ -1,4 +1,4 @@
-"""Text that any terminal can take, whatever names of files are in it."""
+"""Escaping of control characters in printed text, such as those in file names."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import logging
 
 
 def shown(text: str) -> str:
-    """Text on one line that does nothing to a terminal.
+    """Escape text so that it stays on one line and contains no control characters.
 
-    Line ends, escape sequences and whatever else is not printable are written as in Python; bytes
-    of a file's name that are no text in its encoding as \\xff.
+    Characters that are not printable become Python's escape sequences. Bytes of a file name that
+    its encoding cannot decode (surrogate escapes) become \\xff.
     """
     return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
 
 
 def shown_lines(text: str) -> str:
-    """The same for text of several lines."""
+    """Apply `shown` to each line of a text."""
     return "\n".join(map(shown, text.split("\n")))
 
 
 class Formatter(logging.Formatter):
-    """Lines of a log that do nothing to a terminal."""
+    """A log formatter that escapes control characters."""
 
     def format(self, record: logging.LogRecord) -> str:
         return shown_lines(super().format(record))
@@ -28,6 +28,6 @@ class Formatter(logging.Formatter):
 
 def _escaped(letter: str) -> str:
     code = ord(letter)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte, as Python puts it into names
+    if 0xDC80 <= code <= 0xDCFF:  # a surrogate escape: a byte that is no valid text
         return f"\\x{code - 0xDC00:02x}"
     return letter.encode("unicode_escape").decode()

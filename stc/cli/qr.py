@@ -1,4 +1,4 @@
-"""`stc qr`: a .stc file -> its QR code; and the options for QR codes that `stc encode` shares."""
+"""`stc qr`: a .stc file -> its QR code; also the options of QR codes, shared with `stc encode`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from stc.cli.writing import write_atomically
 from stc.install_hint import install_hint
 
 EPILOG = f"""\
-The smallest symbol that holds the file is made, with the highest error correction that fits into
-it. OUT may end with .png, .svg, .pdf or .eps; -, pipes and folders get PNG. `stc decode` reads the
-code back, from the picture or from a photograph, and the text that a scanner gives. IN may be what
-`stc decode` reads. Needs {install_hint("qr")}.
+The QR code is the smallest one that holds the file, with the highest error correction that fits.
+OUT may end with .png, .svg, .pdf or .eps; -, pipes and folders get PNG. `stc decode` reads the code
+from the picture or a photograph, and also the text from a scanner. IN is any input of `stc decode`.
+Needs {install_hint("qr")}.
 
 examples:
   stc qr face.stc                                 writes face.qr.png
   stc qr face.stc -o code.svg --ecc Q
-  stc qr face.stc -o code.png --text              for scanners that pass on text only
+  stc qr face.stc -o code.png --text              for scanners that output text only
   stc qr faces/*.stc -o codes/
 """
 
@@ -33,22 +33,22 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         "qr",
         help=".stc file -> QR code",
-        description="Turn a .stc file into a QR code.",
+        description="Make a QR code of a .stc file.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_paths(
         parser,
-        ".stc file, or what carries one",
+        ".stc file, or a carrier of one",
         unnamed="the name of IN with .qr.png in place of its ending",
     )
-    add_symbol(parser, "its version, 1 to 40; else the smallest that holds the file")
+    add_symbol(parser, "version, 1 to 40; else the smallest that holds the file")
     parser.add_argument(
         "--scale",
         type=scale,
         default=8,
         metavar="PX",
-        help="pixels a module, or points in .pdf and .eps, 1 to 64; 8 if not given",
+        help="pixels per module, or points in .pdf and .eps, 1 to 64; 8 if not given",
     )
     parser.add_argument("--bare", action="store_true", help="the input was made with --bare")
     parser.set_defaults(run=run)
@@ -60,28 +60,28 @@ def add_symbol(parser: argparse._ActionsContainer, version_help: str) -> None:
     parser.add_argument(
         "--ecc",
         choices=LEVELS,
-        help="least error correction: about 7, 15, 25 or 30 %% may be unreadable; "
+        help="minimum error correction: about 7, 15, 25 or 30 %% may be unreadable; "
         f"{DEFAULT_LEVEL} if not given",
     )
     parser.add_argument("--qr-version", type=version, metavar="V", help=version_help)
     parser.add_argument(
-        "--text", action="store_true", help="Base45 text in place of raw bytes, takes 3 %% more"
+        "--text", action="store_true", help="Base45 text instead of raw bytes; takes 3 %% more"
     )
 
 
 def version(text: str) -> int:
-    """The version of a QR code, 1 to 40."""
+    """Parse the version of a QR code, an integer from 1 to 40."""
     return int_in_range(text, VERSIONS[0], VERSIONS[-1])
 
 
 def scale(text: str) -> int:
-    """Pixels a module, 1 to 64."""
+    """Parse a number of pixels per module, an integer from 1 to 64."""
     return int_in_range(text, 1, 64)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the code of every input."""
-    # Beside a .stc file, its name with .png is that of the face.
+    """Make the QR code of every input -> the exit code. Raises StcError, OSError."""
+    # Not face.png for face.stc: `stc decode` gives the decoded face that name.
     pairs = pair_up(options.inputs, options.output, ".png" if options.output else ".qr.png")
 
     def work(name: str, target: str) -> str:
@@ -102,11 +102,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def picture_kind(target: str) -> str:
-    """The kind of picture, one of KINDS, that a file name stands for. Raises UsageError."""
+    """The picture format, one of KINDS, that a file name's ending selects; png for devices.
+
+    Raises UsageError for another ending.
+    """
     kind = Path(target).suffix.lower()[1:]
     if kind not in KINDS and is_device(target):
         kind = "png"
     if kind not in KINDS:
         endings = ", ".join(f".{known}" for known in KINDS)
-        raise UsageError(f"cannot write a QR code named {target!r}: end it with {endings}")
+        raise UsageError(f"cannot write a QR code to {target!r}: its name must end with {endings}")
     return kind

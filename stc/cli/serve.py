@@ -13,15 +13,17 @@ from stc.install_hint import install_hint
 from stc.service.limits import Limits
 
 EPILOG = f"""\
-POST /encode a picture, get a .stc file (or form=base45); POST /decode a .stc file, or what carries
-one (text, an NDEF message, a picture of its QR code), get a PNG.
-GET /health, /metrics and /openapi.json. docs/service.md has the parameters and the errors.
-GET / is the page that reads a face from a card, in a browser and on the device alone, if it is
-installed: web/page builds it, as one file. Name that file with --page, or copy it to
-stc/service/page.html before pip install, which makes it a part of the package.
+POST /encode receives a picture and returns a .stc file (Base45 text with form=base45). POST /decode
+receives a .stc file or a carrier of one (text, an NDEF message, a picture of its QR code) and
+returns a PNG. GET serves /health, /metrics and /openapi.json. docs/service.md has the parameters
+and the errors.
 
-Nothing of a request is kept or logged. There is no encryption and no password: it listens to this
-machine alone unless --host says otherwise, and belongs behind a proxy that has both.
+GET / returns a page that reads a face from a card, in the browser and without a server, if it is
+installed: web/page builds it as one file. Give that file to --page, or copy it to
+stc/service/page.html before pip install, which includes it in the package.
+
+Requests are neither stored nor logged. There is no encryption and no password: the service accepts
+local connections only, unless --host is given, and needs a proxy that adds both.
 Needs {install_hint("serve")}.
 
 examples:
@@ -42,31 +44,33 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address; 127.0.0.1 if not given")
     parser.add_argument("--port", type=port, default=8000, help="8000 if not given; 0 for any")
-    parser.add_argument("--threads", type=positive, metavar="N", help="faces at once; one a core")
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="faces processed at once; one per core"
+    )
     limits = Limits()
     for name, unit, default, about in (
-        ("--max-body", "MB", limits.body >> 20, "of a picture"),
-        ("--max-seconds", "S", round(limits.seconds), "a request"),
-        ("--max-waiting", "N", limits.waiting, "requests"),
-        ("--max-connections", "N", limits.connections, "open at once"),
+        ("--max-body", "MB", limits.body >> 20, "size of a request"),
+        ("--max-seconds", "S", round(limits.seconds), "time of a request"),
+        ("--max-waiting", "N", limits.waiting, "requests in the queue"),
+        ("--max-connections", "N", limits.connections, "open connections"),
     ):
         words = f"{about}; {default} if not given"
         parser.add_argument(name, type=positive, default=default, metavar=unit, help=words)
     add_model(parser)
     parser.add_argument(
-        "--page", metavar="FILE", help="the page to offer at /; the installed one if not given"
+        "--page", metavar="FILE", help="file of the page at /; the installed one if not given"
     )
     parser.set_defaults(run=run)
     return parser
 
 
 def port(text: str) -> int:
-    """A port's number, 0 to 65535."""
+    """Parse a port number, 0 to 65535."""
     return int_in_range(text, 0, 0xFFFF)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until interrupted. Raises StcError, OSError if it cannot start."""
+    """Serve until interrupted -> 0. Raises StcError, OSError if the service cannot start."""
     try:
         import uvicorn
 
@@ -75,8 +79,8 @@ def run(options: argparse.Namespace) -> int:
         from stc.service.logs import few_lines
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is missing: {install_hint('serve')}") from error
-    open_model(options.model)  # one line and a code if there is none
-    # --verbose is no reason to say where in somebody's picture a face was found.
+    open_model(options.model)  # raises an error now, not on the first request
+    # Also with --verbose: messages on the positions of faces are personal data.
     logging.getLogger("stc").setLevel(logging.WARNING)
     limits = Limits(
         body=options.max_body << 20,

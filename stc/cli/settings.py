@@ -10,28 +10,29 @@ from stc.settings import DEFAULT_BYTES, DEFAULT_EFFORT, MAX_EFFORT, Settings
 
 
 def add_settings(parser: argparse.ArgumentParser, effort: int = DEFAULT_EFFORT) -> None:
-    """Add an option for each of the `Settings`, and those for model and device.
+    """Add an option for each field of `Settings`, and --model and --device.
 
-    effort: what it is if nobody says.
+    effort: the default of --effort.
     """
     parser.add_argument(
         "--max-bytes",
         type=int,
         metavar="N",
-        help=f"no file is larger; {DEFAULT_BYTES} if nothing else limits it; 32 to 384 make sense",
+        help=f"largest size of a file, usefully 32 to 384; {DEFAULT_BYTES} if no other limit is "
+        "given",
     )
     parser.add_argument(
         "--stages",
         type=int,
         metavar="S",
-        help="encode the first S residual stages of the model, instead of up to a number of bytes",
+        help="encode the first S residual stages of the model, with no limit on the size",
     )
     parser.add_argument(
         "--min-quality",
         type=share,
         default=0.0,
         metavar="Q",
-        help="make no file, exit code 9, that keeps less than this share, 0 to 1, of the identity",
+        help="fail with exit code 9, and write no file, if the quality, 0 to 1, is lower",
     )
     add_effort(parser, effort)
     add_framing(parser)
@@ -45,56 +46,57 @@ def add_settings(parser: argparse.ArgumentParser, effort: int = DEFAULT_EFFORT) 
 
 
 def add_effort(parser: argparse.ArgumentParser, default: int = DEFAULT_EFFORT) -> None:
-    """Add the option for how long to look for tokens."""
+    """Add --effort, the number of rounds of synthesis."""
     parser.add_argument(
         "--effort",
         type=effort,
         default=default,
         metavar="E",
-        help=f"0 to {MAX_EFFORT}: how long to look for the tokens by which the decoded face is "
-        "recognised best, in files no larger; 0 takes the nearest, in some 5 ms a face, every step "
-        f"up to 6 takes 40 ms more; {default} if not given",
+        help=f"0 to {MAX_EFFORT}: time spent on searching for tokens that keep more of the "
+        "identity in files no larger; 0 uses the nearest codewords, about 5 ms a face, and each "
+        f"step up to 6 takes about 40 ms more; {default} if not given",
     )
 
 
 def effort(text: str) -> int:
-    """An effort, 0 to 9."""
+    """Parse an effort, an integer from 0 to MAX_EFFORT."""
     return int_in_range(text, 0, MAX_EFFORT)
 
 
 def add_framing(parser: argparse.ArgumentParser) -> None:
-    """Add the options for where in a picture the face is."""
+    """Add --align and --face, which choose the face in a picture."""
     parser.add_argument(
         "--align",
         choices=("auto", "always", "never"),
         default="auto",
-        help="find and align the face: unless it is aligned already (auto), always, or never",
+        help="whether to detect and align the face: unless it is aligned already (auto), always, "
+        "or never",
     )
     parser.add_argument(
         "--face",
         choices=("only", "largest"),
         default="only",
-        help="of several faces: refuse (only), or take the largest central one",
+        help="if there are several faces: fail (only), or use the largest, most central one",
     )
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add the option that names the model."""
-    parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a model file")
+    """Add --model."""
+    parser.add_argument("--model", metavar="MODEL", help="name of a packaged model, or its file")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add the option for the device that computes."""
+    """Add --device."""
     parser.add_argument(
         "--device", default="cpu", metavar="D", help=f"cpu, or cuda ({install_hint('cuda')})"
     )
 
 
 def settings_of(options: argparse.Namespace, max_bytes: int | None = None) -> Settings:
-    """The settings that the options give.
+    """The `Settings` of the options that `add_settings` adds.
 
-    max_bytes: a limit that replaces the option's, if not None.
-    Raises SettingsError.
+    max_bytes: replaces --max-bytes if not None.
+    Raises SettingsError for values that contradict each other or are out of range.
     """
     return Settings(
         max_bytes=options.max_bytes if max_bytes is None else max_bytes,

@@ -1,7 +1,7 @@
-"""Standard streams, whatever state the process was started in.
+"""Standard streams, also where the process was started with some of them closed.
 
-A descriptor of 0 to 2 that is closed would be given to the next file that is opened, and messages
-would land in it.
+The system gives a closed descriptor 0, 1 or 2 to the next file that is opened; messages would then
+be written into that file.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from stc.cli.exit_codes import FileError
 NAMES = ("stdin", "stdout", "stderr")
 
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
-_closed: set[int] = set()  # descriptors that led nowhere when the command was started
+_closed: set[int] = set()  # descriptors that were closed when the command was started
 
 
 def prepare() -> None:
-    """Open standard streams that are closed on the null device, and let the others print any name.
+    """Open closed standard streams on the null device; let stdout and stderr print any file name.
 
-    What is then written to stdout or stderr is lost, as whoever closed them wants; a verb whose
-    data go there fails (`descriptor`).
+    Messages written to a stream that was closed are lost. A verb that reads or writes its data
+    there fails: `read`, `write` and `check_stdout` raise FileError.
     """
     for number, name in enumerate(NAMES):
         try:
@@ -48,11 +48,11 @@ def prepare() -> None:
 
 
 def descriptor(name: str, dash: int) -> int | None:
-    """The number of the open file that a name stands for, or None for a name of another kind.
+    """The number of the open descriptor that a name denotes, or None for other names.
 
-    name: `-`, /dev/stdin, /dev/stdout, /dev/stderr, /dev/fd/N. Opening such a name fails for a
-        socket, and begins a file anew.
-    dash: what `-` stands for.
+    name: `-`, /dev/stdin, /dev/stdout, /dev/stderr or /dev/fd/N. The descriptor is used since
+        opening such a name fails for a socket, and resets the position in a file.
+    dash: the descriptor that `-` denotes.
     """
     if name == "-":
         return dash
@@ -66,9 +66,9 @@ def descriptor(name: str, dash: int) -> int | None:
 
 
 def read(number: int, size: int) -> bytes:
-    """The rest of an open file: `size` bytes at most, or all if that is -1.
+    """Read at most `size` bytes from an open descriptor, or all that is left if size is -1.
 
-    Raises FileError if the stream was closed, OSError.
+    Raises FileError if the stream was closed at the start, OSError.
     """
     _check_open(number)
     with _blocking(number):
@@ -79,7 +79,10 @@ def read(number: int, size: int) -> bytes:
 
 
 def write(number: int, data: bytes) -> None:
-    """Write to an open file. Raises FileError, OSError."""
+    """Write to an open descriptor.
+
+    Raises FileError if the stream was closed at the start, OSError.
+    """
     _check_open(number)
     with _blocking(number):
         if number in (1, 2):
@@ -93,23 +96,23 @@ def write(number: int, data: bytes) -> None:
 
 
 def check_stdout() -> None:
-    """Raise FileError if what a verb has found out cannot be printed, because stdout is closed."""
+    """Raise FileError if stdout was closed at the start, for verbs that print their results."""
     _check_open(1)
 
 
 def say(line: str) -> None:
-    """Print to stderr, if that is possible: whether it is must change nothing else."""
+    """Print a line to stderr; failures are ignored."""
     with contextlib.suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 
 
 def finish() -> None:
-    """Print what is still to be printed to stdout, so that an error is seen. Raises OSError."""
+    """Flush stdout, so that a failed write is reported. Raises OSError."""
     sys.stdout.flush()
 
 
 def abandon() -> None:
-    """Drop what cannot be printed, or Python would try again as it exits, and fail."""
+    """Discard output that cannot be written: Python would try again on exit, and fail."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -126,13 +129,13 @@ def _check_open(number: int) -> None:
 
 
 def _leads_nowhere(number: int) -> bool:
-    """Whether a descriptor is the null device's, such as `prepare` opened it."""
+    """Whether a descriptor is open on the null device, as `prepare` leaves a closed one."""
     return os.path.samestat(os.fstat(number), os.stat(os.devnull))
 
 
 @contextlib.contextmanager
 def _blocking(number: int) -> Iterator[None]:
-    """Wait for a slow reader or writer, also where the other side has asked nobody to wait."""
+    """Make a descriptor blocking meanwhile: another process may have set it non-blocking."""
     if os.name != "posix" or not _is_open(number) or os.get_blocking(number):
         yield
         return

@@ -1,4 +1,4 @@
-"""Writing files so that they appear complete or not at all, and replace nothing unasked."""
+"""Writing files atomically: they appear complete or not at all, and overwrite only on request."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from stc.cli.files import already_exists, check_target, is_device, real_path
 
 _WRITE = os.O_WRONLY | getattr(os, "O_BINARY", 0)  # Windows would change line ends
 
-# The folder is not ours, or the file is mounted by itself, as containers do with single files.
+# Errors of a folder without write permission, or of a file that is a mount point, as in containers.
 _ONLY_IN_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 
 
 def write_atomically(name: str, data: bytes, *, force: bool = False) -> None:
-    """Write a file that is complete as soon as it has its name; `-` is stdout.
+    """Write a file so that its name never belongs to an incomplete file; `-` is stdout.
 
-    A file that is overwritten keeps its permissions and, as far as we may, its owner. One that has
-    several names (hard links) keeps them all, and so does one in a folder that we may not write
-    into: both are written in place, where an error puts the old bytes back, but a process that is
-    killed in that moment cannot.
+    name: a path, or `-`. Devices, pipes and descriptors (/dev/fd/N) are written to directly.
+    force: overwrite an existing file. It keeps its permissions and, if the process may set it, its
+        owner. A file with several hard links, or in a folder without write permission, is written
+        in place: an error restores the old content, but a killed process leaves a mixture.
 
-    Raises OutputExistsError for a file that exists, unless `force`, also if another process made it
-    in the meantime; FileError, OSError. Devices, pipes and open files (/dev/fd/N) are written to
-    directly.
+    Raises OutputExistsError for an existing file without `force`, also if another process created
+    it in the meantime; FileError, OSError.
     """
     number = streams.descriptor(name, 1)
     try:
@@ -43,13 +42,13 @@ def write_atomically(name: str, data: bytes, *, force: bool = False) -> None:
     except OSError as error:
         if error.errno is None:
             raise
-        # Not the name that the file had while it was written, or none at all.
+        # Name the output, not the temporary file.
         known = streams.NAMES[1] if number == 1 else name
         raise OSError(error.errno, os.strerror(error.errno), known) from error
 
 
 def _write_file(path: Path, data: bytes, *, force: bool) -> None:
-    """The same for a regular file, at the end of all links."""
+    """Write a regular file at a path without symbolic links, see `write_atomically`."""
     old = None
     if force:
         with contextlib.suppress(FileNotFoundError):
@@ -69,9 +68,11 @@ def _write_file(path: Path, data: bytes, *, force: bool) -> None:
 def _write_without_name(
     path: Path, data: bytes, old: os.stat_result | None, *, force: bool
 ) -> bool:
-    """Write a file that gets a name when it is complete: a process that is killed leaves nothing.
+    """Write a file without a name, and name it when it is complete; True if that is done.
 
-    Returns False, and has done nothing, where the system has no such files: they are Linux's.
+    So a killed process leaves no temporary file, except with `force` between naming and renaming.
+    Returns False, without any change, where the system or the file system has no O_TMPFILE, which
+    is specific to Linux.
     """
     try:
         number = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, _mode(old))
@@ -81,7 +82,7 @@ def _write_without_name(
         _fill(file, data, path, old)
         name = _partial(path) if force else path
         try:
-            # A folder to look in, which makes Python call linkat, which follows /proc's link.
+            # With src_dir_fd Python calls linkat, which can follow the link in /proc.
             os.link(f"/proc/self/fd/{number}", name, src_dir_fd=number, follow_symlinks=True)
         except FileExistsError:
             raise already_exists(str(path)) from None
@@ -97,7 +98,7 @@ def _write_without_name(
 
 
 def _write_beside(path: Path, data: bytes, old: os.stat_result | None, *, force: bool) -> None:
-    """Write a file of another name, and rename it when it is complete."""
+    """Write a temporary file in the same folder, and rename it when it is complete."""
     partial = _partial(path)
     try:
         with open(os.open(partial, os.O_CREAT | os.O_EXCL | _WRITE, _mode(old)), "wb") as file:
@@ -112,14 +113,14 @@ def _write_beside(path: Path, data: bytes, old: os.stat_result | None, *, force:
 
 
 def _write_over(path: Path, data: bytes) -> None:
-    """Write into a file that is there. Raises OSError, after putting back what it held."""
+    """Overwrite an existing file in place. Raises OSError, after restoring the old content."""
     with open(path, "r+b", buffering=0) as file:
         before = file.read(len(data))
         length = file.seek(0, os.SEEK_END)
         try:
             _write_from_start(file, data)
             os.fsync(file.fileno())
-            os.ftruncate(file.fileno(), len(data))  # last: what it cuts off cannot be put back
+            os.ftruncate(file.fileno(), len(data))  # last: truncation cannot be undone
         except BaseException:
             with contextlib.suppress(OSError):
                 _write_from_start(file, before)
@@ -134,7 +135,7 @@ def _write_from_start(file: io.FileIO, data: bytes) -> None:
 
 
 def _fill(file: BinaryIO, data: bytes, path: Path, old: os.stat_result | None) -> None:
-    """Write all of a new file, which takes over what may be done with an old one."""
+    """Write a new file to the disk, with the permissions of the old one at `path` if any."""
     if old is not None:
         _take_over(file.fileno(), path, old)
     file.write(data)
@@ -143,15 +144,15 @@ def _fill(file: BinaryIO, data: bytes, path: Path, old: os.stat_result | None) -
 
 
 def _take_over(number: int, path: Path, old: os.stat_result) -> None:
-    """Give an open file the owner, the permissions and the attributes of another, if we may."""
+    """Copy owner, permissions and attributes of an old file, as far as the process may."""
     if not hasattr(os, "fchown"):  # Windows
         return
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
         with contextlib.suppress(OSError):
             os.fchown(number, old.st_uid, old.st_gid)
-    with contextlib.suppress(OSError):  # as on FAT, where all files have one mode
+    with contextlib.suppress(OSError):  # FAT has one mode for all files
         os.fchmod(number, old.st_mode & 0o777)
-    if hasattr(os, "listxattr"):  # access lists among them
+    if hasattr(os, "listxattr"):  # these include access control lists
         with contextlib.suppress(OSError):
             for name in os.listxattr(path):
                 with contextlib.suppress(OSError):
@@ -159,30 +160,27 @@ def _take_over(number: int, path: Path, old: os.stat_result) -> None:
 
 
 def _mode(old: os.stat_result | None) -> int:
-    """What a new file is made with: nobody reads what replaces a private one, not for a moment."""
+    """The mode on creation: a replacement is private until it gets the old permissions."""
     return 0o666 if old is None else 0o600
 
 
 def _partial(path: Path) -> Path:
-    """A name beside another one, and not made of it: that may be as long as names can be."""
+    """A random name in the same folder; not the name with an addition, which may be too long."""
     return path.with_name(f".stc-{os.urandom(8).hex()}")
 
 
 def _name_exclusively(partial: Path, path: Path) -> None:
-    """Give a finished file its name, unless another file has it.
-
-    Raises OutputExistsError, OSError.
-    """
+    """Rename a complete file, unless the new name exists. Raises OutputExistsError, OSError."""
     try:
         os.link(partial, path)
     except FileExistsError:
         raise already_exists(str(path)) from None
-    except (OSError, AttributeError):  # hard links are not supported here, as on FAT
+    except (OSError, AttributeError):  # the file system has no hard links, such as FAT
         _reserve_and_replace(partial, path)
 
 
 def _reserve_and_replace(partial: Path, path: Path) -> None:
-    """The same without hard links: for a moment the name belongs to an empty file."""
+    """`_name_exclusively` without hard links: for a moment the name belongs to an empty file."""
     try:
         path.open("xb").close()
     except FileExistsError:

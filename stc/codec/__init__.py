@@ -1,8 +1,8 @@
-"""Canvases <-> tokens <-> canvases, and the model file; see `codec` for the class `Codec`.
+"""The codec: canvases to tokens, tokens to canvases, and model files.
 
-* codec, cache: a model on a device, and those that are kept loaded
-* engine: what computes, on the CPU (`tokenizer`, `level`) or in torch (the room `torch`)
-* core: products and the decoder network, native (`native_core`) or in numpy (`portable`)
-* model_file: weights by name or fingerprint, checked as they are read
-* info: what a file says of itself
+* codec, cache: `Codec`, a model on a device; and the cache of loaded codecs
+* engine: the computation, on the CPU (`tokenizer`, `level`) or in torch (package `torch`)
+* core: matrix products and the decoder network, native (`native_core`) or in numpy (`portable`)
+* model_file: weights by name or fingerprint, checked when they are read
+* info: the header of a file, without decoding it
 """

@@ -1,7 +1,7 @@
-"""Keep numpy's matrix products on one thread.
+"""Run numpy's matrix products on one thread.
 
-The products of one face are small: threads that wait for each other made them ten times slower than
-one thread is. Batches are spread over processes or calling threads instead.
+The products of one face are small: with several threads that wait for each other they took ten
+times longer. Batches are distributed over processes or calling threads instead.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _limit: threadpoolctl.threadpool_limits | None = None  # while there are users
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """While any thread is inside, numpy's BLAS has one thread in the whole process.
+    """Limit numpy's BLAS to one thread in the whole process while any thread is inside.
 
-    The setting is one of the process: the first to enter sets it, the last to leave restores it.
+    The limit applies to the process: the first thread that enters sets it, the last one that leaves
+    restores the old value.
     """
     global _users, _limit
     with _lock:
@@ -35,7 +36,7 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         with _lock:
-            _users = max(0, _users - 1)  # a child that was forked inside leaves as well
+            _users = max(0, _users - 1)  # a child that was forked inside also comes here
             if _users == 0 and _limit is not None:
                 _claim()
                 _limit.restore_original_limits()
@@ -44,9 +45,9 @@ def one_thread() -> Iterator[None]:
 
 
 def _leave_all() -> None:
-    """Of the threads that were inside, a forked child has at most the one that forked.
+    """In a forked child, reset the count: only the thread that forked can still be inside.
 
-    The next to enter finds the limit still set, and what it was before in `_limit`.
+    The limit stays set and `_limit` keeps the old value for the next thread that enters.
     """
     global _users
     _users = 0
@@ -56,10 +57,10 @@ in_forked_child(_leave_all)
 
 
 def _claim() -> None:
-    """Let the calling thread change the number of threads.
+    """Allow the calling thread to change the number of threads.
 
-    Newer threadpoolctl ignores all but the first thread that asked, so that threads do not work
-    against each other; here the lock sees to that, and the last to leave may be any of them.
+    Newer versions of threadpoolctl accept changes only from the first thread that made one, to
+    prevent conflicts. Here the lock prevents them, and any thread may be the last to leave.
     """
     openblas = getattr(threadpoolctl, "OpenBLASController", None)
     clear = getattr(openblas, "clear_controlling_thread", None)
@@ -69,5 +70,5 @@ def _claim() -> None:
 
 @cache
 def _controller() -> threadpoolctl.ThreadpoolController:
-    """Looking for the libraries takes milliseconds, so that is done once."""
+    """The controller of the loaded libraries; finding them takes milliseconds, so do it once."""
     return threadpoolctl.ThreadpoolController()

@@ -1,6 +1,6 @@
-"""Codecs that are kept for the next call: one bounded cache, by model and device.
+"""A bounded cache of loaded codecs, by model and device.
 
-Safe to use from several threads, and in the child of a fork.
+Safe to use from several threads and in forked children.
 """
 
 from __future__ import annotations
@@ -13,25 +13,27 @@ from stc.codec.codec import Codec
 from stc.codec.model_file import ModelFile, find_model, open_model
 from stc.fork_lock import ForkLock, in_forked_child
 
-MAX_KEPT = 4  # codecs, of some 50 MB each
+MAX_KEPT = 4  # codecs, about 50 MB each
 
 
 class _Slot:
-    """Place for one codec, and the lock that whoever builds it holds."""
+    """An entry of the cache; its lock is held while the codec is built."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.codec: Codec | None = None
 
 
-_slots: dict[tuple[str, str], _Slot] = {}  # by the model's identity and the device; last used last
-_lock = ForkLock()  # of the dictionary; never held while a codec is built
+# By model identity and device, from the least to the most recently used.
+_slots: dict[tuple[str, str], _Slot] = {}
+_lock = ForkLock()  # protects the dictionary; never held while a codec is built
 
 
 def load_codec(model: str | Path | None = None, *, device: str = "cpu") -> Codec:
-    """The codec of a model by name or path, or of the default one.
+    """Return the codec of a model, from the cache or newly loaded.
 
-    The file's header is read each time: a file that was written anew is loaded anew.
+    model: the name of a shipped model or the path of a model file; the default model if None.
+    The file's header is read at every call, so a file that was replaced is loaded again.
 
     Raises ModelMissingError, WrongModelError, BackendError, MissingExtraError.
     """
@@ -41,10 +43,12 @@ def load_codec(model: str | Path | None = None, *, device: str = "cpu") -> Codec
 def codec_of(
     data: bytes, model: str | Path | None = None, *, bare: bool = False, device: str = "cpu"
 ) -> Codec:
-    """The codec that decodes a .stc file: of the shipped model that it names, unless one is given.
+    """Return the codec that decodes a .stc file.
 
-    A bare file names none, and gets the default one. Raises FormatError, ModelError, BackendError,
-    MissingExtraError.
+    data: the file's bytes. model: as in `load_codec`; if None, the shipped model that the file
+    names, or the default model for a bare file, which names none.
+
+    Raises FormatError, ModelError, BackendError, MissingExtraError.
     """
     if bare or model is not None:
         return load_codec(model, device=device)
@@ -52,7 +56,7 @@ def codec_of(
 
 
 def _cached(model: ModelFile, device: str) -> Codec:
-    """The codec that is kept, or a new one; callers that want the same one wait for it."""
+    """The cached or a new codec; concurrent callers for the same one wait until it is built."""
     key = (model.identity, device)
     with _lock:
         slot = _slots.pop(key, None) or _Slot()
@@ -74,9 +78,9 @@ def _cached(model: ModelFile, device: str) -> Codec:
 
 
 def _renew_locks() -> None:
-    """In the child of a fork, replace locks that threads of the parent may hold for ever here.
+    """In a forked child, replace locks that threads of the parent may have held.
 
-    Codecs that are built stay: they hold no lock, thread or open file of their own.
+    Built codecs stay in the cache: they contain no lock, thread or open file.
     """
     for slot in _slots.values():
         slot.lock = threading.Lock()

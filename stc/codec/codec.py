@@ -1,4 +1,4 @@
-"""`Codec`: canvases -> .stc files, and .stc files -> canvases, a batch at a time."""
+"""`Codec`: encodes batches of canvases to .stc files, and decodes .stc files to canvases."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Codec:
     model: the name of a shipped model or the path of a model file; the default model if None.
     device: "cpu", which needs no torch; "cuda" or "cuda:1"; "torch", the GPU's code on the CPU.
 
-    A child that was forked after use goes on with "cpu" as its parent did, with "torch" on one
-    thread; "cuda" raises BackendError there, since CUDA does not survive a fork: use
+    In a child that was forked after use, "cpu" works as in the parent and "torch" runs on one
+    thread; "cuda" raises BackendError, since CUDA does not survive a fork: use
     `multiprocessing.get_context("spawn")`.
 
     Raises ModelMissingError, WrongModelError, BackendError, MissingExtraError.
@@ -44,12 +44,12 @@ class Codec:
     def encode_batch(
         self, canvases: Canvases, settings: Settings | None = None, **changes: Any
     ) -> list[Encoded]:
-        """Aligned faces, uint8 [B, 128, 128, 3] -> what became of each, in order.
+        """Encode aligned faces, RGB uint8 [B, 128, 128, 3]; return one result for each, in order.
 
-        settings, changes: as for `stc.Settings`; `align` and `face` have no say here.
-        A face that does not fit the limit (BudgetError) or keeps too little (QualityError) is a
-        result with an error. Raises SettingsError; ModelError if the encoder's eye is missing or
-        damaged and `effort` above 0; ValueError for arrays of another kind.
+        settings, changes: as for `Settings.of`; `align` and `face` have no effect here.
+        A face that does not fit the limit (BudgetError) or whose quality is too low (QualityError)
+        gives a result whose `error` is set. Raises SettingsError; ModelError if `effort` is above 0
+        and the eye is missing or damaged; ValueError for arrays of another shape or type.
         """
         settings = Settings.of(settings, **changes)
         check_canvases(canvases)
@@ -64,8 +64,8 @@ class Codec:
         files = [self._packed(*tokens.face(row), limit) for row in range(len(tokens))]
         counts = [file.tokens for file in files]
         nearest = Tokens(tokens.groups, tokens.indices, np.array(counts, np.int64))
-        # Of the nearest tokens at any effort: better ones are further away by the codec's own
-        # measure, which knows the decoder's faces less well than the eye that chose them.
+        # The quality is that of the nearest tokens at any effort. Synthesis chooses tokens that are
+        # better by the eye but further away in components, so this estimate would fall for them.
         qualities = self._engine.quality(components, nearest).tolist()
         if settings.effort:
             effort = settings.effort
@@ -77,7 +77,7 @@ class Codec:
         ]
 
     def _packed(self, group: int, indices: npt.NDArray[np.int64], limit: Limit) -> Encoded:
-        """The longest file of a face's tokens that fits."""
+        """The longest file of a face's tokens within the limit."""
         tables, bare = self.model.tables, limit.bare
         short, count = bytes.fromhex(self.model.fingerprint[:4]), len(indices)
         if limit.max_bytes is not None:
@@ -92,11 +92,11 @@ class Codec:
     def decode_batch(
         self, files: Sequence[bytes], *, bare: bool = False, large: bool = False
     ) -> Pictures:
-        """The bytes of B files -> faces, uint8 [B, 128, 128, 3].
+        """Decode the bytes of B files; return RGB uint8 [B, 128, 128, 3].
 
-        bare: the files were made so. large: draw them at 256 pixels, uint8 [B, 256, 256, 3], as
-        the model's upscaler does. Raises FormatError, WrongModelError; the latter also if `large`
-        is asked of a model without one (`Codec.model.has_upscaler`).
+        bare: the files were encoded with `bare`. large: use the model's upscaler, and return
+        uint8 [B, 256, 256, 3]. Raises FormatError; WrongModelError, also for `large` if the model
+        has no upscaler (`Codec.model.has_upscaler`).
         """
         faces = [self.read_tokens(data, bare=bare) for data in files]
         side, draw = CANVAS, self._engine.draw
@@ -108,14 +108,21 @@ class Codec:
         return np.concatenate(drawn)
 
     def read_tokens(self, data: bytes, *, bare: bool = False) -> tuple[int, npt.NDArray[np.int64]]:
-        """The group and the indices of a file. Raises FormatError, WrongModelError."""
+        """Return the group and the token indices [n] of a file.
+
+        Raises FormatError, WrongModelError.
+        """
         if not bare:
             self.model.check_named(bitstream.parse_header(data).fingerprint)
         return bitstream.unpack(data, self.model.tables, bare=bare)
 
     @standard_floats()
     def identity_kept(self, source: Canvases, other: Canvases) -> npt.NDArray[np.float32]:
-        """The share of the identity of B canvases that B others have too, 0 to 1, float32 [B]."""
+        """Estimate the share of the identity of B canvases that B other canvases keep.
+
+        Both are uint8 [B, 128, 128, 3] and compared one by one. Returns float32 [B], 0 to 1.
+        Raises ValueError for arrays of another shape or type.
+        """
         check_canvases(source)
         check_canvases(other)
         return self._engine.identity_kept(source, other)

@@ -1,4 +1,4 @@
-"""The arithmetic of the codec: what a core does, and the one that serves here."""
+"""The arithmetic of the codec: the interface of a core, and the choice of one."""
 
 from __future__ import annotations
 
@@ -13,32 +13,37 @@ __all__ = ["Core", "Floats", "Matrix", "open_core"]
 
 
 class Core(Protocol):
-    """The products and the network of one model; safe to use from several threads.
+    """The matrix products and the networks of one model; safe to use from several threads.
 
-    Every method raises ValueError for arrays of another type or shape than it states.
+    Every method raises ValueError for arrays of another type or shape than stated. Floats are
+    float32.
     """
 
     def project(self, x: Floats, matrix: Matrix) -> Floats:
-        """x [B, R] -> x @ M [B, C]."""
+        """Return x @ M [B, C] of x [B, R] and a matrix M [R, C]."""
 
     def expand(self, v: Floats, matrix: Matrix) -> Floats:
-        """v [B, C'] -> v @ M[:, :C'].T [B, R]; C' is at most the number of columns."""
+        """Return v @ M[:, :C'].T [B, R] of v [B, C'] and a matrix M [R, C]; C' is at most C."""
 
     def render(self, planes: Floats, spent: Floats) -> Canvases:
-        """Planes [B, 6144] and the share of all tokens spent on them [B] -> uint8 [B, 128, 128, 3].
+        """Decode planes [B, 6144] with the decoder network; return uint8 [B, 128, 128, 3].
 
+        spent: the number of tokens of each face divided by that of the model, [B].
         Raises WrongModelError if a weight of the decoder is damaged.
         """
 
     def render_large(self, planes: Floats, spent: Floats) -> Pictures:
-        """The same at twice the size, by the model's upscaler -> uint8 [B, 256, 256, 3].
+        """As `render`, followed by the model's upscaler; return uint8 [B, 256, 256, 3].
 
-        Raises WrongModelError if a weight is damaged, or the model has no upscaler.
+        Raises WrongModelError if a weight is damaged or the model has no upscaler.
         """
 
 
 def open_core(model: ModelFile) -> Core:
-    """The core of a model. Raises BackendError if STC_CORE names one that cannot serve here."""
+    """Open the core of a model: the native one if it was built, unless STC_CORE names another.
+
+    Raises BackendError if STC_CORE names a core that is unknown or not available here.
+    """
     if choose() == "native":
         from stc.codec.native_core import NativeCore
 

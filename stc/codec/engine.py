@@ -1,4 +1,4 @@
-"""What computes: one model on one device. `Codec` is the same whichever engine it has."""
+"""Engines: the computation of a codec on one device. `Codec` uses all of them in the same way."""
 
 from __future__ import annotations
 
@@ -24,45 +24,48 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 
-FACES = 32  # improved together: more are no faster, and what a round holds of each is large
+FACES = 32  # improved in one batch: more are no faster, and each needs much memory in a round
 DEVICES = "cpu, torch, cuda or cuda:N"
 
 
 class Engine(Protocol):
-    """Canvases <-> tokens. Canvases are uint8 [B, 128, 128, 3]; everything returned is numpy."""
+    """Canvases to tokens and back. Canvases are uint8 [B, 128, 128, 3]; returned arrays are numpy.
 
-    batch: int  # faces at a time: more take more memory and are no faster
+    Only the components of `tokenize` may have another array type of the engine.
+    """
+
+    batch: int  # faces in one call: more need more memory and are no faster
 
     def tokenize(self, canvases: Canvases, limit: Limit) -> tuple[Any, Tokens]:
-        """The components of B faces, in the engine's own form, and the tokens chosen for them."""
+        """Return the components of B faces, an array of the engine's type, and nearest tokens."""
 
     def improve(
         self, canvases: Canvases, components: Any, nearest: Tokens, limit: Limit, effort: int
     ) -> Tokens:
-        """Tokens whose faces the encoder's eye takes for the canvases more than the nearest ones.
+        """Return tokens whose decoded faces are closer to the canvases, as measured by the eye.
 
-        components, nearest: from `tokenize`, with the same limit. effort: 1 to 9.
-        Raises ModelError if the eye is missing or damaged.
+        components, nearest: from `tokenize`, with the same limit; no face gets worse than its
+        nearest tokens. effort: 1 to 9. Raises ModelError if the eye is missing or damaged.
         """
 
     def quality(self, components: Any, tokens: Tokens) -> Floats:
-        """The share of each face's identity that its tokens keep, 0 to 1, [B]."""
+        """Estimate the share of each face's identity that its tokens keep, 0 to 1, [B]."""
 
     def draw(self, tokens: Tokens) -> Canvases:
-        """The faces that tokens stand for."""
+        """Decode tokens to canvases."""
 
     def draw_large(self, tokens: Tokens) -> Pictures:
-        """The same at twice the size, uint8 [B, 256, 256, 3], by the model's upscaler.
+        """Decode tokens with the model's upscaler; return uint8 [B, 256, 256, 3].
 
         Raises WrongModelError if the model has none.
         """
 
     def identity_kept(self, source: Canvases, other: Canvases) -> Floats:
-        """The share of the identity of B canvases that B others have too, 0 to 1, [B]."""
+        """Estimate the share of the identity of B canvases that B others keep, 0 to 1, [B]."""
 
 
 class CpuEngine:
-    """The native core, or numpy where it was not built; needs no torch."""
+    """An `Engine` on the native core, or on numpy where that was not built; needs no torch."""
 
     batch = 256
 
@@ -70,7 +73,7 @@ class CpuEngine:
         self._core = open_core(model)
         self._tokenizer = Tokenizer(model, self._core)
         self._tokens, self._groups = model.tables.tokens, model.group_number
-        # numpy's products round otherwise in a batch, which the rounds of `improve` would amplify.
+        # numpy's products round differently with the batch size; rounds would amplify this.
         self._at_once = FACES if choose() == "native" else 1
 
     def tokenize(self, canvases: Canvases, limit: Limit) -> tuple[Any, Tokens]:
@@ -80,14 +83,14 @@ class CpuEngine:
     def improve(
         self, canvases: Canvases, components: Any, nearest: Tokens, limit: Limit, effort: int
     ) -> Tokens:
-        from stc.codec.synthesis import PLANS  # not at the top: decoding does without
+        from stc.codec.synthesis import PLANS  # not at the top: decoding does not need it
 
         return self.improve_by(PLANS[effort - 1], canvases, components, nearest, limit)
 
     def improve_by(
         self, plan: Plan, canvases: Canvases, components: Any, nearest: Tokens, limit: Limit
     ) -> Tokens:
-        """The same by a plan of the caller's. Raises ModelError."""
+        """As `improve`, with a given plan instead of an effort. Raises ModelError."""
         from stc.codec.eye import open_eye
         from stc.codec.synthesis import improve
 
@@ -100,8 +103,10 @@ class CpuEngine:
             starts = [tokens]
             if plan.groups > 1 and self._groups > 1:
                 starts = self._tokenizer.encode_groups(of, limit, plan.groups)
-            studio = _Studio(self.draw, self._tokenizer, eye.toward(seen, plan.perception))
-            found.append(improve(studio, of, starts, limit, plan))
+            synthesis_engine = _SynthesisEngine(
+                self.draw, self._tokenizer, eye.toward(seen, plan.perception)
+            )
+            found.append(improve(synthesis_engine, of, starts, limit, plan))
         return Tokens.joined(found)
 
     def quality(self, components: Any, tokens: Tokens) -> Floats:
@@ -124,8 +129,8 @@ class CpuEngine:
         )
 
 
-class _Studio:
-    """See `stc.codec.synthesis.Studio`."""
+class _SynthesisEngine:
+    """A `stc.codec.synthesis.SynthesisEngine` on the CPU."""
 
     def __init__(
         self, draw: Callable[[Tokens], Canvases], tokenizer: Tokenizer, gaze: Gaze
@@ -144,9 +149,10 @@ class _Studio:
 
 
 def open_engine(model: ModelFile, device: str = "cpu") -> Engine:
-    """The engine of a model on a device: cpu; torch (torch on the CPU); cuda or cuda:N.
+    """Open the engine of a model on a device: cpu; torch (torch on the CPU); cuda or cuda:N.
 
-    Raises BackendError for a device that is unknown or not there, MissingExtraError without torch.
+    Raises BackendError for a device that is unknown or not present, MissingExtraError without
+    torch.
     """
     if device == "cpu":
         return CpuEngine(model)

@@ -1,8 +1,8 @@
-"""The encoder's eye: a small recogniser that says how far a decoded face is from its source.
+"""The eye: a small recognition model that measures how far a decoded face is from its source.
 
-One ONNX file holds the network forward and backward, so ONNX Runtime gives the gradient and no
-torch is needed. Only encoders open it, and only where `Settings.effort` is above 0.
-weights/README.md says where the file comes from.
+One ONNX file contains the forward and the backward pass, so ONNX Runtime computes the gradient and
+torch is not needed. Only encoders open it, and only if `Settings.effort` is above 0. The origin of
+the file is in weights/README.md.
 """
 
 from __future__ import annotations
@@ -26,29 +26,28 @@ WEIGHTS = Path(__file__).parent / "weights" / "stc-eye-1.onnx"
 SHA256 = "bd43139bf81d02c47098f967c68da296936329648b6ddfab838d46e0d0b5f340"
 
 _SEEN = "own_embedding", "own_features"
-_OTHERWISE = ", or encode with effort 0, which does without"
+_OTHERWISE = ", or encode with effort 0, which does not need it"
 _INSTALL = "install the package again" + _OTHERWISE
 
 
 class View(NamedTuple):
-    """What the eye sees in faces."""
+    """The outputs of the eye for B faces."""
 
-    embedding: Floats  # [B, E], of length one
-    features: Floats  # [B, F], what the perceptual distance compares
+    embedding: Floats  # [B, E], unit vectors
+    features: Floats  # [B, F], compared by the perceptual distance
 
 
 class Eye:
     """The network of one ONNX file; safe to use from several threads.
 
-    Faces are looked at one by one, on one thread each, so that what is seen of a face never
-    depends on others in its batch, nor on the number of cores. Raises ModelError if ONNX Runtime
-    cannot open it.
+    Each face is computed alone on one thread, so results do not depend on the other faces of a
+    batch or on the number of cores. Raises ModelError if ONNX Runtime cannot open the file.
     """
 
     def __init__(self, network: bytes) -> None:
         try:
-            # The gradient takes as long as all the rest, and not every look needs it. Which of the
-            # two looks is fixed, since they may differ in the last bits.
+            # Two sessions: the gradient takes half of the time and is not always needed. The
+            # outputs determine the session, since the two may differ in the last bits.
             self._forward = session(part(network, [*_SEEN, "loss"]))
             self._whole = session(network)
         except Exception as error:  # ONNX Runtime's errors share no base of their own
@@ -57,18 +56,25 @@ class Eye:
         self._sizes = sizes["embedding"], sizes["features"]
 
     def look(self, canvases: Canvases) -> View:
-        """What is seen in faces uint8 [B, 128, 128, 3]. Raises ModelError if it cannot be run."""
+        """Compute embeddings and features of faces uint8 [B, 128, 128, 3].
+
+        Raises ModelError if the network cannot be run.
+        """
         nothing = View(*(np.zeros((len(canvases), *size), np.float32) for size in self._sizes))
         return View(*self._each(_SEEN, canvases, nothing, 0))
 
     def toward(self, canvases: Canvases, perception: float) -> Gaze:
-        """What measures how far other faces are from these sources; see `Gaze`."""
+        """Return a `Gaze`, which measures how far other faces are from these sources.
+
+        canvases: the sources, uint8 [B, 128, 128, 3]. perception: the weight of the perceptual
+        distance. Raises ModelError if the network cannot be run.
+        """
         return Gaze(self, self.look(canvases), perception)
 
     def _each(
         self, wanted: tuple[str, ...], canvases: Canvases, source: View, perception: float
     ) -> list[Floats]:
-        """What is wanted of every face beside its source, several faces at a time."""
+        """The wanted outputs of the network for each face and its source, on several threads."""
         weight = np.array([perception], np.float32)
         network = self._whole if "gradient" in wanted else self._forward
 
@@ -93,10 +99,10 @@ class Eye:
 
 @dataclass(frozen=True, eq=False)
 class Gaze:
-    """An eye on B faces, whose sources it has seen.
+    """The distances of B faces from B sources, as measured by an eye.
 
-    How far a face is from its source: 1 - cosine of the embeddings, and `perception` times the
-    distance of the features.
+    The loss of a face is 1 - cosine of the embeddings plus `perception` times the distance of the
+    features.
     """
 
     eye: Eye
@@ -104,17 +110,18 @@ class Gaze:
     perception: float
 
     def losses(self, canvases: Canvases) -> Floats:
-        """How far faces uint8 [B, 128, 128, 3] are from their sources, [B].
+        """Return the losses [B] of faces uint8 [B, 128, 128, 3].
 
         Raises ModelError if the eye cannot be run.
         """
         return self.eye._each(("loss",), canvases, self.source, self.perception)[0]
 
     def slopes(self, canvases: Canvases) -> tuple[Floats, Floats]:
-        """The losses [B], and the gradient of each by the planes of its face, [B, 6144].
+        """Return the losses [B], and their gradients with respect to the faces' planes [B, 6144].
 
-        The detail that a decoder adds to planes is taken for a constant: nearly all of the gain
-        for two thirds of the time. Raises ModelError if the eye cannot be run.
+        The detail that the decoder adds to the planes is treated as a constant. This keeps nearly
+        all of the gain and takes two thirds of the time. Raises ModelError if the eye cannot be
+        run.
         """
         wanted = "loss", "gradient"
         losses, gradient = self.eye._each(wanted, canvases, self.source, self.perception)
@@ -122,15 +129,16 @@ class Gaze:
 
 
 def open_eye() -> Eye:
-    """The shipped eye, opened once a process, and again in a child that was forked while it looked.
+    """Return the shipped eye, opened once per process (see `stc.packaged_network.OpenedOnce`).
 
-    Raises ModelMissingError without its file, WrongModelError if the file was changed.
+    Raises ModelMissingError if its file is missing, WrongModelError if the file was changed,
+    ModelError if ONNX Runtime cannot open it.
     """
     return _shipped.get()
 
 
 def read_network() -> bytes:
-    """The shipped ONNX file. Raises ModelMissingError, WrongModelError."""
+    """Read the bytes of the shipped ONNX file. Raises ModelMissingError, WrongModelError."""
     return read(WEIGHTS, SHA256, "the encoder's eye", _OTHERWISE)
 
 

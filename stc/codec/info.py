@@ -1,4 +1,4 @@
-"""What a .stc file says of itself, without decoding a picture; needs neither torch nor numpy."""
+"""Information about a .stc file without decoding the picture; needs neither torch nor numpy."""
 
 from __future__ import annotations
 
@@ -16,32 +16,35 @@ from stc.source import Data, bytes_of
 
 @dataclass(frozen=True)
 class FileInfo:
-    """Sizes are in bytes, bpp in bits per pixel of the decoded square.
+    """Information about a .stc file.
 
-    Of a file whose model is not installed the last three are unknown: None.
+    `model`, `group` and `bits_per_level` are None if the file's model is not installed.
     """
 
     version: int
-    fingerprint: str  # two bytes in hex, as the file carries them unless it is bare
-    size: int
-    overhead: int  # header and checksum; of a bare file the token count
+    fingerprint: str  # two bytes in hex: the file's, or the model's for a bare file
+    size: int  # bytes
+    overhead: int  # bytes of header and checksum; of the token count for a bare file
     tokens: int
-    bpp128: float
-    bpp256: float
+    bpp128: float  # bits per pixel of a square of 128 pixels
+    bpp256: float  # bits per pixel of a square of 256 pixels
     model: str | None
     group: int | None
-    bits_per_level: tuple[float, ...] | None  # ideal code length of the tokens of each level
+    bits_per_level: tuple[float, ...] | None  # ideal code length of each residual stage's tokens
 
 
 def info(data: Data, *, model: str | Path | None = None, bare: bool = False) -> FileInfo:
     """Read the header of a .stc file, and its tokens if the model is installed.
 
     data: the file's bytes, its path, or an open binary file.
-    bare: the file was made so; its model is the default one unless `model` is given.
+    model: the name of a shipped model or the path of a model file; if None, the shipped model that
+        the file names, or the default model for a bare file.
+    bare: the file was encoded with `bare`.
 
-    Raises FormatError for anything that is not a .stc file, WrongModelError if it needs another
-    model than the one that is given; OSError for a file that cannot be read, TypeError for what can
-    be no file. Only `decode` checks that the payload is the one encoding of its tokens.
+    Raises FormatError if the data is not a .stc file, WrongModelError if the file needs another
+    model than the given one; OSError for a file that cannot be read, TypeError if `data` has a type
+    that cannot be a file. Only `decode` also checks that the payload is canonical, that is, the
+    one that the encoder writes for its tokens.
     """
     file = bytes_of(data)
     known, group, per_level = None, None, None
@@ -73,14 +76,14 @@ def info(data: Data, *, model: str | Path | None = None, bare: bool = False) -> 
 
 
 def _bare_header(data: bytes, model: ModelFile) -> Header:
-    """What the header of a bare file would say if it had one. Raises FormatError."""
+    """The header that a bare file would have. Raises FormatError."""
     tokens, payload = split_count(data)
     short = bytes.fromhex(model.fingerprint[:4])
     return Header(VERSION, short, tokens, payload, len(data) - len(payload))
 
 
 def _spent(header: Header, model: ModelFile) -> tuple[int, tuple[float, ...]]:
-    """The group, and the bits of every level that the file reaches."""
+    """The group, and the bits spent on every level of which the file has tokens."""
     sizes, tokens = model.level_sizes, header.tokens
     if tokens > sum(sizes):
         raise CorruptError(f"the file states {tokens} tokens, the model has {sum(sizes)}")

@@ -1,4 +1,4 @@
-"""Which arrays of a model core.cpp reads, and in which order."""
+"""The arrays of a model that core.cpp reads, in order, with their shapes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from stc.codec.model_file import ModelFile
 from stc.codec.shapes import matrix_shape
 from stc.errors import WrongModelError
 
-PLACES = 64  # of the coarsest picture, 8 x 8
+PLACES = 64  # pixels of the coarsest feature map, 8 x 8
 
 Shapes = dict[str, tuple[int, ...]]
 
 
 def token_shape(model: ModelFile) -> list[int]:
-    """Groups, components, levels; of each level components, tokens, codewords, columns, groups."""
+    """Return [groups, components, levels], followed by five sizes of each level.
+
+    These are components, tokens, codewords, columns of its matrices, and groups (1 if shared).
+    """
     entries, levels = model.entries, len(model.level_sizes)
     shape = [model.group_number, matrix_shape(entries, "basis")[1], levels]
     for number in range(levels):
@@ -28,23 +31,24 @@ def token_shape(model: ModelFile) -> list[int]:
 
 
 def linear_names(levels: int) -> list[str]:
-    """Of the arrays that make planes of tokens; those of packed matrices are to be unpacked."""
+    """Return the names of the arrays that turn tokens into planes; matrices are unpacked ones."""
     kinds = ("widths", "codebooks", "codebooks.scale", "synthesis", "synthesis.scale")
     own = [f"levels.{number}.{kind}" for number in range(levels) for kind in kinds]
     return ["mean", "basis", "basis.scale", *own]
 
 
 def linear_arrays(model: ModelFile) -> list[npt.NDArray[Any]]:
-    """The arrays of `linear_names`, packed matrices in 8 bits."""
+    """Return the arrays of `linear_names`; packed matrices are unpacked to 8 bits."""
     names = linear_names(len(model.level_sizes))
     matrices = {name for name in names if f"{name}.scale" in model.entries}
     return [model.matrix(name).values if name in matrices else model.array(name) for name in names]
 
 
 def decoder_widths(model: ModelFile) -> list[int]:
-    """Channels at 8x8, 16x16, 32x32 and 64x64 pixels, and numbers in the condition.
+    """Return the channels at 8x8, 16x16, 32x32 and 64x64 pixels, and the size of the condition.
 
-    Raises WrongModelError for a model without the layer that has the latter.
+    The condition is the embedding of the spent share of tokens. Raises WrongModelError if the model
+    has no usable layer that computes it.
     """
     name = "decoder.embed.0.weight"
     if name not in model.entries or not model.entries[name].shape:
@@ -53,9 +57,9 @@ def decoder_widths(model: ModelFile) -> list[int]:
 
 
 def decoder_layers(widths: list[int]) -> Shapes:
-    """Of every layer of the convolutional decoder, in order of use, the shape of its weights.
+    """Return the weight shape of every layer of the convolutional decoder, in order of use.
 
-    Inputs come first and outputs last; normalisations have a gain [channels] for a weight.
+    Inputs are the first axis, outputs the last; the weight of a normalisation is a gain [channels].
     """
     w8, w16, w32, w64, condition = widths
     return {
@@ -97,10 +101,9 @@ def _block(name: str, channels: int, condition: int) -> Shapes:
 
 
 def upscaler_widths(model: ModelFile) -> list[int]:
-    """Channels at 64x64 and 128x128 pixels.
+    """Return the upscaler's channels at 64x64 and 128x128 pixels.
 
-    Raises WrongModelError for a model without an upscaler, or with one that lacks a layer that has
-    them.
+    Raises WrongModelError if the model has no upscaler, or no usable layers with these widths.
     """
     if not model.has_upscaler:
         raise WrongModelError(f"{model.path} has no upscaler")
@@ -113,9 +116,9 @@ def upscaler_widths(model: ModelFile) -> list[int]:
 
 
 def upscaler_layers(widths: list[int], features: int, condition: int) -> Shapes:
-    """The same as `decoder_layers`, of the upscaler.
+    """Return the weight shape of every layer of the upscaler, as `decoder_layers` does.
 
-    features, condition: channels at 64x64 pixels and numbers in the condition of its decoder.
+    features, condition: channels at 64x64 pixels and size of the condition of its decoder.
     """
     w64, w128 = widths
     return {
@@ -132,15 +135,16 @@ def upscaler_layers(widths: list[int], features: int, condition: int) -> Shapes:
 
 
 def decoder_names(widths: list[int]) -> Shapes:
-    """Of the convolutional decoder's arrays, with their shapes: those of two axes or more are int8.
+    """Return names and shapes of the convolutional decoder's arrays.
 
-    Layers have a weight, its scale and a bias; normalisations a gain and a bias.
+    Layers have an int8 weight, its scale and a bias; normalisations have a gain and a bias. All but
+    the int8 weights are float16.
     """
     return _names("decoder", decoder_layers(widths))
 
 
 def upscaler_names(widths: list[int], features: int, condition: int) -> Shapes:
-    """The same of the upscaler's arrays."""
+    """Return names and shapes of the upscaler's arrays, as `decoder_names` does."""
     return _names("upscaler", upscaler_layers(widths, features, condition))
 
 
@@ -155,9 +159,9 @@ def _names(network: str, layers: Shapes) -> Shapes:
 
 
 def network_arrays(model: ModelFile, names: Shapes) -> list[npt.NDArray[Any]]:
-    """The arrays of `decoder_names` or `upscaler_names`.
+    """Return the arrays of `decoder_names` or `upscaler_names`.
 
-    Raises WrongModelError for one that is damaged, or has another type or shape than it must.
+    Raises WrongModelError if an array is missing, damaged or of another type or shape.
     """
     arrays = []
     for name, shape in names.items():

@@ -21,12 +21,12 @@ Longs = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """Level `number` of a model: components [B, Z] <-> indices [B, T], in groups [B].
+    """Level `number` of a model: components [B, Z] to indices [B, T] and back, in groups [B].
 
-    Its codebooks are each group's own, or one set that all groups share.
-    Latents are the transform's outputs, token after token, each with as many dimensions as its
-    `widths` say. Arrays are read from the model when they are first needed, so a decoder never
-    touches those of an encoder, and a small file never touches the late levels.
+    The level has codebooks for every group, or one set that all groups share. Latents are the
+    outputs of the transform, concatenated over the tokens; the array `widths` has the dimensions of
+    each token. Arrays are read from the model when they are first needed: a decoder never reads
+    those of an encoder, and decoding a small file never reads the late levels.
     """
 
     model: ModelFile
@@ -35,12 +35,12 @@ class Level:
 
     @property
     def components(self) -> int:
-        """Z: the level reads and refines the first so many components."""
+        """Z: the level quantizes the first Z components."""
         return int(self._synthesis.values.shape[0])
 
     @property
     def tokens(self) -> int:
-        """T."""
+        """T: the number of tokens."""
         return len(self._widths)
 
     @property
@@ -49,12 +49,13 @@ class Level:
         return len(self._codewords) == 1
 
     def encode(self, components: Floats, groups: Longs, there: Floats | None = None) -> Longs:
-        """Components [B, all] -> the index of the cheapest codeword of every token, [B, T].
+        """Return the index of the codeword of least cost for every token, [B, T].
 
-        there: codewords [B, n] of the first tokens that have been taken off the components. They
-        are put back here, where the rounding of the transforms does not touch them.
+        components: [B, all]; only the first Z are used. there: latents [B, n] of codewords that
+        have been subtracted from the components. They are added to the latents again, so that the
+        transforms do not round them.
 
-        Raises ModelError where the model's numbers are so large that latents are none.
+        Raises ModelError if the model's numbers are so large that latents are not finite.
         """
         latents = self.latents(components)
         if there is not None:
@@ -65,24 +66,28 @@ class Level:
             return search(padded, self._prepared, self._own(groups))[0]
         except BackendError:
             raise
-        except ValueError as error:  # shapes fit, so it is about numbers
+        except ValueError as error:  # the shapes fit, so numbers are not finite
             raise ModelError(f"{self.model.name} cannot encode: {error}") from error
 
     def latents(self, components: Floats) -> Floats:
-        """Components [B, all] -> latents [B, sum of widths]."""
+        """Return the latents [B, sum of widths] of components [B, all]."""
         return self.core.project(
             np.ascontiguousarray(components[:, : self.components]), self._analysis
         )
 
     def decode(self, indices: Longs, groups: Longs, counts: Longs) -> Floats:
-        """Components [B, Z] of the codewords of the first counts [B] tokens of indices [B, n]."""
+        """Return the sum of the selected codewords as components [B, Z].
+
+        indices: [B, n], n at most T; face b has only its first counts[b] tokens.
+        """
         return self.core.expand(self.codewords(indices, groups, counts), self._synthesis)
 
     def codewords(self, indices: Longs, groups: Longs, counts: Longs) -> Floats:
-        """Codewords of the first counts [B] tokens of indices [B, n], 0 for the others, [B, C].
+        """Return the codewords as latents [B, C], 0 for tokens that a face does not have.
 
-        Always all C latents: a product with fewer columns is rounded otherwise, and what becomes of
-        a face must not depend on the longest one beside it.
+        indices: [B, n], n at most T; face b has only its first counts[b] tokens. The result always
+        has all C latents: a product with fewer columns rounds differently, and the result of a face
+        must not depend on the longest face of its batch.
         """
         token, own = self._token_of, self._own(groups)[:, None]
         known = np.minimum(token, indices.shape[1] - 1)
@@ -91,7 +96,7 @@ class Level:
         return latents
 
     def _own(self, groups: Longs) -> Longs:
-        """Which of the level's groups faces of the model's groups [B] have."""
+        """The groups of the level's codebooks for groups [B] of the model: 0 if shared."""
         return np.zeros_like(groups) if self.is_shared else groups
 
     def _array(self, name: str) -> npt.NDArray[Any]:
@@ -103,7 +108,7 @@ class Level:
 
     @cached_property
     def _ends(self) -> Longs:
-        """Latents of the first 0, 1, ... T tokens."""
+        """The number of latents of the first 0, 1, ... T tokens, [T + 1]."""
         return np.concatenate([[0], self._widths.cumsum()])
 
     @cached_property
@@ -113,13 +118,13 @@ class Level:
 
     @cached_property
     def _places(self) -> Longs:
-        """Where each latent lies in rows of T tokens of equally many dimensions."""
+        """The position of each latent in rows of T * D numbers, with all tokens padded to D."""
         within = np.arange(len(self._token_of)) - self._ends[self._token_of]
         return self._token_of * self._dimensions + within
 
     @cached_property
     def _dimensions(self) -> int:
-        """D: the most dimensions of a token; the search wants all of them to have as many."""
+        """D: the largest number of dimensions of a token; the search pads all tokens to D."""
         return int(self.model.config["levels"][self.number][3])
 
     @cached_property
@@ -139,17 +144,20 @@ class Level:
 
     @cached_property
     def metric(self) -> Metric:
-        """What the level measures errors by."""
+        """The metric in which the encoder measures errors of the level."""
         return self.model.metric(self.number)
 
     @cached_property
     def price(self) -> np.float32:
-        """The error, in squares of latents or of components in the metric, that a bit is worth."""
+        """The rate-distortion weight: the squared error of latents that one bit is worth.
+
+        The squared length of a component error in the metric has the same unit.
+        """
         return np.float32(self.model.array(f"encoder.levels.{self.number}.price")[0])
 
     @cached_property
     def _prepared(self) -> PreparedCodebooks:
-        """The codebooks [G or 1, T, K, D], ready to be searched; a bit costs `price`."""
+        """The codebooks [G or 1, T, K, D], prepared for the search; a bit costs `price`."""
         groups, codewords, _ = self._codewords.shape
         padded = np.zeros((groups, codewords, self.tokens * self._dimensions), np.float32)
         padded[..., self._places] = self._codewords

@@ -1,4 +1,4 @@
-"""How many tokens of a face may be kept: the limits of a file in tokens and in bytes."""
+"""The limits of a file in tokens and bytes, and the number of tokens that they allow."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Longs = npt.NDArray[np.int64]
 class Limit:
     """At most `max_tokens` tokens and, unless None, `max_bytes` bytes.
 
-    While tokens are still being chosen a file's size is foretold by their ideal code lengths,
-    whole numbers that every device adds up alike. The entropy coder has the last word: it takes
-    away the last tokens of the few faces of which the forecast was too low.
+    While tokens are chosen, the file size is predicted from their ideal code lengths. These are
+    integers, so all devices compute the same sums. The entropy coder decides in the end: if the
+    prediction was too low, which is rare, it removes the last tokens.
     """
 
     tables: Tables
@@ -31,7 +31,10 @@ class Limit:
 
     @classmethod
     def of(cls, tables: Tables, settings: Settings) -> Limit:
-        """The limit of a model's files. Raises SettingsError for more stages than it has."""
+        """Return the limit for a model's probability tables and the settings.
+
+        Raises SettingsError for more stages than the model has.
+        """
         sizes, stages = tables.level_sizes, settings.stages
         if stages is not None and stages > len(sizes):
             raise SettingsError(f"stages must be 1 to {len(sizes)}, not {stages}")
@@ -39,7 +42,7 @@ class Limit:
 
     @cached_property
     def allowed(self) -> Longs:
-        """The largest code length, in 2^-16 bits, of 1, 2, ... tokens that fit, [max_tokens]."""
+        """The largest code length that fits, in 2^-16 bits, for 1, 2, ... tokens, [max_tokens]."""
         counts = range(1, self.max_tokens + 1)
         if self.max_bytes is None:
             return np.full(len(counts), np.iinfo(np.int64).max)
@@ -47,13 +50,16 @@ class Limit:
         return np.array(left, np.int64) * (8 << 16)
 
     def counts(self, lengths: Longs) -> Longs:
-        """Code lengths of the first 1 to n tokens [B, n] -> how many are kept, 1 to n, [B]."""
+        """Return the number of tokens that fit, 1 to n, [B].
+
+        lengths: code lengths of the first 1, 2, ... n tokens of each face, in 2^-16 bits, [B, n].
+        """
         known = min(lengths.shape[1], self.max_tokens)
         fits = lengths[:, :known] <= self.allowed[:known]
         kept = (fits * np.arange(1, known + 1)).max(1, initial=1)
         return np.asarray(kept, np.int64)
 
     def is_reached(self, lengths: Longs) -> bool:
-        """Whether no face has room for more tokens than the n of its code lengths [B, n]."""
+        """Whether no face has room for more than n tokens; lengths [B, n]: as in `counts`."""
         n = lengths.shape[1]
         return n >= self.max_tokens or bool((lengths[:, -1] > self.allowed[n - 1]).all())

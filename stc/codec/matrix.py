@@ -1,4 +1,4 @@
-"""Matrices in 8 bits, and the checks that every core makes of the arrays it is given."""
+"""Matrices of 8-bit numbers, and the argument checks that all cores share."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """A matrix M [R, C] in 8 bits: M[r, c] = values[r, c] * scale[c].
+    """A matrix M [R, C] of 8-bit numbers: M[r, c] = values[r, c] * scale[c].
 
-    Raises ValueError for arrays of another type or shape.
+    Raises ValueError for arrays of another type or shape, or that are not contiguous.
     """
 
     values: npt.NDArray[np.int8]  # [R, C], in C order
@@ -31,11 +31,11 @@ class Matrix:
                 f"not {self.scale.dtype} {list(self.scale.shape)}"
             )
         if not (self.values.flags.c_contiguous and self.scale.flags.c_contiguous):
-            raise ValueError("a matrix must lie in memory row after row, without gaps")
+            raise ValueError("values and scale of a matrix must be contiguous in C order")
 
 
 def check_rows(name: str, array: Floats, columns: int) -> Floats:
-    """The same numbers, row after row in memory; ValueError unless float32 [B, columns]."""
+    """Return the array in C order. Raises ValueError unless it is float32 [B, columns]."""
     if array.dtype != np.float32 or array.ndim != 2 or array.shape[1] != columns:
         raise ValueError(
             f"{name} must be float32 [B, {columns}], not {array.dtype} {list(array.shape)}"
@@ -44,15 +44,18 @@ def check_rows(name: str, array: Floats, columns: int) -> Floats:
 
 
 def check_prefix(latents: Floats, matrix: Matrix) -> Floats:
-    """As `check_rows`, for numbers that go with the first columns of a matrix, or with all."""
+    """Return latents [B, n] in C order, n at most the number of columns of the matrix.
+
+    Raises ValueError for another type or shape.
+    """
     columns = matrix.values.shape[1]
     if latents.ndim == 2 and latents.shape[1] > columns:
-        raise ValueError(f"{latents.shape[1]} numbers a row for a matrix of {columns} columns")
+        raise ValueError(f"{latents.shape[1]} latents per row for a matrix of {columns} columns")
     return check_rows("latents", latents, latents.shape[-1] if latents.ndim == 2 else columns)
 
 
 def check_spent(spent: Floats, faces: int) -> Floats:
-    """The same numbers; ValueError unless float32 [faces]."""
+    """Return the array in C order. Raises ValueError unless it is float32 [faces]."""
     if spent.dtype != np.float32 or spent.shape != (faces,):
         raise ValueError(f"spent must be float32 [{faces}], not {spent.dtype} {list(spent.shape)}")
     return np.ascontiguousarray(spent)

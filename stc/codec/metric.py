@@ -1,8 +1,8 @@
-"""What an encoder measures errors by: W = I + w F F^T, so that identity costs more than a hat.
+"""The encoder's error metric W = I + w F F^T, which weights errors of identity more than others.
 
-F [Z, r] holds the directions of components that move a recogniser most. A level's synthesis S has
-columns that are orthonormal in the inverse of W; what reads its latents is therefore W S, and need
-not be stored.
+F [Z, r] contains the directions of components that change the output of a recognition model most.
+The columns of a level's synthesis S are orthonormal in W, up to rounding: S^T W S = I. So the
+analysis, which turns components into latents, is W S and need not be stored.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """factor: F [Z, r], of no columns for the plain metric; weight: w. Safe in several threads."""
+    """The metric W = I + weight * factor factor^T; safe to use from several threads.
+
+    factor: F [Z, r]; r is 0 for the Euclidean metric.
+    """
 
     factor: Floats
     weight: np.float32
 
     def analysis(self, synthesis: Matrix) -> Matrix:
-        """Components to latents [Z, C], W S in 8 bits, of a level's synthesis [Z, C]."""
+        """Return the analysis W S [Z, C], in 8 bits, for a level's synthesis S [Z, C]."""
         drawn = synthesis.values * synthesis.scale
         with one_thread():
             found = drawn + self.weight * (self.factor @ (self.factor.T @ drawn))
@@ -35,9 +38,12 @@ class Metric:
         return Matrix(np.rint(found, out=found).astype(np.int8), scale)
 
     def size(self, rest: Floats) -> npt.NDArray[np.float64]:
-        """The squares in this metric of components [B, all], of which F has the first Z: [B]."""
+        """Return the squared lengths [B] in this metric of components [B, all].
+
+        F applies to the first Z of them; the others count in the Euclidean metric.
+        """
         with one_thread():
-            # Face by face, so that nobody's depends on who else is in the batch.
+            # Face by face, so that a result does not depend on the other faces of the batch.
             seen = [row[: len(self.factor)] @ self.factor for row in rest]
         plain: npt.NDArray[np.float64] = np.square(rest, dtype=np.float64).sum(1)
         if not seen or not self.factor.shape[1]:

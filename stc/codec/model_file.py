@@ -1,7 +1,7 @@
-"""Model files: weights found by their fingerprint, and checked array by array as they are read.
+"""Model files: find a model by its fingerprint, and read its arrays with a check of each digest.
 
-conformance/model-file.md has the layout. What `stc info` needs of a model comes without numpy,
-whose import would take longer than all the rest.
+conformance/model-file.md describes the layout. The parts that `stc info` uses do not import numpy,
+which would take longer than everything else.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "stc-open-1"
-UPSCALER, ENCODER = "upscaler.", "encoder."  # prefixes of arrays that a decoder does without
+UPSCALER, ENCODER = "upscaler.", "encoder."  # prefixes of arrays that a decoder does not need
 OPTIONAL = (UPSCALER, ENCODER)
 
 _NUMPY = {"I8": "<i1", "U8": "<u1", "F16": "<f2", "U16": "<u2", "F32": "<f4", "U32": "<u4"}
@@ -57,38 +57,42 @@ _WIDTHS = re.compile(r"levels\.(\d{1,5})\.widths")
 
 @dataclass(frozen=True, eq=False)
 class ModelFile:
-    """A model whose arrays are mapped into memory, read when asked for and then checked, once.
+    """A model file mapped into memory; each array is checked once, when it is first read.
 
     Safe to use from several threads.
     """
 
     path: Path
     name: str
-    fingerprint: str  # SHA-256 in hex, over the decoder's arrays; a .stc file carries two bytes
+    fingerprint: str  # SHA-256 in hex, over the decoder's arrays; a .stc file stores two bytes
     entries: Mapping[str, Entry]
     digests: Mapping[str, str]  # SHA-256 of every array's bytes, in hex
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 in hex over all arrays, also those that the fingerprint leaves out."""
+        """SHA-256 in hex over all arrays, including those that the fingerprint leaves out."""
         return fingerprint(_identities(self.entries, self.digests, whole=True))
 
     @property
     def names(self) -> list[str]:
-        """Of all arrays, in the file's order."""
+        """The names of all arrays, in the file's order."""
         return list(self.entries)
 
     def array(self, name: str) -> npt.NDArray[Any]:
-        """One array, read-only, a view of the file. Raises WrongModelError if it is damaged."""
+        """Return an array as a read-only view of the file.
+
+        Raises WrongModelError if it is missing or damaged.
+        """
         import numpy as np
 
         data, entry = self._bytes(name), self.entries[name]
         return np.frombuffer(data, _NUMPY[entry.dtype]).reshape(entry.shape)
 
     def matrix(self, name: str) -> Matrix:
-        """A matrix in 8 bits with its scales, however it is stored; all axes but the last are one.
+        """Return a matrix of 8-bit numbers with its scales, whether it is stored packed or not.
 
-        A packed one is unpacked at every call: keep it. Raises WrongModelError for arrays that are
+        All axes but the last are merged into the rows. A packed matrix is unpacked at every call,
+        so callers should keep the result. Raises WrongModelError for arrays that are missing,
         damaged or do not fit together.
         """
         import numpy as np
@@ -109,7 +113,7 @@ class ModelFile:
             raise WrongModelError(f"{self.path}: {name}: {error}") from error
 
     def metric(self, level: int) -> Metric:
-        """What an encoder measures the errors of a level by; the plain one if it names none.
+        """Return the error metric of a level; the Euclidean metric if the model states none.
 
         Raises WrongModelError for arrays that are damaged or do not fit together.
         """
@@ -134,12 +138,16 @@ class ModelFile:
         return Metric(np.ascontiguousarray(factor.values[:rows] * factor.scale), weight)
 
     def read(self) -> dict[str, npt.NDArray[Any]]:
-        """Every array by its name. Raises WrongModelError if one is damaged."""
+        """Return all arrays by name. Raises WrongModelError if one is damaged."""
         return {name: self.array(name) for name in self.entries}
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """groups: G; levels: [Z, T, K, D] of each; widths: channels of the decoder's layers."""
+        """The model's configuration, checked against the shapes of its arrays.
+
+        groups: G; levels: [Z, T, K, D] of each; widths: channels of the decoder's layers. Raises
+        WrongModelError if it is invalid.
+        """
         try:
             config: dict[str, Any] = json.loads(bytes(self._bytes("config")))
             check_config(config, self.entries)
@@ -149,9 +157,9 @@ class ModelFile:
 
     @cached_property
     def tables(self) -> Tables:
-        """The integer probabilities of groups and tokens.
+        """The integer PMFs of groups and tokens.
 
-        Raises WrongModelError if an array is damaged, ModelError for frequencies that are none.
+        Raises WrongModelError if an array is damaged, ModelError for invalid frequencies.
         """
         from stc.bitstream import Tables
 
@@ -160,37 +168,37 @@ class ModelFile:
 
     @cached_property
     def level_sizes(self) -> list[int]:
-        """Number of tokens in every level."""
+        """The number of tokens of every level."""
         return [self.entries[name].shape[1] for name in self._counts()]
 
     @property
     def has_upscaler(self) -> bool:
-        """Whether faces can be drawn at 256 pixels."""
+        """Whether the model has an upscaler, which draws faces at 256 pixels."""
         return any(name.startswith(UPSCALER) for name in self.entries)
 
     @property
     def group_number(self) -> int:
-        """How many groups there are."""
+        """The number of groups G."""
         return self.entries["groups.counts"].shape[0]
 
     @property
     def groups(self) -> list[int]:
-        """Frequencies of the groups."""
+        """The frequencies of the groups, which sum to 2^16."""
         return next(self._rows("groups.counts", 0, 1)).tolist()
 
     def rows(self, group: int, count: int) -> Iterator[typed_array[int]]:
-        """The frequencies of each of the first `count` tokens, as in `tables`."""
+        """Yield the frequencies of each of the first `count` tokens in a group, as in `tables`."""
         for name, size in zip(self._counts(), self.level_sizes, strict=True):
             here, own = min(size, count), group if self.entries[name].shape[0] > 1 else 0
             yield from self._rows(name, own * size, here)
             count -= here
 
     def is_named(self, short: bytes) -> bool:
-        """Whether the two bytes that a file names its model by are this one's."""
+        """Whether the fingerprint starts with `short`, the two bytes in a file."""
         return self.fingerprint.startswith(short.hex())
 
     def check_named(self, short: bytes) -> None:
-        """Raise WrongModelError unless they are."""
+        """Raise WrongModelError unless the fingerprint starts with `short`."""
         if not self.is_named(short):
             raise WrongModelError(
                 f"the file needs model {short.hex()}, this is {self.name} ({self.fingerprint[:4]})"
@@ -200,7 +208,7 @@ class ModelFile:
         return [f"levels.{number}.counts" for number in range(level_number(self.entries))]
 
     def _rows(self, name: str, first: int, number: int) -> Iterator[typed_array[int]]:
-        """`number` rows of an array of counts, from row `first` on."""
+        """Yield `number` rows of an array of frequencies, starting at row `first`."""
         entry, data = self.entries[name], self._bytes(name)
         code, size = ("H", 2) if entry.dtype == "U16" else ("I", 4)
         step = size * entry.shape[-1]
@@ -211,7 +219,7 @@ class ModelFile:
             yield row
 
     def _bytes(self, name: str) -> memoryview:
-        """The bytes of an array, which give the digest that the file states."""
+        """The bytes of an array, checked against the digest that the file states."""
         known = self._checked.get(name)
         if known is not None:
             return known
@@ -222,16 +230,16 @@ class ModelFile:
         found = hashlib.sha256(data).hexdigest()
         if found != self.digests[name]:
             raise WrongModelError(
-                f"{self.path}: {name} gives digest {found[:12]}, the file states "
+                f"{self.path}: {name} has digest {found[:12]}, the file states "
                 f"{self.digests[name][:12]}; it is damaged or was edited, install it again"
             )
         if match := _WIDTHS.fullmatch(name):
             self._check_widths(int(match[1]), data)
-        # Two threads may check an array at the same time; both find the same.
+        # Two threads may check an array at the same time; the results are the same.
         return self._checked.setdefault(name, data)
 
     def _check_widths(self, level: int, widths: memoryview) -> None:
-        """Raise WrongModelError unless a level's tokens share out the columns of its codebooks."""
+        """Raise WrongModelError unless the widths of a level's tokens sum to its columns."""
         columns = matrix_shape(self.entries, f"levels.{level}.codebooks")[-1]
         largest = self.config["levels"][level][3]
         if sum(widths) != columns or max(widths) > largest:
@@ -251,9 +259,12 @@ class ModelFile:
 
 
 def open_model(model: str | Path | None = None) -> ModelFile:
-    """A model by shipped name, by path, or the default one.
+    """Open a model; its header is checked, its arrays are not read yet.
 
-    Raises ModelMissingError if there is none, WrongModelError if the file is not an STC model.
+    model: the name of a shipped model or the path of a model file (a name with a suffix); the
+    default model if None.
+
+    Raises ModelMissingError if the file does not exist, WrongModelError if it is not an STC model.
     """
     path = (
         Path(model)
@@ -267,9 +278,9 @@ def open_model(model: str | Path | None = None) -> ModelFile:
 
 
 def find_model(short: bytes) -> ModelFile:
-    """The shipped model whose fingerprint begins with the two bytes that a file names.
+    """Return the shipped model whose fingerprint starts with `short`, the two bytes in a file.
 
-    Raises WrongModelError if none does.
+    Raises WrongModelError if there is none.
     """
     shipped = [_inspect(path) for path in sorted(FOLDER.glob("*.safetensors"))]
     for file in shipped:
@@ -283,7 +294,10 @@ def find_model(short: bytes) -> ModelFile:
 
 
 def save_model(path: Path, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> ModelFile:
-    """Write arrays as a model file, and return what was written."""
+    """Write arrays, by name, as a model file; return the model opened from that file.
+
+    Raises WrongModelError if the arrays are not those of a model.
+    """
     import numpy as np
 
     codes = {np.dtype(code): dtype for dtype, code in _NUMPY.items()}
@@ -300,10 +314,11 @@ def save_model(path: Path, name: str, arrays: Mapping[str, npt.NDArray[Any]]) ->
 
 
 def _place(tensor: Tensor) -> tuple[bool, int, bool, int, str]:
-    """Where an array comes in a file: what begins at a multiple of 64 bytes last.
+    """Sort key of the arrays in a file: arrays whose length is a multiple of 64 bytes come last.
 
-    Of these, what the smallest face needs comes first, then one level after the other, then the
-    upscaler, and what only an encoder needs at the end: the beginning of a file is of use alone.
+    So these are aligned. Among them the arrays that the smallest face needs come first, then those
+    of one level after the other, of the upscaler and of the encoder. So the beginning of a file is
+    useful alone.
     """
     name = tensor.name
     if len(tensor.data) % ALIGNMENT:
@@ -317,7 +332,7 @@ def _place(tensor: Tensor) -> tuple[bool, int, bool, int, str]:
 def _identities(
     entries: Mapping[str, Entry | Tensor], digests: Mapping[str, str], whole: bool = False
 ) -> dict[str, ArrayIdentity]:
-    """What the fingerprint is made of: what decodes a face to 128 pixels, unless all is wanted."""
+    """The input of the fingerprint: the arrays that decode 128 pixels, or all if `whole`."""
     return {
         name: ArrayIdentity(entry.dtype, entry.shape, digests[name])
         for name, entry in entries.items()
@@ -344,7 +359,7 @@ def _inspect(path: Path) -> ModelFile:
     found = fingerprint(_identities(entries, digests))
     if found != metadata["fingerprint"]:
         raise WrongModelError(
-            f"{path}: the digests give fingerprint {found[:12]}, the file states "
+            f"{path}: the digests result in fingerprint {found[:12]}, the file states "
             f"{metadata['fingerprint'][:12]}; it is damaged or was edited, install it again"
         )
     return ModelFile(path, metadata.get("name", path.stem), found, entries, digests)

@@ -23,11 +23,11 @@ from stc.threads import threads
 
 Network = tuple[ctypes.Array[ctypes.c_int], Arrays]  # its widths and its weights
 
-FACES = 16  # for which another thread is worth its own reading of a matrix
+FACES = 16  # per thread: with fewer, a thread costs more, as it reads the whole matrix again
 
 
 class NativeCore:
-    """See `stc.codec.core.Core`. Batches use as many threads as `stc.threads.threads` says.
+    """A `stc.codec.core.Core` in C++. Batches use at most `stc.threads.threads()` threads.
 
     Raises BackendError if the library is missing.
     """
@@ -90,13 +90,13 @@ class NativeCore:
 
     @cached_property
     def _upscaler(self) -> Network:
-        """The decoder and the upscaler behind it. Raises WrongModelError if there is none."""
+        """The decoder and the upscaler. Raises WrongModelError if there is no upscaler."""
         widths, own = decoder_widths(self._model), upscaler_widths(self._model)
         names = decoder_names(widths) | upscaler_names(own, *widths[3:])
         return ints(widths + own), Arrays(network_arrays(self._model, names))
 
 
 def check(failed: int) -> None:
-    """A function of the core found what was checked before: a bug."""
+    """Raise RuntimeError if a function of the core failed: a bug, since arguments were checked."""
     if failed:
-        raise RuntimeError(f"the native core gives error {failed}")
+        raise RuntimeError(f"the native core returned error {failed}")

@@ -1,6 +1,7 @@
-"""ONNX files as nodes and constants, and parts of them, without the package onnx.
+"""Read ONNX files as nodes and constants, and cut out parts of them, without the package onnx.
 
-Only what the encoder's eye needs: no subgraphs, and constants whose bytes lie in the file.
+Only the features that the encoder's eye uses are supported: no subgraphs, and only constants whose
+bytes are in the file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from stc.protobuf import entry, fields, read_varint
 
-# Of onnx.proto. ModelProto and GraphProto:
+# Field numbers from onnx.proto. ModelProto and GraphProto:
 _GRAPH, _NODE, _CONSTANT, _OUTPUT = 7, 1, 5, 12
 # NodeProto and AttributeProto:
 _INPUTS, _OUTPUTS, _KIND, _ATTRIBUTE = 1, 2, 4, 5
@@ -33,16 +34,19 @@ _TYPES: dict[int, type[np.generic]] = {
 
 @dataclass(frozen=True)
 class Node:
-    """One operation: what ONNX calls it, the names of what it takes and gives, its attributes."""
+    """One operation of an ONNX graph."""
 
-    kind: str
-    inputs: tuple[str, ...]
+    kind: str  # operator type, such as "Conv"
+    inputs: tuple[str, ...]  # names; "" for an optional input that is left out
     outputs: tuple[str, ...]
     attributes: dict[str, Any]  # int, list of int, str or float
 
 
 def read(model: bytes) -> tuple[list[Node], dict[str, npt.NDArray[Any]]]:
-    """The nodes in order, and the constants by name. Raises ValueError."""
+    """Return the nodes of an ONNX file in order, and its constants by name.
+
+    Raises ValueError if the file cannot be parsed, or has constants of an unsupported type.
+    """
     nodes: list[Node] = []
     constants: dict[str, npt.NDArray[Any]] = {}
     for graph in _all(memoryview(model), _GRAPH):
@@ -52,9 +56,9 @@ def read(model: bytes) -> tuple[list[Node], dict[str, npt.NDArray[Any]]]:
 
 
 def part(model: bytes, wanted: list[str]) -> bytes:
-    """The file that gives some of the outputs alone, without the nodes that these do not need.
+    """Return an ONNX file with only the wanted outputs and the nodes that they need.
 
-    ONNX Runtime would run all of them. Raises ValueError.
+    ONNX Runtime would otherwise run all nodes. Raises ValueError as `read` does.
     """
     nodes, _ = read(model)
     names = {name for node in needed(nodes, wanted) for name in node.outputs}
@@ -65,7 +69,7 @@ def part(model: bytes, wanted: list[str]) -> bytes:
 
 
 def _part(graph: int | memoryview, names: set[str], wanted: list[str]) -> bytes:
-    """A graph without nodes whose outputs are none of the names, and outputs not wanted."""
+    """A graph without the nodes that have no output in `names`, and without unwanted outputs."""
     kept = []
     for number, value in fields(memoryview(b"" if isinstance(graph, int) else graph)):
         if isinstance(value, memoryview):
@@ -78,7 +82,7 @@ def _part(graph: int | memoryview, names: set[str], wanted: list[str]) -> bytes:
 
 
 def needed(nodes: list[Node], wanted: list[str]) -> list[Node]:
-    """The nodes that what is wanted depends on, in order."""
+    """Return the nodes, in order, on which the wanted outputs depend."""
     names, found = set(wanted), []
     for node in reversed(nodes):
         if names.intersection(node.outputs):
@@ -109,7 +113,7 @@ def _attribute(message: memoryview) -> tuple[str, Any]:
 def _constant(message: memoryview) -> tuple[str, npt.NDArray[Any]]:
     (name,), (kind,) = _texts(message, _TENSOR_NAME), _integers(message, _TYPE)
     if kind not in _TYPES:
-        raise ValueError(f"{name} has a type that is not read, {kind}")
+        raise ValueError(f"constant {name} has the unsupported data type {kind}")
     data = b"".join(_all(message, _DATA))
     values = np.frombuffer(data, np.dtype(_TYPES[kind]).newbyteorder("<"))
     return name, values.astype(_TYPES[kind]).reshape(_integers(message, _SIZES))
@@ -125,7 +129,7 @@ def _texts(message: memoryview, wanted: int) -> list[str]:
 
 
 def _integers(message: memoryview, wanted: int) -> list[int]:
-    """Whole numbers, one a field or packed into one; negative ones come as 2^64 more."""
+    """The integers of a field, repeated or packed; negative ones are stored modulo 2^64."""
     found: list[int] = []
     for number, value in fields(message):
         if number != wanted:

@@ -1,8 +1,8 @@
-"""Matrices in fewer than eight bits a number -> matrices in 8 bits.
+"""Unpack matrices with fewer than eight bits per number to matrices of 8-bit numbers.
 
-A matrix is stored as codes and a curve, the value of each code, which is steeper towards its ends,
-where few numbers are. conformance/model-file.md has the layout, stc/lab/training/packing.py writes
-it.
+A matrix is stored as codes and a curve, which has the value of each code. The curve is steeper
+towards its ends, where numbers are rare. conformance/model-file.md describes the layout;
+stc/lab/training/packing.py writes it.
 """
 
 from __future__ import annotations
@@ -21,26 +21,33 @@ from stc.native.library import function
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int8]
 
-_SHIFT = 7  # of a value of the curve times the largest value; both are at most 128
+_SHIFT = 7  # applied to a curve value times the row's largest value; both are at most 128
 
 
 def unpack(array: Callable[[str], npt.NDArray[Any]], words: set[str]) -> Matrix:
-    """The matrix [R, C] of the arrays that `words` names, the last words of their names.
+    """Unpack a matrix [R, C].
 
-    `codes` [R, bytes] are of the columns that `first` [R, n], in 8 bits, leaves over, or of all;
-    `curve` [2^bits], `tops` [R] and `scale` [C] say what they stand for. `mirror` [C] makes planes
-    of their left halves. Leading axes count as one. Raises ValueError for arrays that do not fit
-    together.
+    array: returns an array of the matrix by the last word of its name. words: the existing ones.
+    `first` [R, n], optional, has the first n columns in 8 bits. `codes` [R, bytes] has the codes of
+    the other columns, or of all. `curve` [2^bits] maps codes to values, `tops` [R] is the largest
+    value of each row, `scale` [C] the scale of each column. `mirror` [C], optional, is the sign by
+    which the right halves of planes follow from the left ones, which alone are stored then. All
+    axes but the last are merged into the rows.
+
+    Raises ValueError for arrays that do not fit together.
     """
     scale = array("scale").astype(np.float32)
     codes, curve = array("codes"), array("curve")
     codes, tops = codes.reshape(-1, codes.shape[-1]), array("tops").ravel()
     if tops.shape != codes.shape[:1]:
-        raise ValueError(f"{len(codes)} rows and {tops.size} largest values")
+        raise ValueError(f"{len(codes)} rows of codes, but {tops.size} largest values")
     strong = array("first").reshape(len(codes), -1) if "first" in words else None
     mirror = array("mirror") if "mirror" in words else None
     if mirror is not None and (2 * len(codes) != PLANES or mirror.shape != scale.shape):
-        raise ValueError(f"{len(codes)} rows are not half of {PLANES}, or {mirror.size} mirrors")
+        raise ValueError(
+            f"with mirrors there must be {PLANES // 2} rows and {len(scale)} mirrors, "
+            f"not {len(codes)} and {mirror.size}"
+        )
     coded = len(scale) - (0 if strong is None else strong.shape[1])
     check_codes(codes, _bits(curve), coded)
     values = np.empty(((1 if mirror is None else 2) * len(codes), len(scale)), np.int8)
@@ -52,7 +59,7 @@ def unpack(array: Callable[[str], npt.NDArray[Any]], words: set[str]) -> Matrix:
 def _native(
     values: Ints, codes: Bytes, curve: Ints, tops: Bytes, strong: Ints | None, mirror: Ints | None
 ) -> None:
-    """Unpack into values; some times as fast."""
+    """Unpack into `values`, several times as fast as `_portable`."""
     arrays = [np.ascontiguousarray(own) for own in (codes, curve, tops)]
     others = [None if own is None else np.ascontiguousarray(own) for own in (strong, mirror)]
     function("stc_unpack")(
@@ -66,7 +73,7 @@ def _native(
 def _portable(
     values: Ints, codes: Bytes, curve: Ints, tops: Bytes, strong: Ints | None, mirror: Ints | None
 ) -> None:
-    """Unpack into values."""
+    """Unpack into `values`, in numpy."""
     left = unpack_rows(
         codes, curve, tops, values.shape[1] - (strong.shape[1] if strong is not None else 0)
     )
@@ -84,25 +91,31 @@ def _portable(
 
 
 def unpack_rows(packed: Bytes, curve: Ints, tops: Bytes, columns: int) -> Ints:
-    """Packed codes [R, bytes] -> values [R, columns], whose largest in every row is tops [R]."""
+    """Unpack codes [R, bytes] to values int8 [R, columns]; tops [R]: largest value of each row.
+
+    Raises ValueError for codes or a curve of another size.
+    """
     codes = unpack_digits(packed, _bits(curve), columns)
     tables = (curve * tops[:, None].astype(np.int16) + (1 << _SHIFT - 1)) >> _SHIFT
     return np.take_along_axis(tables.astype(np.int8), codes.astype(np.intp), 1)
 
 
 def unpack_codes(packed: Bytes, curve: Ints, columns: int) -> Ints:
-    """Packed codes [R, bytes] -> what the curve [2^bits] gives for each, [R, columns]."""
+    """Unpack codes [R, bytes] to values of the curve [2^bits], int8 [R, columns].
+
+    Raises ValueError for codes or a curve of another size.
+    """
     codes = unpack_digits(packed, _bits(curve), columns)
     table = curve.tobytes().ljust(256, b"\0")
     return np.frombuffer(codes.tobytes().translate(table), np.int8).reshape(codes.shape)
 
 
 def unpack_digits(packed: Bytes, bits: int, columns: int) -> Bytes:
-    """Packed codes [R, bytes] -> codes [R, columns].
+    """Unpack codes [R, bytes] to one code per byte, uint8 [R, columns].
 
-    A code of b bits is stored in pieces of 4, 2 and 1 bits, as many as are in b, the high ones
-    first. In the bytes of a piece the first columns have the lowest bits, the next columns those
-    above them, and so on.
+    A code of `bits` bits is stored in pieces of 4, 2 and 1 bits, the binary digits of `bits`, with
+    the high bits of the code first. In the bytes of a piece the first columns have the lowest bits,
+    the next columns the bits above them, and so on. Raises ValueError for codes of another size.
     """
     sizes = check_codes(packed, bits, columns)
     codes, start = np.zeros((len(packed), columns), np.uint8), 0
@@ -117,7 +130,10 @@ def unpack_digits(packed: Bytes, bits: int, columns: int) -> Bytes:
 
 
 def check_codes(packed: Bytes, bits: int, columns: int) -> dict[int, int]:
-    """The bytes of a row's pieces by their widths. Raises ValueError for codes of another size."""
+    """Return the number of bytes of each piece of a row, by the width of the piece in bits.
+
+    Raises ValueError if the shape of packed [R, bytes] does not match.
+    """
     sizes = {width: -(-columns * width // 8) for width in (4, 2, 1) if bits & width}
     if columns < 1 or packed.ndim != 2 or packed.shape[1] != sum(sizes.values()):
         raise ValueError(f"codes {list(packed.shape)} for {columns} columns of {bits} bits")
@@ -125,9 +141,9 @@ def check_codes(packed: Bytes, bits: int, columns: int) -> dict[int, int]:
 
 
 def halves(values: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Views of a matrix [6144, C] as left and right halves of luma, Cb and Cr.
+    """Yield the left and the right halves of luma, Cb and Cr as views of a matrix [6144, C].
 
-    [rows, columns, C] each; the right ones go from the edge inwards, as the left ones do.
+    Each half is [rows, columns, C]. Columns run from the outer edge inwards, in both halves.
     """
     luma, blue, red = np.split(values, [LUMA**2, LUMA**2 + CHROMA**2])
     for plane, side in ((luma, LUMA), (blue, CHROMA), (red, CHROMA)):
@@ -138,5 +154,5 @@ def halves(values: Ints) -> Iterator[tuple[Ints, Ints]]:
 def _bits(curve: Ints) -> int:
     bits = len(curve).bit_length() - 1
     if len(curve) != 1 << bits or not 1 <= bits <= 7:
-        raise ValueError(f"a curve of {len(curve)} values")
+        raise ValueError(f"a curve must have 2 to 128 values, a power of two, not {len(curve)}")
     return bits

@@ -1,7 +1,7 @@
-"""Planes: what the codec sees of a canvas, luma and half-resolution chroma.
+"""Planes: luma and half-resolution chroma of a canvas, the input of the codec's arithmetic.
 
-The eye, and a recogniser, care about luma most. One chroma sample stands for several luma samples,
-so its error counts that many times: `PLANE_WEIGHT` is the square root of that.
+Luma matters most for human vision and for recognition models. One chroma sample covers the area of
+four luma samples, so its squared error is multiplied by 4: `PLANE_WEIGHT` is the square root.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PLANE_WEIGHT = np.repeat(
     np.array([1, LUMA / CHROMA], np.float32), [LUMA * LUMA, PLANES - LUMA * LUMA]
 )
 
-LARGE = 2 * CANVAS  # pixels along a side of what an upscaler draws
+LARGE = 2 * CANVAS  # pixels along a side of an upscaler's output
 
 Canvases = npt.NDArray[np.uint8]  # [B, 128, 128, 3], RGB
 Pictures = npt.NDArray[np.uint8]  # [B, 128, 128, 3] or [B, 256, 256, 3], RGB
@@ -30,7 +30,7 @@ _CB, _CR = np.float32(0.564), np.float32(0.713)
 
 
 def check_canvases(canvases: npt.NDArray[np.uint8]) -> None:
-    """Raise ValueError unless canvases are an array uint8 [B, 128, 128, 3]."""
+    """Raise ValueError unless canvases is a numpy array uint8 [B, 128, 128, 3]."""
     if not isinstance(canvases, np.ndarray):
         raise ValueError(f"canvases must be an array, not {type(canvases).__name__}: np.stack them")
     if canvases.dtype != np.uint8 or canvases.shape[1:] != (CANVAS, CANVAS, 3):
@@ -41,10 +41,11 @@ def check_canvases(canvases: npt.NDArray[np.uint8]) -> None:
 
 
 def to_planes(canvases: Canvases) -> Floats:
-    """RGB uint8 [B, 128, 128, 3] -> luma 64x64 and Cb, Cr 32x32 in [0, 1], flattened: [B, 6144].
+    """Convert RGB uint8 [B, 128, 128, 3] to luma 64x64 and Cb, Cr 32x32, flattened: [B, 6144].
 
-    Samples are means over squares of 2x2 (luma) and 4x4 (chroma) pixels; the mean of colours and
-    the colour of means are the same, so the squares are summed first, exactly, as integers.
+    Luma is in [0, 1], chroma about in [-0.5, 0.5]. Samples are means over 2x2 (luma) and 4x4
+    (chroma) pixels. The conversion of colours is linear, so pixels are summed first, exactly, as
+    integers. Raises ValueError for arrays of another shape or type.
     """
     check_canvases(canvases)
     pairs = canvases.reshape(-1, LUMA, 2, LUMA, 2, 3).sum((2, 4), dtype=np.uint16)

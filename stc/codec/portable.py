@@ -1,4 +1,4 @@
-"""The core in numpy: what somebody who writes one more decoder reads, and what runs without one."""
+"""The core in numpy: the reference for other decoders, used where the native core was not built."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from stc.codec.portable_networks import Decoder, Upscaler
 from stc.codec.upsampling import bicubic, bilinear
 from stc.fork_lock import cached_property
 
-ROWS = 256  # of a matrix in 8 bits that are floats at a time: few enough to stay in the cache
+ROWS = 256  # rows of a matrix converted to floats at a time, so that they fit the cache
 
 
 class PortableCore:
-    """See `stc.codec.core.Core`."""
+    """A `stc.codec.core.Core` in numpy."""
 
     def __init__(self, model: ModelFile) -> None:
         self._model = model
@@ -52,7 +52,7 @@ class PortableCore:
         planes = check_rows("planes", planes, PLANES)
         spent = check_spent(spent, len(planes))
         pictures = np.empty((len(planes), side, side, 3), np.uint8)
-        # exp(-x) may overflow: x / infinity is right, too.
+        # exp(-x) may overflow to infinity; x / infinity is then 0, the correct limit.
         with one_thread(), np.errstate(over="ignore", invalid="ignore"):
             for picture, own, share in zip(pictures, planes, spent, strict=True):
                 luma = own[: LUMA * LUMA].reshape(LUMA, LUMA)
@@ -74,7 +74,7 @@ class PortableCore:
 
 
 def _linear_picture(luma: Floats, chroma: Floats) -> Floats:
-    """Luma [64, 64] and chroma [2, 32, 32], enlarged and as RGB [128, 128, 3]."""
+    """Enlarge luma [64, 64] and chroma [2, 32, 32], and convert them to RGB [128, 128, 3]."""
     up, wide = bicubic(LUMA, CANVAS), bilinear(CHROMA, CANVAS)
     grey = up @ luma @ up.T
     blue, red = (wide @ plane @ wide.T for plane in chroma)
@@ -84,7 +84,7 @@ def _linear_picture(luma: Floats, chroma: Floats) -> Floats:
 
 
 def _blocks(matrix: Matrix, columns: int) -> Iterator[tuple[slice, Floats]]:
-    """Some rows at a time, and their first columns as floats, not yet scaled."""
+    """Yield blocks of rows: their slice, and their first columns as floats, not scaled."""
     for start in range(0, len(matrix.values), ROWS):
         own = slice(start, start + ROWS)
         yield own, matrix.values[own, :columns].astype(np.float32)

@@ -1,7 +1,7 @@
-"""The layers that the decoder and the upscaler are made of, in numpy.
+"""The layers of the decoder and of the upscaler in numpy.
 
-Pictures are [H, W, C] here: the channels of a pixel lie together, as the outputs of a kernel do in
-the model file, so that every layer is one matrix product from the right.
+Feature maps are [H, W, C]. Kernels have the outputs as their last axis, so every layer is one
+matrix product of pixels [H * W, inputs] with weights [inputs, outputs].
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from stc.codec.model_file import ModelFile
 
 
 class Network:
-    """The layers of a model's network by name.
+    """The layers of a network of a model, by name.
 
-    Each layer's weights are floats [inputs, outputs] or, for 3x3 convolutions, [9 inputs, outputs].
-    names: of its arrays, all with the same first word, and their shapes.
+    The weights of a layer are floats [inputs, outputs] or, for 3x3 convolutions,
+    [9 inputs, outputs]. names: the names of the network's arrays, which all start with the same
+    word, and their shapes.
     Raises WrongModelError for a layer that is damaged, missing or of another type or shape.
     """
 
@@ -27,21 +28,24 @@ class Network:
         for name, array in arrays.items():
             if name.endswith(".scale"):
                 continue
-            if array.dtype == np.int8:  # [inputs, ...] in front of the outputs
-                if array.ndim == 4:  # [inputs, 3, 3, outputs]: all inputs of one place together
+            if array.dtype == np.int8:  # [inputs, outputs] or [inputs, 3, 3, outputs]
+                if array.ndim == 4:  # to [3, 3, inputs, outputs], the order of `conv`
                     array = np.moveaxis(array, 0, 2)
                 scale = arrays[f"{name}.scale"].astype(np.float32)
                 array = array.reshape(-1, array.shape[-1]) * scale
             self.arrays[name.partition(".")[2]] = array.astype(np.float32)
 
     def linear(self, name: str, x: Floats) -> Floats:
-        """A layer of every place on its own: x [..., inputs] -> [..., outputs]."""
+        """Apply a linear layer to each pixel: x [..., inputs] -> [..., outputs]."""
         flat = x.reshape(-1, x.shape[-1]) @ self.arrays[f"{name}.weight"]
         flat += self.arrays[f"{name}.bias"]
         return flat.reshape(*x.shape[:-1], -1)
 
     def conv(self, name: str, x: Floats, stride: int = 1) -> Floats:
-        """A 3x3 convolution; beyond the edges is zero."""
+        """Apply a 3x3 convolution with zero padding: x [H, W, inputs] -> [H', W', outputs].
+
+        H' is H divided by the stride, rounded up, and W' likewise.
+        """
         height, width, _ = x.shape
         padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
         shifted = [
@@ -52,13 +56,17 @@ class Network:
         return self.linear(name, join(*shifted))
 
     def modulated(self, name: str, x: Floats, condition: Floats) -> Floats:
-        """Residual block of two convolutions, scaled and shifted by the spent share."""
+        """Apply a residual block of two convolutions, modulated by the condition [C] (FiLM).
+
+        The condition is the embedding of the spent share of tokens; it scales and shifts the
+        output of the first convolution (Perez et al. 2018, arXiv 1709.07871).
+        """
         scale, shift = np.split(self.linear(f"{name}.condition", condition), 2)
         inner = silu(self.conv(f"{name}.first", x) * (1 + scale) + shift)
         return x + self.conv(f"{name}.second", inner)
 
     def normalised(self, name: str, x: Floats) -> Floats:
-        """Layer normalisation over the channels."""
+        """Apply layer normalisation over the channels, the last axis."""
         centred = x - x.mean(-1, keepdims=True)
         variance = np.square(centred).mean(-1, keepdims=True)
         unit: Floats = centred / np.sqrt(variance + np.float32(1e-5))
@@ -66,24 +74,25 @@ class Network:
 
 
 def join(*pictures: Floats) -> Floats:
-    """Pictures of the same size -> one with the channels of all."""
+    """Concatenate feature maps of the same size along the channels."""
     return np.concatenate(pictures, -1)
 
 
 def silu(x: Floats) -> Floats:
+    """Return x * sigmoid(x), elementwise."""
     activated: Floats = x / (1 + np.exp(-x))
     return activated
 
 
 def unshuffle(x: Floats, r: int) -> Floats:
-    """[H r, W r, C] -> [H, W, C r r]: squares of r x r pixels become channels."""
+    """Move squares of r x r pixels to channels: [H r, W r, C] -> [H, W, C r r]."""
     height, width, channels = x.shape
     split = x.reshape(height // r, r, width // r, r, channels)
     return split.transpose(0, 2, 4, 1, 3).reshape(height // r, width // r, -1)
 
 
 def shuffle(x: Floats) -> Floats:
-    """[H, W, 4 C] -> [2 H, 2 W, C]: the inverse of `unshuffle` for squares of 2 x 2."""
+    """Invert `unshuffle` for squares of 2 x 2 pixels: [H, W, 4 C] -> [2 H, 2 W, C]."""
     height, width, channels = x.shape
     split = x.reshape(height, width, channels // 4, 2, 2)
     return split.transpose(0, 3, 1, 4, 2).reshape(2 * height, 2 * width, -1)

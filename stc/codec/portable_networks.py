@@ -1,4 +1,7 @@
-"""The decoder network and the upscaler in numpy; see stc.codec.torch.decoder and upscaler."""
+"""The decoder network and the upscaler in numpy.
+
+The same as stc.codec.torch.decoder and stc.codec.torch.upscaler, which describe the networks.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from stc.codec.upsampling import bicubic
 
 
 class Decoder(Network):
-    """The network that adds what faces usually have to a smooth one.
+    """The convolutional decoder, which adds detail typical of faces to a smooth reconstruction.
 
     Raises WrongModelError as `Network` does.
     """
@@ -23,16 +26,19 @@ class Decoder(Network):
         super().__init__(model, decoder_names(decoder_widths(model)))
 
     def __call__(self, luma: Floats, chroma: Floats, spent: np.float32) -> Floats:
-        """Luma [64, 64], chroma [2, 32, 32] and the spent share -> detail [128, 128, 3]."""
+        """Return the detail [128, 128, 3], RGB, that is added to the linear reconstruction.
+
+        luma: [64, 64]. chroma: [2, 32, 32]. spent: share of the model's tokens in use, 0 to 1.
+        """
         return self.draw(luma, chroma, spent)[0]
 
     def draw(
         self, luma: Floats, chroma: Floats, spent: np.float32
     ) -> tuple[Floats, Floats, Floats]:
-        """The detail, and what an upscaler needs beside the picture.
+        """Return the detail as `__call__` does, and two more inputs of the upscaler.
 
-        That is the features [64, 64, W] that the detail is made of, and the embedding [C] of the
-        spent share.
+        These are the features [64, 64, W] from which the detail is computed, and the embedding [C]
+        of the spent share.
         """
         luma = 2 * luma[..., None] - 1  # to about [-1, 1]
         chroma = 4 * np.moveaxis(chroma, 0, 2)
@@ -55,7 +61,7 @@ class Decoder(Network):
         return shuffle(self.conv("leave", features)), features, condition
 
     def _mix(self, name: str, x: Floats) -> Floats:
-        """Every place talks to every other, then every channel to every other."""
+        """An MLP-Mixer block: mix the pixels of each channel, then the channels of each pixel."""
         places = x.reshape(-1, x.shape[-1])
         talk = self.normalised(f"{name}.norm_places", places).T
         talk = self.linear(f"{name}.places.2", silu(self.linear(f"{name}.places.0", talk)))
@@ -67,7 +73,7 @@ class Decoder(Network):
 
 
 class Upscaler(Network):
-    """The decoder's picture at twice the size, with the detail that such faces have.
+    """The upscaler, which doubles the size of the decoder's picture and adds detail.
 
     Raises WrongModelError as `Network` does, and for a model without an upscaler.
     """
@@ -77,7 +83,10 @@ class Upscaler(Network):
         super().__init__(model, upscaler_names(widths, features, condition))
 
     def __call__(self, picture: Floats, features: Floats, condition: Floats) -> Floats:
-        """RGB [128, 128, 3] in [0, 1] and what the decoder knows -> RGB [256, 256, 3]."""
+        """Return RGB [256, 256, 3], not clipped.
+
+        picture: RGB [128, 128, 3] in [0, 1]. features, condition: from `Decoder.draw`.
+        """
         seen = 2 * picture - 1
         x64 = self.conv("enter64", unshuffle(seen, 2)) + self.linear("join64", features)
         for number in range(3):

@@ -1,6 +1,6 @@
-"""What the arrays of a model must be like, checked by its header before any of them is read.
+"""Checks of the types and shapes in a model's header, made before any array is read.
 
-The network's layers are in stc/codec/layers.py, and are checked when a core is opened.
+The layers of the networks are in stc/codec/layers.py, and are checked when they are first used.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from typing import Any
 
 from stc.tensor_file import Entry
 
-PLANES = 64 * 64 + 2 * 32 * 32  # as in stc/codec/planes.py, which brings numpy
+PLANES = 64 * 64 + 2 * 32 * 32  # as in stc/codec/planes.py, which would import numpy
 MAX_TOKENS = 32767  # the count of a .stc file has 15 bits
 PACKED = ("codes", "curve", "tops", "scale", "first", "mirror")  # arrays of a packed matrix
-MAX_BITS = 7  # of a code
+MAX_BITS = 7  # bits of a code in a packed matrix
 
 Entries = Mapping[str, Entry]
 Shape = tuple[int, ...]
 
 
 def level_number(entries: Entries) -> int:
-    """How many levels a model has: those of the counts, from level 0 on without a hole."""
+    """Return the number of levels: consecutive levels from 0 with an array of frequencies."""
     number = 0
     while f"levels.{number}.counts" in entries:
         number += 1
@@ -28,7 +28,7 @@ def level_number(entries: Entries) -> int:
 
 
 def matrix_shape(entries: Entries, name: str) -> Shape:
-    """The shape of a matrix that `check_shapes` has found right, packed or not."""
+    """Return the shape of a matrix, packed or not, that `check_shapes` has accepted."""
     if f"{name}.codes" not in entries:
         return entries[name].shape
     rows = entries[f"{name}.codes"].shape[:-1]
@@ -40,7 +40,7 @@ def matrix_shape(entries: Entries, name: str) -> Shape:
 def check_shapes(entries: Entries) -> None:
     """Raise ValueError unless tables, codebooks and linear transforms fit together.
 
-    What only an encoder reads may be missing.
+    Arrays that only an encoder reads may be missing.
     """
     _check(entries, "config", "U8", None)
     (groups,) = _check(entries, "groups.counts", "U32", None)
@@ -54,7 +54,7 @@ def check_shapes(entries: Entries) -> None:
 
 
 def _check_level(entries: Entries, number: int, groups: int, components: int) -> int:
-    """Check one level -> its number of tokens."""
+    """Check one level; return its number of tokens."""
     level = f"levels.{number}"
     counts = f"{level}.counts"
     kind = "U16" if entries[counts].dtype == "U16" else "U32"
@@ -65,7 +65,7 @@ def _check_level(entries: Entries, number: int, groups: int, components: int) ->
     read, columns = _check_matrix(entries, f"{level}.synthesis", None, None)
     _check_matrix(entries, f"{level}.codebooks", own, codewords, columns)
     if read > components:
-        raise ValueError(f"{level} refines {read} components of {components}")
+        raise ValueError(f"{level} uses {read} components, the model has {components}")
     if f"encoder.{level}.price" in entries:
         _check(entries, f"encoder.{level}.price", "F32", 1)
     if f"encoder.{level}.metric" in entries:
@@ -75,9 +75,9 @@ def _check_level(entries: Entries, number: int, groups: int, components: int) ->
 
 
 def check_metric(entries: Entries, number: int, least: int) -> str:
-    """The name of a metric that a level of at least so many components can use.
+    """Return the name of the array of metric `number`.
 
-    Raises ValueError if there is none of this number.
+    Raises ValueError if there is none, or if it has fewer than `least` rows (components).
     """
     name = f"encoder.metrics.{number}"
     rows, _ = _check_matrix(entries, name, None, None)
@@ -87,7 +87,7 @@ def check_metric(entries: Entries, number: int, least: int) -> str:
 
 
 def check_config(config: Any, entries: Entries) -> None:
-    """Raise ValueError unless a configuration says what the shapes say."""
+    """Raise ValueError unless a parsed configuration agrees with the shapes of the arrays."""
     names = [f"levels.{number}" for number in range(level_number(entries))]
     shapes = [
         [matrix_shape(entries, f"{name}.synthesis")[0], *entries[f"{name}.counts"].shape[1:]]
@@ -100,13 +100,13 @@ def check_config(config: Any, entries: Entries) -> None:
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError("its configuration lacks groups, levels or widths") from error
     if not agrees:
-        raise ValueError(f"its configuration says {levels}, its arrays {shapes}")
+        raise ValueError(f"its configuration states levels {levels}, its arrays have {shapes}")
     if len(sizes) != 4 or not all(type(x) is int and 0 < x < 1 << 16 for x in sizes + dimensions):
         raise ValueError(f"its configuration has the widths {sizes}, the dimensions {dimensions}")
 
 
 def _check_matrix(entries: Entries, name: str, *sizes: int | None) -> Shape:
-    """Check a matrix, in 8 bits or packed -> its shape."""
+    """Check a matrix, in 8 bits or packed; return its shape."""
     if f"{name}.codes" in entries:
         return _check_packed(entries, name, *sizes)
     shape = _check(entries, name, "I8", *sizes)
@@ -115,11 +115,11 @@ def _check_matrix(entries: Entries, name: str, *sizes: int | None) -> Shape:
 
 
 def _check_packed(entries: Entries, name: str, *sizes: int | None) -> Shape:
-    """Check a packed matrix -> its shape."""
+    """Check a packed matrix; return its shape."""
     *rows, wanted = sizes
     if f"{name}.mirror" in entries:
         if rows != [PLANES]:
-            raise ValueError(f"{name} is no matrix of planes and has a mirror")
+            raise ValueError(f"{name} has a mirror, but is not a matrix of planes")
         rows = [PLANES // 2]
     *found, size = _check(entries, f"{name}.codes", "U8", *rows, None)
     (columns,) = _check(entries, f"{name}.scale", "F16", wanted)
@@ -132,14 +132,14 @@ def _check_packed(entries: Entries, name: str, *sizes: int | None) -> Shape:
     if values != 1 << bits or not 1 <= bits <= MAX_BITS:
         raise ValueError(f"{name} has a curve of {values} values")
     if coded < 1 or size != sum(-(-coded * width // 8) for width in (4, 2, 1) if bits & width):
-        raise ValueError(f"{name} has {size} bytes a row for {coded} codes of {bits} bits")
+        raise ValueError(f"{name} has {size} bytes per row for {coded} codes of {bits} bits")
     if f"{name}.mirror" in entries:
         _check(entries, f"{name}.mirror", "I8", columns)
     return matrix_shape(entries, name)
 
 
 def _check(entries: Entries, name: str, dtype: str, *sizes: int | None) -> Shape:
-    """Check type and shape of one array, None being any size but 0 -> its shape."""
+    """Check type and shape of one array; return its shape. None: any size except 0."""
     entry = entries.get(name)
     if entry is None:
         raise ValueError(f"it has no array {name}")

@@ -1,10 +1,10 @@
-"""The level-ordered tokenizer: canvases <-> tokens, with numpy and the native core.
+"""The tokenizer of residual stages: canvases to tokens and back, with numpy and the native core.
 
-A canvas becomes planes, planes become Z components. Level 0 quantizes the directions that matter
-most, level 1 what level 0 left over, and so on: a face may stop after any token. Every level has
-its own transform, because what matters changes with the size: the early levels are fitted in the
-metric of a recogniser, the later ones closer to that of pixels. `stc.codec.torch` has the same for
-training and for GPUs.
+A canvas is converted to planes, and planes to Z components. Level (residual stage) 0 quantizes the
+most important directions, level 1 quantizes the residual of level 0, and so on; a face may end
+after any token. Each level has a separate transform: the early levels are fitted in the metric of a
+recognition model, the later ones in a metric closer to squared error of pixels. `stc.codec.torch`
+has the same for training and for GPUs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from stc.fork_lock import cached_property
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
 
-ROUNDS = 2  # of searching every level again
+ROUNDS = 2  # rounds of iterated conditional modes
 
 
 class Tokenizer:
-    """Canvases <-> tokens of one model; safe to use from several threads."""
+    """Canvases to tokens of one model, and back; safe to use from several threads."""
 
     def __init__(self, model: ModelFile, core: Core) -> None:
         self.model, self.core = model, core
@@ -39,28 +39,32 @@ class Tokenizer:
         self._starts = np.cumsum([0, *model.level_sizes])
 
     def analyse(self, canvases: Canvases) -> Floats:
-        """Canvases uint8 [B, 128, 128, 3] -> components [B, Z]."""
+        """Return the components [B, Z] of canvases uint8 [B, 128, 128, 3].
+
+        Raises ValueError for arrays of another shape or type.
+        """
         planes = (to_planes(canvases) - self._mean) * PLANE_WEIGHT
         return self.core.project(planes, self._basis)
 
     def planes(self, components: Floats) -> Floats:
-        """Components [B, Z] -> planes [B, 6144]."""
+        """Return the planes [B, 6144] of components [B, Z]."""
         return self.core.expand(components, self._basis) / PLANE_WEIGHT + self._mean
 
     def slope(self, by_planes: Floats) -> Floats:
-        """A gradient by planes [B, 6144] -> the same by components [B, Z]."""
+        """Convert gradients by planes [B, 6144] to gradients by components [B, Z]."""
         return self.core.project(by_planes / PLANE_WEIGHT, self._basis)
 
     def encode(self, components: Floats, limit: Limit) -> Tokens:
-        """Components [B, Z] -> the tokens that fit, of the group that is the best for each face."""
+        """Return the tokens of components [B, Z] that fit the limit, in each face's best group."""
         return self.encode_groups(components, limit, 1)[0]
 
     def encode_groups(self, components: Floats, limit: Limit, keep: int) -> list[Tokens]:
-        """Components [B, Z] -> the tokens that fit, of the `keep` best groups of each face.
+        """Return the tokens of components [B, Z] that fit, for the `keep` best groups of each face.
 
-        The best comes first; there are no more than the model has groups. Groups are compared by
-        the levels whose codebooks are their own: by what these leave over, measured as the last of
-        them does, and by the bits they take.
+        The best group comes first; the list has at most as many entries as the model has groups.
+        Groups are compared by cost after the first levels, those with codebooks for every group:
+        the squared residual in the metric of the last of these levels that any group reaches,
+        plus its rate-distortion weight times the bits.
         """
         number = self.model.group_number
         state = _State.begin(components, self.model.tables, number)
@@ -84,7 +88,7 @@ class Tokenizer:
         return found
 
     def _advance(self, state: _State, number: int) -> None:
-        """Search one more level for what those before it left over."""
+        """Search the residual in one more level, and subtract the codewords found."""
         level = self.levels[number]
         indices = level.encode(state.rest, state.groups)
         state.add(indices, self.model.tables.costs[number])
@@ -92,9 +96,10 @@ class Tokenizer:
         state.rest[:, : level.components] -= level.decode(indices, state.groups, every)
 
     def _costs(self, state: _State, levels: int, limit: Limit) -> npt.NDArray[np.float64]:
-        """Of every row, what its tokens that fit leave over of `levels` levels, and their bits.
+        """The cost of each row for its tokens that fit of the first `levels` levels.
 
-        Measured as the last level does that a face reaches in any group.
+        That is the squared residual plus weighted bits, both measured by the last of the levels
+        that the face reaches in any group, so that the costs of its groups can be compared.
         """
         costs = np.zeros(len(state.groups))
         if not levels:
@@ -110,10 +115,11 @@ class Tokenizer:
         return costs
 
     def refine(self, components: Floats, tokens: Tokens, rounds: int = ROUNDS) -> Tokens:
-        """Better indices for the same groups and counts, given components [B, Z] to come near to.
+        """Return tokens nearer to components [B, Z], with the same groups and counts.
 
-        Every level is searched again with all others held still, so many rounds (iterated
-        conditional modes, as additive quantizers are encoded: Babenko and Lempitsky 2014, CVPR).
+        In each of `rounds` rounds every level is searched again while all others are fixed
+        (iterated conditional modes: Besag 1986; for additive quantizers Babenko and Lempitsky 2014,
+        CVPR).
         """
         groups, indices = tokens.groups, tokens.indices.copy()
         rest, parts = components.copy(), {}
@@ -135,7 +141,7 @@ class Tokenizer:
         return Tokens(groups, indices, tokens.counts)
 
     def dequantize(self, tokens: Tokens) -> Floats:
-        """Tokens of B faces -> components [B, Z]."""
+        """Return the components [B, Z] of the tokens of B faces."""
         total = np.zeros((len(tokens), self._components), np.float32)
         for level, start in zip(self.levels, self._starts.tolist(), strict=False):
             if start >= tokens.counts.max(initial=0):
@@ -145,11 +151,12 @@ class Tokenizer:
         return total
 
     def identity_kept(self, source: Floats, other: Floats) -> Floats:
-        """The share of a recogniser's view of components [B, Z] that others have too, 0 to 1, [B].
+        """Estimate the share of the identity of components [B, Z] that other components keep.
 
-        The first levels' latents are the directions that move a recogniser most, so the energy of
-        their error says how much of the identity is gone, without shipping a recogniser. Of these
-        levels the second foretells best which faces are lost.
+        Returns float32 [B], 0 to 1: 1 - energy of the error / energy of the source, in latents of
+        the second level (of the first, if the model has only one). The latents of the first levels
+        are the directions that change the output of a recognition model most, so no recognition
+        model has to be shipped. The second level predicts best which faces are not recognised.
         """
         level = self.levels[:2][-1]
         energy = np.square(level.latents(source)).sum(1)
@@ -173,18 +180,18 @@ class Tokenizer:
 
 @dataclass(eq=False)
 class _State:
-    """Faces in groups, as many levels of each searched as there are indices."""
+    """The state of a search: rows of faces in groups, and the levels searched so far."""
 
     components: Floats  # [R, Z]
     groups: Longs  # [R]
-    rest: Floats  # [R, Z] what the levels have left over
-    lengths: Longs  # [R, n] ideal code lengths of the first 1 to n tokens, the group's counted
-    start: Longs  # [R, 1] that of the group
-    found: list[Longs]  # of every level [R, T]
+    rest: Floats  # [R, Z] residual of the searched levels
+    lengths: Longs  # [R, n] ideal code lengths of the group and the first 1 to n tokens
+    start: Longs  # [R, 1] ideal code length of the group
+    found: list[Longs]  # indices [R, T] of each searched level
 
     @classmethod
     def begin(cls, components: Floats, tables: Tables, number: int) -> _State:
-        """Every face [B, Z] in every group, face after face."""
+        """The rows of every face of components [B, Z] in every group, face after face."""
         groups = np.tile(np.arange(number), len(components))
         repeated = np.repeat(components, number, 0)
         start = tables.group_costs[groups][:, None] * (number > 1)
@@ -192,7 +199,7 @@ class _State:
         return cls(repeated, groups, repeated.copy(), lengths, start, [])
 
     def add(self, indices: Longs, costs: Longs) -> None:
-        """The indices [R, T] of one more level, of code lengths [G or 1, T, K]."""
+        """Append the indices [R, T] of a level; costs: its ideal code lengths [G or 1, T, K]."""
         groups = self.groups if len(costs) > 1 else np.zeros_like(self.groups)
         own = costs[groups[:, None], np.arange(indices.shape[1]), indices]
         before = self.lengths[:, -1:] if self.found else self.start
@@ -204,11 +211,11 @@ class _State:
         return bool(self.found) and limit.is_reached(self.lengths)
 
     def tokens(self, limit: Limit) -> Tokens:
-        """What fits of the tokens."""
+        """The tokens that fit the limit."""
         return Tokens(self.groups, np.concatenate(self.found, 1), limit.counts(self.lengths))
 
     def part(self, rows: Longs) -> _State:
-        """The same of some rows."""
+        """The state of some rows."""
         return _State(
             self.components[rows],
             self.groups[rows],

@@ -1,4 +1,4 @@
-"""Faces as tokens: what the encoder chooses, the entropy coder stores and the decoder draws."""
+"""`Tokens`: the group and the codeword indices of several faces."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ Longs = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """B faces, of which face b has the group `groups[b]` and the first `counts[b]` indices of
-    `indices[b]`; what follows them in the row means nothing."""
+    """The tokens of B faces.
+
+    Face b has the group `groups[b]` and the first `counts[b]` indices of `indices[b]`; the rest of
+    the row is undefined.
+    """
 
     groups: Longs  # [B]
     indices: Longs  # [B, n]
@@ -24,21 +27,21 @@ class Tokens:
         return len(self.groups)
 
     def face(self, row: int) -> tuple[int, Longs]:
-        """Group and indices of one face."""
+        """Return the group and the indices [counts[row]] of one face."""
         return int(self.groups[row]), self.indices[row, : self.counts[row]]
 
     def part(self, rows: slice) -> Tokens:
-        """Some of the faces."""
+        """Return the tokens of some of the faces."""
         return Tokens(self.groups[rows], self.indices[rows], self.counts[rows])
 
     @classmethod
     def joined(cls, parts: Sequence[Tokens]) -> Tokens:
-        """The faces of all parts, in order; rows are made as long as the longest."""
+        """Concatenate the faces of all parts, in order; rows are padded to the largest count."""
         return cls.of([part.face(row) for part in parts for row in range(len(part))])
 
     @classmethod
     def of(cls, faces: Sequence[tuple[int, Longs]]) -> Tokens:
-        """From a group and indices for each face."""
+        """Create tokens from the group and the indices of each face."""
         counts = np.array([len(indices) for _, indices in faces], np.int64)
         rows = np.zeros((len(faces), counts.max(initial=0)), np.int64)
         for row, (_, indices) in zip(rows, faces, strict=True):

@@ -1,6 +1,6 @@
-"""Enlarging rows of samples, as matrices: what torch's `interpolate` does without aligned corners.
+"""Matrices that enlarge rows of samples, as torch's `interpolate` with align_corners=False.
 
-A sample stands for the middle of its pixel, and beyond the ends the last sample goes on.
+A sample is at the centre of its pixel; beyond the ends the last sample is repeated.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SHARPNESS = -0.75  # Keys' parameter
 
 @cache
 def bicubic(samples: int, size: int) -> Floats:
-    """[size, samples]: cubic convolution (Keys 1981)."""
+    """Return the matrix [size, samples] of cubic convolution (Keys 1981, a = -0.75)."""
     weights = np.zeros((size, samples), np.float32)
     for row in range(size):
         place = (row + 0.5) * samples / size - 0.5
@@ -29,7 +29,7 @@ def bicubic(samples: int, size: int) -> Floats:
 
 @cache
 def bilinear(samples: int, size: int) -> Floats:
-    """[size, samples]"""
+    """Return the matrix [size, samples] of linear interpolation."""
     weights = np.zeros((size, samples), np.float32)
     for row in range(size):
         place = max((row + 0.5) * samples / size - 0.5, 0)

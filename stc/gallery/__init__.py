@@ -1,1 +1,1 @@
-"""Many faces: batches of rows, tar files of pictures, and the processes and bars they need."""
+"""Encoding many faces: batches of rows, tar files of pictures, worker processes, progress bars."""

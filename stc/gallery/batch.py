@@ -1,6 +1,6 @@
-"""Many pictures at once: `Encoder`, for Ray Data, multiprocessing or a loop of one's own.
+"""`Encoder` encodes batches of pictures, for Ray Data, multiprocessing or a loop.
 
-A picture that cannot be coded is a row with an error, and never ends the run.
+A picture that cannot be encoded becomes a row with an error and never ends the run.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 class Encoder:
     """A callable from batches of rows with a picture to batches of rows with a .stc file.
 
-    It holds settings alone, so it pickles; the model is loaded where it is first called, and kept
-    for the next call. Use it as `map_batches(Encoder(max_bytes=96))`, or give Ray the class and
-    `fn_constructor_kwargs`.
+    It holds only settings, so it can be pickled; each process loads the model on the first call
+    and keeps it. Use it as `map_batches(Encoder(max_bytes=96))`, or pass the class and
+    `fn_constructor_kwargs` to Ray.
 
-    settings, changes: how a face is encoded: `stc.Settings`, and its fields by name. Without
-        settings the effort is that of galleries, which is less: `stc.settings.GALLERY_EFFORT`.
+    settings, changes: `stc.Settings`, and fields of it to change, by name. Without settings the
+        effort is `stc.settings.GALLERY_EFFORT`, lower than the usual default.
     column: the column of pictures: encoded (bytes), arrays uint8 [H, W, 3], [H, W, 4] or [H, W],
-        paths or PIL images. It is left out of the result.
+        paths or PIL images. The result does not contain it.
     model: a shipped model's name or the path of a model file; the default model if None.
     device: "cpu", which needs no torch, or "cuda".
 
-    Raises SettingsError.
+    Raises SettingsError for settings that are not valid.
     """
 
     settings: Settings
@@ -56,12 +56,12 @@ class Encoder:
             object.__setattr__(self, name, value)  # the class is frozen
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Columns of B rows -> the same without the pictures, and with these instead:
+        """Encode B rows: returns their columns with these in place of the column of pictures.
 
-        `stc` bytes, empty after an error; `bytes` int32; `quality` float32, NaN after an error;
-        `error` the class of what went wrong, or ""; `message` what it said.
-        Raises KeyError if the column of pictures is missing, ModelError; SettingsError for a level
-        that the model does not have.
+        `stc`: the file in bytes, empty after an error. `bytes`: its size, int32. `quality`:
+        float32, NaN after an error. `error`: the error's class, or "". `message`: its message.
+        Raises KeyError if the column of pictures is missing, ModelError if the model cannot be
+        loaded, SettingsError for a stage that the model does not have.
         """
         rows = self.encode(batch[self.column])
         kept = {name: values for name, values in batch.items() if name != self.column}
@@ -76,9 +76,10 @@ class Encoder:
         }
 
     def encode(self, pictures: Iterable[Source]) -> list[Encoded]:
-        """What became of each picture, a .stc file or an error, in order.
+        """Encode pictures: the result of each, a .stc file or an error, in order.
 
-        Raises ModelError; SettingsError for a level that the model does not have.
+        Raises ModelError if the model cannot be loaded, SettingsError for a stage that the model
+        does not have.
         """
         from stc.api import encode_pictures
 
@@ -86,12 +87,12 @@ class Encoder:
 
 
 def error_of(row: Encoded) -> tuple[str, str]:
-    """The class of a row's error and what it says; two empty strings if there is none."""
+    """The class and the message of a row's error; two empty strings if there is none."""
     return ("", "") if row.error is None else (type(row.error).__name__, str(row.error))
 
 
 def _objects(values: list[Any]) -> npt.NDArray[np.object_]:
-    """An array of Python objects: numpy's own strings of bytes lose zeros at their end."""
+    """An array of Python objects, because numpy's bytes type drops trailing zeros."""
     array = np.empty(len(values), object)
     array[:] = values
     return array

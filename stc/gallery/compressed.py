@@ -1,7 +1,7 @@
-"""A compressed file read as what it holds, to its last byte.
+"""Reading compressed files to their last byte.
 
-Several compressed streams may follow each other, with zeros between them. Python's own readers of
-bzip2, xz and zstd end in silence at the first byte after a stream that begins no other.
+A file may hold several compressed streams, with zeros between them. Python's readers of bzip2, xz
+and zstd silently ignore data after a stream that is not another stream.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-BUFFER = 1 << 18  # bytes read at once
+BUFFER = 1 << 18  # bytes per read
 
 _BZIP2 = re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def decompressed(file: io.BufferedReader) -> io.BufferedReader:
-    """What a file of gzip, bzip2, xz, lzma or zstd holds; any other file is returned as it is.
+    """The decompressed content of a gzip, bzip2, xz, lzma or zstd file; any other file unchanged.
 
-    Raises ValueError for zstd where Python cannot read it. Reading raises EOFError, OSError,
-    zlib.error, lzma.LZMAError or ZstdError for a file that is damaged, and for one that has
-    something else behind its compressed streams.
+    Raises ValueError for zstd if this version of Python cannot read it. Reading raises EOFError,
+    OSError, zlib.error, lzma.LZMAError or ZstdError for a file that is damaged or has other data
+    after its compressed streams.
     """
     head = file.peek(512)
     if head.startswith(b"\x1f\x8b\x08"):
@@ -36,26 +36,26 @@ def decompressed(file: io.BufferedReader) -> io.BufferedReader:
 
 
 def _decompressor(head: bytes) -> Callable[[], Any] | None:
-    """What makes decompressors for a file that begins so; None if it is not compressed."""
+    """The class of decompressor for a file that begins with `head`; None if not compressed."""
     if _BZIP2.match(head):
         return bz2.BZ2Decompressor
-    # A tar file may begin with `]`, too, and with zeros after it.
+    # The name of a tar file's first member may also be `]`, followed by zeros.
     if head.startswith(b"\xfd7zXZ\0") or (head[:3] == b"]\0\0" and head[257:262] != b"ustar"):
         return lzma.LZMADecompressor
     if head.startswith(_ZSTD):
         try:
             from compression.zstd import ZstdDecompressor  # type: ignore[import-not-found]
         except ImportError:
-            raise ValueError("zstd is read by Python 3.14 and later: unpack it first") from None
+            raise ValueError("reading zstd needs Python 3.14 or later: unpack it first") from None
         return ZstdDecompressor  # type: ignore[no-any-return]
     return None
 
 
 class Streams(io.RawIOBase):
-    """The content of compressed streams that follow each other in a file.
+    """The decompressed content of consecutive compressed streams in a file.
 
-    file: at the beginning of the first. new: makes a decompressor such as `bz2.BZ2Decompressor`.
-    Seeking backward begins anew.
+    file: positioned at its beginning, where the first stream starts. new: creates a decompressor,
+    such as `bz2.BZ2Decompressor`. Seeking backward decompresses again from the beginning.
     """
 
     def __init__(self, file: io.BufferedReader, new: Callable[[], Any]) -> None:
@@ -74,7 +74,7 @@ class Streams(io.RawIOBase):
         return self._place
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Go to a byte of the content, or to its end if there are fewer."""
+        """Go to a byte of the content, or to its end if it is shorter."""
         if whence == os.SEEK_CUR:
             offset += self._place
         elif whence != os.SEEK_SET:
@@ -97,7 +97,7 @@ class Streams(io.RawIOBase):
         return len(data)
 
     def _read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end."""
+        """Up to `size` bytes of content; b"" at the end."""
         while size:
             if self._decompressor.eof:
                 following = self._decompressor.unused_data.lstrip(b"\0")

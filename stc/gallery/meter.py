@@ -1,4 +1,4 @@
-"""A progress bar over bytes that several processes feed."""
+"""A progress bar over the bytes that several processes have read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tqdm import tqdm
 from stc.gallery.progress import hidden
 from stc.gallery.workers import CONTEXT
 
-Report = Callable[[int, int], object]  # called with the bytes and pictures that were done
+Report = Callable[[int, int], object]  # called with numbers of further bytes and pictures done
 
 
 class Counts:
-    """Bytes and pictures of each of some items, and the process that is at it.
+    """For each item: bytes and pictures done, and the process that works on it, in shared memory.
 
-    All processes share them that this is handed to when they start. An item's are written by one
-    process at a time, without a lock: a process that is killed would take the lock with it.
+    Shared by all processes that receive this object when they start. Only one process at a time
+    writes the numbers of an item, so no lock is needed; a killed process would never release one.
     """
 
     def __init__(self, items: int) -> None:
@@ -26,25 +26,25 @@ class Counts:
         self._processes = CONTEXT.RawArray("q", items)
 
     def begin(self, index: int) -> None:
-        """Say that this process is at an item."""
+        """Record that this process works on an item."""
         self._processes[index] = os.getpid()
 
     def end(self, index: int) -> None:
-        """Say that the item is done."""
+        """Record that the item is done."""
         self._processes[index] = 0
 
     def add(self, index: int, size: int, pictures: int) -> None:
-        """Add an item's bytes and pictures that are done."""
+        """Add to an item's bytes and pictures done."""
         self._sizes[index] += size
         self._pictures[index] += pictures
 
     def clear(self, items: Iterable[int]) -> None:
-        """Forget what was done of some items."""
+        """Set the numbers of some items to zero."""
         for index in items:
             self._sizes[index] = self._pictures[index] = self._processes[index] = 0
 
     def process(self, index: int) -> int:
-        """The number of the process that is at an item, 0 if there is none."""
+        """The id of the process that works on an item, 0 if there is none."""
         return int(self._processes[index])
 
     @property
@@ -54,9 +54,10 @@ class Counts:
 
 
 class Meter:
-    """A progress bar of bytes, drawn by the process that made it.
+    """A progress bar of bytes, drawn by the process that created it.
 
-    total: bytes in all; done: those that were done before; items: how many the others belong to.
+    total: bytes in all. done: bytes that were done before. items: number of items that the other
+    bytes belong to.
     """
 
     def __init__(self, total: int, done: int, items: int) -> None:
@@ -72,7 +73,7 @@ class Meter:
         self._bar.close()
 
     def report(self, index: int) -> Report:
-        """What adds an item's bytes and pictures that this process has done, and draws the bar."""
+        """A function that adds to an item's bytes and pictures done, and draws the bar."""
 
         def add(size: int, pictures: int) -> None:
             self.counts.add(index, size, pictures)
@@ -81,7 +82,7 @@ class Meter:
         return add
 
     def show(self) -> None:
-        """Draw the bar as of what was counted until now."""
+        """Draw the bar with the current sums."""
         size, pictures = self.counts.sums
         self._bar.set_postfix_str(f"{pictures} pictures", refresh=False)
         self._bar.update(self._done + size - self._bar.n)

@@ -1,4 +1,4 @@
-"""The names of many files from one pattern, for names that no shell has seen."""
+"""Expansion of braces in file names that no shell has expanded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
 
 def expand(pattern: str) -> list[str]:
-    """`a-{000..099}.tar` or `{x,y}.tar` -> the names it stands for, as a shell expands it.
+    """`a-{000..099}.tar` or `{x,y}.tar` -> the names that a shell would expand it to.
 
     Raises DataError for braces that hold neither a range nor a list.
     """

@@ -1,4 +1,4 @@
-"""Progress bars: where there is a terminal, and nobody asked for quiet."""
+"""Progress bars are shown on a terminal, unless `--quiet` is given."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import logging
 
 
 def hidden() -> bool | None:
-    """tqdm's `disable`: True under `--quiet`, else None, which leaves it to the terminal."""
+    """The value for tqdm's `disable`: True with `--quiet`, else None: hide it if not a terminal."""
     return True if logging.getLogger("stc").level >= logging.ERROR else None

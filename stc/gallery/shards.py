@@ -1,8 +1,8 @@
 """Tar files of pictures -> Parquet files of .stc files, on all cores of one machine.
 
-A shard is one Parquet file: its rows hold the faces, and what went wrong with the other pictures.
-It appears complete, by a rename, when its last picture is done, so a run that was killed goes on
-with the shards that are not there, and no picture is coded twice or lost.
+A shard is one Parquet file, whose rows hold the faces, or the errors of the other pictures. It is
+renamed to its final name when complete, so a run after one that was killed encodes only the
+missing shards, and no picture is lost or encoded twice in a shard.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from stc.gallery.tasks import share
 from stc.settings import Encoded
 from stc.threads import threads
 
-# Pictures coded together; more are no faster.
+# Pictures per call of the encoder; larger batches are not faster.
 BATCH = 64
 DEVICE_BATCH = 512
 
@@ -46,16 +46,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """One tar file to code: where it is, where its faces go, and how."""
+    """A tar file to encode (source), its shard (target), the encoder, and the model's identity."""
 
     source: Path
     target: Path
     encoder: Encoder
-    model: str  # `ModelFile.identity`: the encoder's part counts as well
+    model: str  # `ModelFile.identity`, which also covers the arrays that only an encoder uses
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What must be the same for a finished shard to be kept, beside the source's content."""
+        """The settings that a finished shard must have to be kept, besides the source's content."""
         return {
             **asdict(self.encoder.settings),
             "model": self.model,
@@ -66,24 +66,26 @@ class Job:
 def encode_shards(
     sources: Sequence[Path], folder: Path, encoder: Encoder, workers: int | None = None
 ) -> Tally:
-    """Code all pictures of all tar files into `folder`, NAME.parquet for NAME.tar.
+    """Encode all pictures of all tar files into `folder`, NAME.parquet for NAME.tar.
 
-    workers: processes of one thread each; 1 works in this process. If None, `stc.threads.threads()`
-        on the CPU, and 1 on another device, which processes would only contend for.
+    workers: number of processes, with one thread each; with 1, this process does the work. If
+        None, `stc.threads.threads()` on the CPU and 1 on another device, which processes would
+        only compete for.
 
-    Shards that are there already, of the same settings and sources, are kept. Writes manifest.csv
-    at the end, and returns the sums over all shards in the folder.
+    Existing shards with the same settings and sources are kept. Writes manifest.csv at the end and
+    returns the sums over all shards in the folder.
 
-    Raises SettingsError, ModelError. Raises DataError before anything is coded, for a source that
-    is missing, for two sources of one name, for a folder that another run writes to and for a shard
-    that was made otherwise or is damaged; and after all other shards are done, for a source that is
-    not a complete tar file, that is changed while it is read, or whose worker is killed, by the
-    system if memory runs out. Raises OSError or StcError as soon as the folder cannot be written.
+    Raises SettingsError for settings that are not valid, ModelError if the model cannot be loaded.
+    Raises DataError before encoding if a source is missing, two sources have the same name, another
+    run writes to the folder, or an existing shard has other settings or is damaged; and after all
+    other shards are done, for a source that is not a complete tar file, that changed while it was
+    read, or whose worker was killed (the system does so if memory runs out). Raises OSError or
+    StcError at once if the folder cannot be written.
     """
     if workers is None:
         workers = threads() if encoder.device == "cpu" else 1
     model = open_model(encoder.model)
-    Limit.of(model.tables, encoder.settings)  # a level that there is not is no shard's error
+    Limit.of(model.tables, encoder.settings)  # refuse a missing stage here, not in every shard
     jobs = [
         Job(source, folder / f"{source.stem}.parquet", encoder, model.identity)
         for source in sources
@@ -108,7 +110,7 @@ def encode_shards(
 
 
 def _check(jobs: Sequence[Job]) -> None:
-    """Raise DataError for a source that is missing, and for two that would be one shard."""
+    """Raise DataError for a missing source, and for two sources with the same shard."""
     seen: dict[Path, Path] = {}
     for job in jobs:
         if job.source.is_dir():
@@ -122,10 +124,13 @@ def _check(jobs: Sequence[Job]) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which ends with the process. Raises DataError if another has it."""
+    """Hold the folder's lock, which the system releases if the process ends.
+
+    Raises DataError if another process holds it, or if the file system has no locks.
+    """
     try:
         import fcntl
-    except ImportError:  # no such locks on Windows
+    except ImportError:  # Windows has no fcntl
         yield
         return
     with (folder / ".lock").open("w") as lock:
@@ -135,14 +140,14 @@ def _locked(folder: Path) -> Iterator[None]:
             raise DataError(f"{folder}: another run is writing there") from None
         except OSError as error:
             raise DataError(
-                f"{folder}: its file system keeps no locks ({error.strerror}), without which two "
+                f"{folder}: its file system has no locks ({error.strerror}), without which two "
                 "runs could write there: give another folder"
             ) from error
         yield
 
 
 def _is_done(job: Job) -> bool:
-    """Whether the shard is there. Raises DataError if it has other settings or another source."""
+    """Whether the shard exists. Raises DataError if it has other settings or another source."""
     if not job.target.exists():
         return False
     found, wanted = read_settings(job.target), job.settings
@@ -155,20 +160,21 @@ def _is_done(job: Job) -> bool:
     source = recognise(job.source, found)
     if source is None:
         raise DataError(
-            f"{job.target} was made from a {job.source.name} of other content than {job.source} "
-            "has: give another folder, or remove it"
+            f"{job.target} was made from a {job.source.name} with other content than {job.source}: "
+            "give another folder, or remove it"
         )
     if source is not found:
-        # So that the source is not read the next time; a shard is as good without.
+        # Saves reading the source in the next run; the shard is also valid without it.
         with contextlib.suppress(OSError):
             replace_settings(job.target, {**found, **source})
     return True
 
 
 def _outcomes(jobs: Sequence[Job], workers: int, meter: Meter) -> Iterator[Tally | StcError]:
-    """What `encode_shard` returns of each job, as soon as it is done, in this process or several.
+    """The result of `encode_shard` for each job, in order of completion.
 
-    Raises StcError as `encode_shard` does, and if workers are ended from outside.
+    Runs in this process, or in several. Raises StcError as `encode_shard` does, and if workers are
+    terminated from outside.
     """
     if min(workers, len(jobs)) <= 1:
         for index, job in enumerate(jobs):
@@ -177,18 +183,18 @@ def _outcomes(jobs: Sequence[Job], workers: int, meter: Meter) -> Iterator[Tally
     for job, outcome in share(encode_shard, jobs, workers, meter.counts, meter.show):
         if outcome is None:
             yield StcError(
-                f"{job.source}: the process that coded it was killed, perhaps for want of memory: "
-                "give the same command again, or fewer --workers"
+                f"{job.source}: the process that encoded it was killed, perhaps because memory ran "
+                "out: run the same command again, or with fewer --workers"
             )
         else:
             yield outcome
 
 
 def encode_shard(job: Job, report: Report = lambda size, pictures: None) -> Tally | StcError:
-    """Code one tar file and write its shard; an error that keeps it from that is returned.
+    """Encode one tar file and write its shard; returns its sums, or the error that prevented it.
 
-    report: called with bytes and pictures as they are done.
-    Raises StcError if the shard cannot be written, which would keep others from it, too.
+    report: called with the numbers of further bytes and pictures that are done.
+    Raises StcError if the shard cannot be written, since the others would fail too.
     """
     keys: list[tuple[str, str]] = []
     rows: list[Encoded] = []
@@ -215,20 +221,20 @@ def encode_shard(job: Job, report: Report = lambda size, pictures: None) -> Tall
         return write_table(job.target, settings, keys, rows, passed)
     except OSError as error:
         raise StcError(
-            f"{job.target} cannot be written: {error.strerror or error}: the shards that are there "
-            "are complete; when that is mended, give the same command again"
+            f"{job.target} cannot be written: {error.strerror or error}: existing shards are "
+            "complete; once this is fixed, run the same command again"
         ) from error
     except Exception as error:
         return _failed(job, error)
 
 
 def _failed(job: Job, error: Exception) -> StcError:
-    """The error for a shard that failed as nobody foresaw: the others are not to blame."""
+    """The DataError for a shard that failed in an unexpected way, so that the others continue."""
     _log.debug("%s failed", job.source, exc_info=error)
     return DataError(f"{job.source}: {type(error).__name__}: {error}")
 
 
 def _encode(pictures: Sequence[bytes | ImageError], encoder: Encoder) -> list[Encoded]:
-    """What became of each picture, those included that could not be had from the tar file."""
+    """Encode pictures; one that could not be read from the tar file keeps its error."""
     coded = iter(encoder.encode([one for one in pictures if isinstance(one, bytes)]))
     return [next(coded) if isinstance(one, bytes) else Encoded(error=one) for one in pictures]

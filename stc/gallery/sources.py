@@ -1,4 +1,4 @@
-"""A file that is read once, in whatever order, and known by its content afterwards."""
+"""Reading a file once, in any order, and recognising its content in a later run."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from stc.errors import DataError
 
 CHUNK = 1 << 20  # bytes
 
-# A file that was changed less than this before it was read may have been changed again within one
-# step of the file system's clock, which then shows no difference.
+# If a file was changed less than this before it was read, a later change may have the same time
+# stamp, because of the resolution of the file system's clock.
 SETTLED_NS = 2_000_000_000
 
 
 class HashedFile(io.RawIOBase):
-    """A file to read from that adds up the SHA-256 of all its bytes.
+    """A readable file that computes the SHA-256 of all its bytes on the way.
 
-    Bytes are hashed as they pass. Those that the reader skips are read as soon as it reads behind
-    them, and the rest by `identity`, so that every byte comes from the disk once.
+    Bytes are hashed as they are read. Bytes that the reader skips are hashed when it reads after
+    them, and the rest by `identity`, so that every byte is read from the disk once.
 
     Raises OSError, as `open` does.
     """
@@ -38,7 +38,7 @@ class HashedFile(io.RawIOBase):
 
     @property
     def position(self) -> int:
-        """Bytes from the beginning that have been read; it never goes back."""
+        """The number of bytes from the beginning that have been hashed; it never decreases."""
         return self._hashed
 
     def readable(self) -> bool:
@@ -66,12 +66,12 @@ class HashedFile(io.RawIOBase):
         return count
 
     def identity(self) -> dict[str, Any]:
-        """What `recognise` knows the file by afterwards; all of it has been read then.
+        """Read the rest of the file and return what `recognise` identifies it by.
 
-        Its `source_bytes`, its `source_sha256` in hex, `source_mtime_ns` and `source_ctime_ns`, the
-        times when its content and when anything about it changed, and `source_read_ns`, the time
-        when it was opened; all in nanoseconds. Raises DataError if it was changed since then,
-        OSError.
+        `source_bytes`: its size. `source_sha256`: in hex. `source_mtime_ns` and `source_ctime_ns`:
+        when its content and when anything about it last changed. `source_read_ns`: when it was
+        opened. All times are in nanoseconds. Raises DataError if the file was changed since it was
+        opened, OSError if it cannot be read.
         """
         self._hash_until(None)
         if _state(os.fstat(self._file.fileno())) != self._state:
@@ -110,13 +110,13 @@ class HashedFile(io.RawIOBase):
 
 
 def recognise(path: Path, known: dict[str, Any]) -> dict[str, Any] | None:
-    """The identity of a file that holds what it held when `HashedFile.identity` returned `known`.
+    """The identity of a file whose content is as when `HashedFile.identity` returned `known`.
 
-    That is `known` itself if size and times say that nobody has touched the file. Programs can set
-    a file's time of change back, but not the time when that was done. If they do not say so, the
-    file is read, and its new identity returned if its content is the same. None for other content.
+    If size and times show that the file was not changed, this is `known` itself. (Programs can set
+    a file's mtime back, but not its ctime.) Otherwise the file is read, and its new identity is
+    returned if the content is the same. Returns None if the content is different.
 
-    Raises OSError, and DataError for a file that is changed while it is read.
+    Raises OSError if the file cannot be read, DataError if it is changed while it is read.
     """
     status = path.stat()
     if status.st_size != known.get("source_bytes"):
@@ -129,8 +129,8 @@ def recognise(path: Path, known: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _is_untouched(status: os.stat_result, known: dict[str, Any]) -> bool:
-    """Whether size and times alone show that a file is the one that was read."""
-    if os.name == "nt":  # st_ctime is the time of creation there
+    """Whether size and times alone show that a file's content is the one in `known`."""
+    if os.name == "nt":  # there st_ctime is the time of creation
         return False
     state = _state(status)
     same = all(known.get(name) == value for name, value in state.items())
@@ -138,7 +138,7 @@ def _is_untouched(status: os.stat_result, known: dict[str, Any]) -> bool:
 
 
 def _state(status: os.stat_result) -> dict[str, int]:
-    """What changes with a file's content."""
+    """Size and times of a file, which change with its content."""
     return {
         "source_bytes": status.st_size,
         "source_mtime_ns": status.st_mtime_ns,

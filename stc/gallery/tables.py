@@ -1,7 +1,7 @@
-"""Parquet files of faces: written whole, with the settings they were made with, and summed up.
+"""Parquet files of faces: writing them with their settings, and sums over their rows.
 
-Parquet, since a tar file spends 1,024 bytes on a member of 192, a table hardly more than those; and
-since a picture's key, quality and error are columns that other programs can query.
+Parquet instead of tar: a tar file needs 1,024 bytes for a member of 192 bytes, a table little more
+than 192; and other programs can query its columns of keys, qualities and errors.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ except ImportError as missing:
 
 MANIFEST = "manifest.csv"
 
-_SETTINGS = b"stc"  # key of a file's own metadata, under which its settings are kept
-_PASSED = "passed_over"  # of them, the members of the source that are no pictures
-# What is being written, before it gets its name; the first words are those of earlier releases.
+_SETTINGS = b"stc"  # key of the settings in a Parquet file's metadata
+_PASSED = "passed_over"  # key in the settings: counts of the source's members that are not pictures
+# Temporary names of files that are being written; the first two forms are of earlier releases.
 _PARTIAL = re.compile(rf"\.(.+\.parquet\.\d+|{re.escape(MANIFEST)}|stc-\d+-[0-9a-f]{{8}})\.partial")
 
 
@@ -46,23 +46,23 @@ class Tally:
     quality: float = 0.0
     rated: int = 0  # files whose quality is known
     errors: Counter[str] = field(default_factory=Counter)
-    passed: Counter[str] = field(default_factory=Counter)  # members that are no pictures
+    passed: Counter[str] = field(default_factory=Counter)  # members that are not pictures
 
     @property
     def faces(self) -> int:
-        """Pictures that became files."""
+        """The number of pictures that were encoded."""
         return self.pictures - self.errors.total()
 
     @property
     def means(self) -> tuple[float | None, float | None]:
-        """Bytes a file and quality, where there are any."""
+        """The mean size of a file in bytes and the mean quality; None if there are no files."""
         return (
             self.bytes / self.faces if self.faces else None,
             self.quality / self.rated if self.rated else None,
         )
 
     def add(self, other: Tally) -> None:
-        """Count another shard in."""
+        """Add the sums of another shard."""
         self.pictures += other.pictures
         self.bytes += other.bytes
         self.quality += other.quality
@@ -78,11 +78,11 @@ def write_table(
     rows: Sequence[Encoded],
     passed: Mapping[str, int] | None = None,
 ) -> Tally:
-    """Write the Parquet file of some rows, complete or not at all, and return their sums.
+    """Write the Parquet file of some rows atomically, and return their sums.
 
-    keys: key and ending of each row's picture. settings: kept in the file for `read_settings`.
-    passed: how many members of the source were passed over, by ending or kind; kept as well.
-    Raises OSError.
+    settings: stored in the file for `read_settings`. keys: key and ending of each row's picture.
+    passed: number of members of the source that were passed over, by ending or kind; stored too.
+    Raises OSError if the file cannot be written.
     """
     errors = [error_of(row) for row in rows]
     columns = {
@@ -100,7 +100,7 @@ def write_table(
 
 
 def replace_settings(path: Path, settings: dict[str, Any]) -> None:
-    """Write a table of `write_table` anew, with other settings. Raises OSError."""
+    """Rewrite a file of `write_table` with other settings. Raises OSError."""
     with path.open("rb") as file:
         table = pq.read_table(file)
     _write(path, table, settings)
@@ -109,15 +109,15 @@ def replace_settings(path: Path, settings: dict[str, Any]) -> None:
 def _write(path: Path, table: Any, settings: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     table = table.replace_schema_metadata({_SETTINGS: json.dumps(settings)})
-    # Faces do not compress and have no duplicates that a dictionary could name.
+    # Encoded faces are not compressible and have no duplicates for a dictionary.
     pq.write_table(table, buffer, compression="zstd", use_dictionary=["ending", "error"])
     _write_whole(path, buffer.getbuffer())
 
 
 def _write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write a file that is complete as soon as it has its name. Raises OSError."""
-    # A name of its own: the worker of a killed run may be at the same shard for a moment longer.
-    # It does not grow with the file's, which may be as long as a name can be.
+    """Write a file under a temporary name and rename it when complete. Raises OSError."""
+    # The temporary name is random, since a worker of a killed run may still write the same shard
+    # for a moment, and short, since the file's name may have the maximal length.
     partial = path.with_name(f".stc-{os.getpid()}-{os.urandom(4).hex()}.partial")
     try:
         with partial.open("xb") as file:
@@ -127,12 +127,12 @@ def _write_whole(path: Path, data: bytes | memoryview) -> None:
         os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            partial.unlink()  # it may be what fills the disk
+            partial.unlink()  # frees the space if the disk is full
         raise
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The settings that `write_table` kept in a Parquet file; {} in one that it did not write.
+    """The settings that `write_table` stored in a Parquet file; {} if it did not write the file.
 
     Raises DataError for a file that is damaged, OSError for one that cannot be read.
     """
@@ -145,9 +145,10 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def write_manifest(folder: Path) -> Tally:
-    """Write manifest.csv, a line for every table in the folder that `write_table` wrote.
+    """Write manifest.csv with a line for every table in the folder that `write_table` wrote.
 
-    Returns their sum. Raises DataError for a Parquet file that is damaged, OSError.
+    Returns the sums over all tables. Raises DataError for a Parquet file that is damaged, OSError
+    if a file cannot be read or written.
     """
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
@@ -158,11 +159,11 @@ def write_manifest(folder: Path) -> Tally:
     for path in sorted(folder.glob("*.parquet")):
         settings = read_settings(path)
         if not settings:
-            continue  # another program's
+            continue  # not written by this program
         own = _tally(_read_columns(path), settings)
         means = ["" if mean is None else f"{mean:.4f}" for mean in own.means]
         counts = [_words(own.errors), _words(own.passed)]
-        # Bytes of a name that are not UTF-8 are written as those of members are.
+        # Bytes of a name that are not UTF-8 are escaped as in the names of members.
         name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
         lines.writerow([name, own.pictures, own.faces, *means, *counts])
         total.add(own)
@@ -179,7 +180,7 @@ def _read_columns(path: Path) -> Any:
 
 
 def _damaged(path: Path, error: Exception) -> Exception:
-    """The error for a table that pyarrow refuses; the system's own errors as they are."""
+    """The error for a table that pyarrow refuses; errors of the system unchanged."""
     if isinstance(error, OSError) and error.errno is not None:
         return error
     return DataError(f"{path} is not a complete Parquet file: {error}; remove it")
@@ -190,7 +191,7 @@ def _words(counts: Counter[str]) -> str:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what killed runs of `write_table` and `write_manifest` left unfinished in a folder."""
+    """Remove the temporary files in a folder that killed runs have left."""
     for path in folder.iterdir():
         if _PARTIAL.fullmatch(path.name):
             path.unlink(missing_ok=True)
@@ -210,5 +211,5 @@ def _tally(table: Any, settings: dict[str, Any]) -> Tally:
 
 
 def _printable(message: str) -> str:
-    """A message without what UTF-8 has no bytes for."""
+    """A message with characters that UTF-8 cannot encode (surrogates) escaped."""
     return message.encode("utf-8", "backslashreplace").decode()

@@ -1,8 +1,9 @@
-"""Pictures out of tar files, a batch at a time.
+"""Reading pictures from tar files in batches.
 
-tarfile ends at the first end mark, takes a damaged header for one, and raises more than TarError
-for headers that are wrong. Here a file is read to its last byte, tar files that were joined
-included; what is passed over is counted; and whatever is wrong is a DataError that names the file.
+Python's tarfile stops at the first end mark, mistakes a damaged header for one, and raises other
+errors than TarError for wrong headers. This module reads a file to its last byte, including
+concatenated tar files, counts members that are passed over, and raises a DataError that names the
+file for every kind of damage.
 """
 
 from __future__ import annotations
@@ -23,16 +24,17 @@ from stc.gallery.compressed import BUFFER, decompressed
 from stc.gallery.sources import HashedFile
 from stc.imaging.formats import ENDINGS, sniff
 
-MAX_PICTURE = 1 << 26  # bytes; a longer member is a row with an error
-MAX_HEADER = 1 << 20  # bytes of headers before a member; those of pictures have some hundred
+MAX_PICTURE = 1 << 26  # bytes; a longer member becomes a row with an error
+MAX_HEADER = 1 << 20  # bytes of headers before a member; usual headers have some hundred
 
-# Some of tarfile's expressions take time by the square of a number's digits.
+# The time of some of tarfile's regular expressions is quadratic in the number of digits.
 _DIGITS = re.compile(rb"\d{300}")
-# Beside what `sniff` knows.
+# Signatures of pictures in addition to those that `sniff` recognises.
 _PICTURE = re.compile(rb"GIF8[79]a|RIFF....WEBP|\0\0\0\x0cjP  |\xff\x4f\xff\x51", re.DOTALL)
-# Raw photographs begin like TIFF, and too much else begins like a bare JPEG XL.
+# Signatures that are not sufficient: TIFF's, with which camera raw files begin too, and bare JPEG
+# XL's, with which many other files begin.
 _NOT_ENOUGH = (b"II*\0", b"MM\0*", b"\xff\n")
-HEAD = 64  # bytes that tell
+HEAD = 64  # bytes at the beginning of a member that are enough to recognise a picture
 _ENDING = re.compile(r"\.[a-z0-9_]{1,8}")
 
 
@@ -40,16 +42,16 @@ Read = Callable[[], bytes]
 
 
 class Batch(NamedTuple):
-    """Some pictures of a tar file, and how much of the file is read with them."""
+    """Some consecutive pictures of a tar file."""
 
-    names: list[tuple[str, str]]  # key and ending of each
-    pictures: list[bytes | ImageError]  # the error if a picture cannot be had from the file
-    passed: Counter[str]  # members that are no pictures, by ending or kind
-    position: int  # bytes from the beginning of the tar file
+    names: list[tuple[str, str]]  # key and ending of each picture
+    pictures: list[bytes | ImageError]  # the error if a picture cannot be read from the file
+    passed: Counter[str]  # members that are not pictures, by ending or kind
+    position: int  # bytes of the tar file that have been read
 
 
 class _Place(NamedTuple):
-    """Where a member's content is in the file."""
+    """The location of a member's content in the file."""
 
     offset: int
     size: int
@@ -57,10 +59,10 @@ class _Place(NamedTuple):
 
 
 def read_batches(source: HashedFile, size: int) -> Iterator[Batch]:
-    """The pictures of a tar file, `size` at a time, or fewer if they are large.
+    """The pictures of a tar file in batches of `size`, or fewer if they are large.
 
-    A picture is a member that its ending (`stc.imaging.ENDINGS`) or its first bytes say is one. The
-    file may be compressed, and may be several tar files, one after the other.
+    A member is a picture if it has the ending (`stc.imaging.ENDINGS`) or the first bytes of one.
+    The file may be compressed, and may be several tar files that were concatenated.
 
     Raises DataError for a file that is damaged or cannot be read.
     """
@@ -69,11 +71,11 @@ def read_batches(source: HashedFile, size: int) -> Iterator[Batch]:
 
 
 def list_pictures(path: Path) -> Iterator[tuple[str, str | Read]]:
-    """The name of each member of a tar file, with a function that reads the picture.
+    """The name of each member of a tar file, and a function that reads its picture.
 
-    For what is no picture, the word under which it is passed over stands for the function: its
-    ending or kind. The function raises ImageError for a picture that cannot be had from the file.
-    Both raise DataError for a file that is damaged or cannot be read.
+    A member that is not a picture has a word in place of the function: its ending or kind. The
+    function raises ImageError for a picture that cannot be read from the file.
+    Raises DataError, also in the function, for a file that is damaged or cannot be read.
     """
 
     def named(read: Read) -> bytes:
@@ -87,13 +89,13 @@ def list_pictures(path: Path) -> Iterator[tuple[str, str | Read]]:
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Turn whatever is raised into a DataError that names the file; ImageError is a picture's."""
+    """Turn any exception but ImageError into a DataError that names the file."""
     try:
         yield
     except (DataError, ImageError):
         raise
     except OSError as error:
-        if error.errno is not None:  # the system's, and not gzip's
+        if error.errno is not None:  # an error of the system; gzip's have no number
             raise DataError(f"{path} cannot be read: {error.strerror}") from error
         raise _not_complete(path, str(error)) from error
     except (tarfile.TarError, EOFError) as error:
@@ -108,7 +110,7 @@ def _not_complete(path: Path, reason: str) -> DataError:
 
 def _read_batches(source: HashedFile, size: int) -> Iterator[Batch]:
     batch = Batch([], [], Counter(), 0)
-    # tarfile asks for 512 bytes at a time.
+    # Buffered, because tarfile reads 512 bytes at a time.
     buffered: io.BufferedReader = io.BufferedReader(source, BUFFER)
     for name, found in _find_pictures(decompressed(buffered)):
         if isinstance(found, str):
@@ -123,13 +125,13 @@ def _read_batches(source: HashedFile, size: int) -> Iterator[Batch]:
         if len(batch.names) == size or together >= MAX_PICTURE:
             yield batch._replace(position=source.position)
             batch = Batch([], [], Counter(), 0)
-    buffered.detach()  # or it would close the source with itself
+    buffered.detach()  # otherwise its destructor would close the source
     if batch.names or batch.passed:
         yield batch._replace(position=source.position)
 
 
 def _find_pictures(file: io.BufferedReader) -> Iterator[tuple[str, str | Read]]:
-    """What `list_pictures` gives."""
+    """The items of `list_pictures`."""
     places: dict[str, _Place] = {}
     for member in _list_members(file):
         if member.isdir():
@@ -139,7 +141,7 @@ def _find_pictures(file: io.BufferedReader) -> Iterator[tuple[str, str | Read]]:
             continue
         sparse: Any = member.sparse
         place: _Place | None = _Place(member.offset_data, member.size, sparse)
-        if member.islnk():  # what tar writes of a file's second name
+        if member.islnk():  # a hard link, which has no content but refers to an earlier member
             place = places.get(posixpath.normpath(member.linkname))
         if place is not None:
             places[posixpath.normpath(member.name)] = place
@@ -148,9 +150,9 @@ def _find_pictures(file: io.BufferedReader) -> Iterator[tuple[str, str | Read]]:
 
 
 def passed_over(name: str, head: Read) -> str:
-    """The word under which a file is counted that is no picture; empty for a picture.
+    """The word under which a file that is not a picture is counted; "" for a picture.
 
-    head: gives the first `HEAD` bytes; called where the name's ending leaves it open.
+    head: returns the first `HEAD` bytes; called only if the name's ending is not a picture's.
     """
     ending = posixpath.splitext(name)[1].lower()
     if ending in ENDINGS:
@@ -169,13 +171,14 @@ def _read_head(file: io.BufferedReader, place: _Place | None) -> bytes:
 
 
 def _read_picture(file: io.BufferedReader, place: _Place | None, target: str) -> bytes:
-    """A member's content. Raises ImageError, tarfile.ReadError.
+    """A member's content.
 
-    place: None for a hard link whose target does not stand before it.
+    place: None for a hard link whose target is not an earlier member. Raises ImageError for such a
+    link and for a picture that is too large, tarfile.ReadError if the file ends early.
     """
     if place is None:
         raise ImageError(
-            f"it is a hard link to {_printable(target)}, which does not stand before it"
+            f"it is a hard link to {_printable(target)}, which is not an earlier member"
         )
     if place.size > MAX_PICTURE:
         raise ImageError(f"the picture has {place.size} bytes, more than {MAX_PICTURE}")
@@ -183,29 +186,31 @@ def _read_picture(file: io.BufferedReader, place: _Place | None, target: str) ->
 
 
 def _list_members(file: io.BufferedReader) -> Iterator[tarfile.TarInfo]:
-    """The members of all tar files that stand in a file one after the other."""
+    """The members of all tar files that are concatenated in a file."""
     start: int | None = 0
     while start is not None:
         file.seek(start)
         headers: Any = _Headers(file)
         tar: Any = tarfile.TarFile(fileobj=headers, encoding="utf-8")
         end = start
-        while (member := tar.next()) is not None:
+        empty = tar.firstmember is None  # after which `next` of Python 3.10 seeks to byte -1
+        while not empty and (member := tar.next()) is not None:
             headers.left = MAX_HEADER
-            if member.size < 0 or tar.offset <= end:  # tarfile would go back, and for ever
+            if member.size < 0 or tar.offset <= end:  # tarfile would read backward, without end
                 raise tarfile.ReadError(f"a member of negative size at byte {member.offset}")
             end = tar.offset
             yield member
-            tar.members.clear()  # they are kept for nothing
+            tar.members.clear()  # tarfile keeps all members, which nobody needs
         start = _after_zeros(file, tar.offset)
-        if start == tar.offset:  # tarfile takes a damaged header for the end
+        if start == tar.offset:  # tarfile mistook a damaged header for the end
             raise tarfile.ReadError(f"no header at byte {start}")
 
 
 def _after_zeros(file: io.BufferedReader, place: int) -> int | None:
-    """The first block from byte `place` on that is not all zeros; None if there is none.
+    """The offset of the first block from byte `place` on that is not all zeros; None if none is.
 
-    Reads to the file's end, where compressed files keep their checksum.
+    In the latter case it has read to the file's end, so that checksums of compressed files were
+    verified.
     """
     file.seek(place)
     while data := file.read(BUFFER):
@@ -218,7 +223,8 @@ def _after_zeros(file: io.BufferedReader, place: int) -> int | None:
 def _read(file: io.BufferedReader, place: _Place, size: int) -> bytes:
     """The first `size` bytes of a member, or all if it has fewer.
 
-    Raises tarfile.ReadError if the file ends before, ImageError for parts that have no place.
+    Raises tarfile.ReadError if the file ends early, ImageError for parts of a sparse member that
+    overlap or lie outside it.
     """
     size = min(size, place.size)
     if place.sparse is None:
@@ -227,7 +233,7 @@ def _read(file: io.BufferedReader, place: _Place, size: int) -> bytes:
     offset, end = place.offset, 0
     for start, length in place.sparse:
         if not end <= start <= start + length <= place.size:
-            raise ImageError(f"bytes {start} to {start + length} of a sparse member have no place")
+            raise ImageError(f"bytes {start} to {start + length} of a sparse member are misplaced")
         if part := max(0, min(length, size - start)):
             data[start : start + part] = _exactly(file, offset, part)
         offset, end = offset + length, start + length
@@ -235,7 +241,7 @@ def _read(file: io.BufferedReader, place: _Place, size: int) -> bytes:
 
 
 def _exactly(file: io.BufferedReader, offset: int, size: int) -> bytes:
-    """`size` bytes from byte `offset` on. Raises tarfile.ReadError if there are fewer."""
+    """`size` bytes from byte `offset` on. Raises tarfile.ReadError if the file has fewer."""
     file.seek(offset)
     data = file.read(size)
     if len(data) < size:
@@ -244,9 +250,10 @@ def _exactly(file: io.BufferedReader, offset: int, size: int) -> bytes:
 
 
 class _Headers:
-    """What tarfile reads headers from: none so large that it takes the memory or the day.
+    """The file that tarfile reads headers from, limited so that headers cannot exhaust memory or
+    time.
 
-    left: bytes that may be read until the next member is there.
+    left: bytes that may be read before the next member.
     """
 
     def __init__(self, file: io.BufferedReader) -> None:
@@ -265,9 +272,9 @@ class _Headers:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """A member's key and ending as WebDataset has them, cut at the first dot of the file's name.
+    """A member's key and ending as in WebDataset: split at the first dot of the file's name.
 
-    Bytes of a name that are not UTF-8 are written as \\x and two digits.
+    Bytes of a name that are not UTF-8 are written as \\x and two hex digits.
     """
     folder, slash, file = _printable(name).rpartition("/")
     key, _, ending = file.partition(".")

@@ -1,4 +1,4 @@
-"""Work that processes share: if one of them is killed, what it was at is lost and nothing else."""
+"""Distributes work over processes; if one is killed, only the item it worked on is lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stc.gallery.workers import pool
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_counts: Counts | None = None  # in a worker: where it says what it is at
+_counts: Counts | None = None  # in a worker: where it records the item it works on
 
 
 def share(
@@ -26,15 +26,16 @@ def share(
     counts: Counts,
     idle: Callable[[], object],
 ) -> Iterator[tuple[Item, Result | None]]:
-    """Each item and function(item, report), in processes, as soon as it is done.
+    """Compute function(item, report) in processes; yield items and results in order of completion.
 
-    The result is None if the process that was at the item was killed, as systems do that run out of
-    memory. Every other item is done, if need be by new processes.
+    The result is None if the process that worked on the item was killed, as by a system that is out
+    of memory. All other items are done, by new processes if necessary.
 
-    function: can be pickled; it calls report(bytes, pictures) as it goes on.
-    counts: of as many items. idle: called about twice a second.
+    function: must be picklable; it calls report(bytes, pictures) with further numbers done.
+    workers: number of processes, with one thread each. counts: one entry for each item. idle:
+    called about twice a second.
 
-    Raises what a function raised, and StcError if processes end that were at no item.
+    Raises any exception of the function, and StcError if processes end that worked on no item.
     """
     left = dict(enumerate(items))
     while left:
@@ -53,19 +54,19 @@ def share(
                     for future in done:
                         if not isinstance(future.exception(), BrokenProcessPool):
                             yield left.pop(futures[future]), future.result()
-            except BrokenProcessPool:  # before everything was handed out
+            except BrokenProcessPool:  # a process ended before all items were submitted
                 children = active_children()
             finally:
                 for future in futures:
                     future.cancel()
         if not left:
             return
-        # The pool itself ends the others by SIGTERM as soon as one is gone.
+        # As soon as one process has ended, the pool ends the others by SIGTERM.
         others = {child.pid for child in children if child.exitcode in (0, -signal.SIGTERM)}
         killed = [index for index in left if counts.process(index) not in (0, *others)]
         if not killed:
             raise StcError(
-                "the worker processes were ended from outside: what is done is kept, give the same "
+                "the worker processes were ended from outside: finished work is kept, run the same "
                 "command again"
             )
         for index in killed:
@@ -73,14 +74,14 @@ def share(
 
 
 def _start(counts: Counts) -> None:
-    """Keep where this process says what it is at."""
+    """Set up a worker: keep the shared counts."""
     global _counts
     _counts = counts
 
 
 def _run(function: Callable[[Item, Report], Result], index: int, item: Item) -> Result:
-    """Call the function, in a worker."""
-    assert _counts is not None  # noqa: S101 - the pool's initialiser has set it
+    """Call the function, in a worker, and record that this process works on the item."""
+    assert _counts is not None  # noqa: S101 - set by the pool's initialiser
     counts = _counts
     counts.begin(index)
     result = function(item, lambda size, pictures: counts.add(index, size, pictures))

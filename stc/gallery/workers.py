@@ -1,4 +1,4 @@
-"""Processes of one thread each that share work on one machine."""
+"""Worker processes of one thread each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
-# What the libraries that a worker may load read their number of threads from.
+# The variables from which libraries that a worker may load read their number of threads.
 ONE_THREAD = dict.fromkeys(
     (
         "STC_THREADS",
@@ -24,26 +24,25 @@ ONE_THREAD = dict.fromkeys(
     "1",
 )
 
-_environment = threading.Lock()  # held while this process's variables are not its own
+_environment = threading.Lock()  # held while this process's environment is changed
 
 
 class OneThreadProcess(SpawnProcess):
-    """A process that finds `ONE_THREAD` in its environment when it begins.
+    """A process that starts with `ONE_THREAD` in its environment.
 
-    The libraries read these variables when they are loaded, and unpickling the first thing that a
-    process is handed may load numpy: a variable that the process itself sets comes too late.
+    Libraries read these variables when they are loaded, and a process loads numpy as soon as it
+    unpickles its first argument: it would be too late if the process itself set them.
     """
 
     def start(self) -> None:
-        """Start the process; this process's own variables are back when it returns."""
+        """Start the process. The environment of this process is restored afterwards."""
         with _environment, _replaced(ONE_THREAD):
             super().start()
 
 
 class OneThreadContext(SpawnContext):
-    """How multiprocessing starts such processes: anew, since a fork would inherit locks.
-
-    They would be those of whatever threads this process has, and nobody would release them.
+    """The multiprocessing context of these processes. They are spawned: a fork would inherit locks
+    that other threads of this process hold, and nobody would release them.
     """
 
     Process = OneThreadProcess
@@ -55,24 +54,25 @@ CONTEXT = OneThreadContext()
 def pool(
     workers: int, initializer: Callable[..., None] | None = None, *arguments: Any
 ) -> ProcessPoolExecutor:
-    """So many processes of one thread each, which end with this one, however it ends.
+    """A pool of `workers` processes of one thread each, which end when this process ends, also if
+    it is killed.
 
-    Each of them calls `initializer(*arguments)` first; arguments may hold what `CONTEXT.Array` and
-    `CONTEXT.Value` return, which all processes share.
+    Each calls `initializer(*arguments)` first; arguments may contain shared memory from
+    `CONTEXT.Array` and `CONTEXT.Value`.
     """
     return ProcessPoolExecutor(workers, CONTEXT, start_worker, (initializer, *arguments))
 
 
 def start_worker(initializer: Callable[..., None] | None = None, *arguments: Any) -> None:
-    """Set up the worker that this is called in, then call `initializer(*arguments)`."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent alone reports an interruption
+    """Set up this process as a worker, then call `initializer(*arguments)`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # only the parent reports an interruption
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     if initializer is not None:
         initializer(*arguments)
 
 
 def _exit_with_parent() -> None:
-    """End this process when its parent has ended: it would wait for work for ever."""
+    """End this process when its parent has ended; otherwise it would wait for work forever."""
     parent = parent_process()
     if parent is not None:
         parent.join()
@@ -81,7 +81,7 @@ def _exit_with_parent() -> None:
 
 @contextlib.contextmanager
 def _replaced(variables: dict[str, str]) -> Iterator[None]:
-    """Set some environment variables, and restore what they were."""
+    """Set some environment variables, and restore their values afterwards."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -1,11 +1,11 @@
-"""From any picture to the canvas: one face, eyes level, 128 x 128 pixels.
+"""Any picture -> the canvas: one aligned face, 128 x 128 pixels.
 
 * reading: files, images and arrays -> upright RGB; `formats` opens files; `jpeg`, `png`, `tiff` and
   `jxl` handle what Pillow does not; `levels` and `profiles` correct black, white and colours;
   `rows` completes truncated pictures
 * detection: finds faces; `network` runs the detector, `warping` samples pictures
 * alignment: maps a face onto the canvas
-* framing: the whole way from a picture to a canvas, and the choice of the face
+* framing: all steps from a picture to a canvas, and the choice of the face
 * marking: metadata and label of decoded pictures
 * similarity: PSNR and SSIM
 

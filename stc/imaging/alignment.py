@@ -15,8 +15,8 @@ from stc.imaging.warping import warp
 
 Floats = npt.NDArray[np.float64]
 
-# Positions of eyes, nose tip and mouth corners: the ArcFace template for 112 px, scaled by 104/112
-# and moved by 12, so that [12, 116) is the crop of recognition models and the hair is included.
+# Positions of eyes, nose tip and mouth corners: the ArcFace template for 112 px (arXiv 1801.07698),
+# scaled by 104/112 and moved by 12: [12, 116) is the crop of recognition models, with some hair.
 TEMPLATE: Floats = np.array(
     [[47.56, 60.00], [80.28, 59.82], [64.02, 78.61], [50.58, 97.77], [77.68, 97.62]]
 )
@@ -45,7 +45,7 @@ def displacement(landmarks: Floats) -> float:
 def similarity(source: Floats, target: Floats) -> Floats:
     """The least-squares similarity transform [2, 3] from points [N, 2] to points [N, 2].
 
-    It is Umeyama's, whose closed form in the plane is target = k source in complex numbers.
+    It is Umeyama's (1991); in the plane its closed form is target = k source in complex numbers.
     """
     start, end = source.mean(0), target.mean(0)
     one, other = (source - start) @ [1, 1j], (target - end) @ [1, 1j]

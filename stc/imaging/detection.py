@@ -2,9 +2,9 @@
 
 The first pass runs the network on a small copy of the picture, with a low threshold; the second
 runs it on each candidate, upright and at the size where the network is most accurate, and rejects
-what it does not confirm. So the first pass can find faces half as wide as it could confirm itself.
-Larger copies follow only while they can show more faces. Every pass runs on reduced copies: the
-time is bounded for any size of picture.
+candidates that it does not confirm. So the first pass can detect faces half as wide as it could
+with a high threshold. Larger copies follow only while they can show more faces. Every pass runs on
+reduced copies, so the time is bounded for any size of picture.
 
 The network detects heads that are tilted by up to 60 degrees. In an upside-down head it detects
 nothing, or a face with the mouth as eyes, at a lower score. If no face is certain, the copies are
@@ -27,24 +27,24 @@ from stc.imaging.warping import warp
 
 Floats = npt.NDArray[np.float64]
 
-# The long side, in pixels, of the copies that are searched while no face is found. In the last one
-# faces of 40 px in pictures of 3000 px are found.
+# The long sides, in pixels, of the copies that are searched until a face is detected. The last one
+# shows faces of 40 px in pictures of 3000 px.
 _SIDES = (184, 512, 1408)
-# Width of the grey border around a copy, in pixels, at least.
-_BORDER = 4
+# Minimum width of the grey border around a copy, in pixels.
+_MIN_BORDER = 4
 # Detections in a copy are candidates from this score on. At .05 they include nine of ten faces that
 # are _SEEN px wide in the copy, nineteen of twenty at 26 px and 99 of 100 from 32 px on.
-_CANDIDATE = 0.05
+_MIN_CANDIDATE = 0.05
 _SEEN = 22
-# Candidates narrower than this, in pixels of the picture, are ignored: they are of no use.
+# Candidates narrower than this, in pixels of the picture, are too small to encode, and ignored.
 _MIN_WIDTH = 16
-# Candidates of a copy that the second pass checks: this bounds the time for crowds, and for gravel.
+# Candidates of a copy that get a second pass. Bounds the time for crowds, and for gravel.
 _MAX_CANDIDATES = 16
 # The next copy is searched if it is larger by this factor.
 _WORTH_IT = 1.1
 
-# Turns of a copy, counter-clockwise as Pillow has them, and one of them undone: but for the shift,
-# (x, y) of the turned copy is (-y, x) of the copy.
+# Counter-clockwise turns of a copy, and the inverse of a quarter turn: except for the shift, the
+# point (x, y) of the turned copy is (-y, x) of the copy.
 _TURNS = {
     1: Image.Transpose.ROTATE_90,
     2: Image.Transpose.ROTATE_180,
@@ -58,16 +58,16 @@ _QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
 _CLOSE = 160
 _ZOOM = 1.5
 _CENTRE = np.array([64.0, 75.0])
-# A face has at least this score in the second pass; below _HOPELESS it is not tried once more.
+# The minimum score of a face in the second pass; below _MIN_RETRY there is no second attempt.
 MIN_SCORE = 0.97
-_HOPELESS = 0.3
-# A face with this score is certain. Of 40 upright faces 39 have it, of faces in a wrong orientation
-# none: they reach .9973.
+_MIN_RETRY = 0.3
+# From this score on a face is certain. Of 40 upright faces 39 reach it, of faces in a wrong
+# orientation none: their maximum is .9973.
 SURE = 0.999
 # A turned orientation is used if it raises the odds of the most certain face by this factor.
 _SURER = 2.0
-# A face that the second pass moved further, in RMS canvas pixels, is checked once more from there.
-_STEADY = 6.0
+# If the second pass moves a face further, in RMS canvas pixels, it is repeated from the new place.
+_MAX_MOVE = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class Face:
 
     @property
     def width(self) -> float:
-        """Width of the box in pixels, which is the distance between the ears."""
+        """Width of the box in pixels, approximately the distance between the ears."""
         return self.box[2]
 
     @property
@@ -119,8 +119,8 @@ def _search(
 ) -> list[Face]:
     """Find the faces of an image after a number of quarter turns, counter-clockwise.
 
-    known: faces of another orientation; they limit the scales that are searched if none is found.
-    copies: smaller copies of the image by their long sides; missing ones are added.
+    known: faces of another orientation; they limit the scales if no face is detected in this one.
+    copies: reduced copies of the image by their long sides; missing ones are added.
     """
     longest = max(image.size)
     faces: list[Face] = []
@@ -163,12 +163,12 @@ def _look(
             back = _QUARTER @ back
         far = back @ small.size
         origin = np.maximum(-far, 0)
-    across, down = (-(-(length + 2 * _BORDER) // GRAIN) * GRAIN for length in small.size)
+    across, down = (-(-(length + 2 * _MIN_BORDER) // GRAIN) * GRAIN for length in small.size)
     left, top = (across - small.width) // 2, (down - small.height) // 2
     framed = Image.new("RGB", (across, down), GREY)
     framed.paste(small, (left, top))
-    (found,) = detect(np.asarray(framed)[None], _CANDIDATE)
-    # Width and height were rounded apart, so each axis has a scale of its own.
+    (found,) = detect(np.asarray(framed)[None], _MIN_CANDIDATE)
+    # Width and height were rounded separately, so the two axes have different scales.
     unit, corner = np.array(image.size) / (width, height), np.array([left, top])
     faces = []
     for box, landmarks, score in found:
@@ -185,21 +185,21 @@ def _look(
 def _confirmed(image: Image.Image, candidates: list[Face]) -> list[Face]:
     """The candidates that the second pass confirms, with its boxes, landmarks and scores.
 
-    If it moved a face far, or its score is below MIN_SCORE, it is run once more from there.
+    If it moves a face far, or its score is below MIN_SCORE, it is repeated from the new place.
     """
     faces: list[Face] = []
     again: list[Face] = []
     for candidate, seen in zip(candidates, _look_closely(image, candidates), strict=True):
         if seen is None:
             continue
-        sure = seen.score >= MIN_SCORE and _moved(candidate, seen) <= _STEADY
+        sure = seen.score >= MIN_SCORE and _moved(candidate, seen) <= _MAX_MOVE
         (faces if sure else again).append(seen)
     faces += [face for face in _look_closely(image, again) if face is not None]
     return [face for face in faces if face.score >= MIN_SCORE]
 
 
 def _look_closely(image: Image.Image, candidates: list[Face]) -> list[Face | None]:
-    """Detect each candidate in an upright crop at the network's best size; None if it is lost."""
+    """Detect each candidate in an upright crop, at the network's best size; None if it is lost."""
     if not candidates:
         return []
     matrices = [_close_view(face) for face in candidates]
@@ -207,7 +207,7 @@ def _look_closely(image: Image.Image, candidates: list[Face]) -> list[Face | Non
     pixels = np.stack([np.asarray(crop) for crop in crops])
     faces: list[Face | None] = []
     for candidate, matrix, found in zip(
-        candidates, matrices, detect(pixels, _HOPELESS, fine=False), strict=True
+        candidates, matrices, detect(pixels, _MIN_RETRY, fine=False), strict=True
     ):
         views = (_in_image(one, matrix) for one in found)
         faces.append(next((view for view in views if _same(view, candidate)), None))

@@ -1,4 +1,4 @@
-"""Picture formats: which are opened, detection by the first bytes, and Pillow's plug-ins.
+"""Picture formats: the list of those that are read, their detection, and Pillow's plug-ins.
 
 Pillow reads HEIC and JPEG XL, and in some builds AVIF, only with a plug-in. An installed plug-in is
 imported when a file of its format is opened.
@@ -18,13 +18,13 @@ from PIL import Image, UnidentifiedImageError
 from stc.errors import ImageError
 from stc.imaging import jpeg, jxl, png, tiff
 
-# Pillow's other formats start external programs, as PostScript does, or hold no photographs.
+# Other formats of Pillow start external programs, such as PostScript, or hold no photographs.
 FORMATS = (
     *("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PNG", "PPM", "TIFF"),
     "WEBP",
 )
 
-# Endings of the names of files in a folder or an archive that are pictures.
+# File name endings of pictures in a folder or an archive.
 ENDINGS = frozenset(
     (
         *(".avif", ".bmp", ".heic", ".heif", ".hif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
@@ -38,7 +38,7 @@ _PLUGINS = {
     "HEIF": ("HEIC", "pillow_heif", "pillow-heif"),
     "JXL": ("JPEG XL", "pillow_jxl", "pillow-jxl-plugin"),
 }
-# Brands of the box `ftyp`: the file's format, and those it is compatible with.
+# Brands of HEIC in the box `ftyp`, which lists the format and its compatible formats.
 _HEIC = re.compile(rb"hei[cxms]|hev[cxms]")
 _HEAD = 64  # bytes at the start of a file that `sniff` needs
 
@@ -69,8 +69,8 @@ def sniff(head: bytes) -> str:
 def open_as_is(file: BinaryIO) -> Image.Image:
     """Open the picture in a seekable file, in one of FORMATS, without decoding its pixels.
 
-    Raises UnidentifiedImageError if it is no picture, ImageError for a format whose plug-in is not
-    installed or a broken JPEG XL header, and any error of Pillow's readers.
+    Raises UnidentifiedImageError if it is not a picture, ImageError for a format whose plug-in is
+    not installed or a broken JPEG XL header, and any error of Pillow's readers.
     """
     file.seek(0)
     form = sniff(file.read(_HEAD))
@@ -114,11 +114,11 @@ def _with_plugin(file: BinaryIO, form: str) -> Image.Image:
 
 
 def _is_known(form: str) -> bool:
-    """Whether Pillow can open the format, itself or with a plug-in that is imported already."""
+    """Whether Pillow can open the format, alone or with a plug-in that is imported already."""
     if form == "AVIF" and form not in Image.OPEN:
         with contextlib.suppress(ImportError):  # it comes with Pillow from 11.3 on
             importlib.import_module("PIL.AvifImagePlugin")
     if form not in Image.OPEN:
         return False
     driver = sys.modules.get(Image.OPEN[form][0].__module__)
-    return bool(getattr(driver, "SUPPORTED", True))  # Pillow's may have been built without it
+    return bool(getattr(driver, "SUPPORTED", True))  # Pillow may have been built without it

@@ -1,4 +1,4 @@
-"""From a picture to a canvas: choosing the face, aligning it, accepting aligned pictures."""
+"""Picture -> canvas: choosing the face, aligning it, accepting aligned pictures."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ MIN_WIDTH = 40  # pixels between the ears, in the source
 # Faces narrower than this fraction of the widest one count as background.
 RIVAL = 0.5
 
-# Displacement, in RMS canvas pixels, up to which a face counts as aligned. The detector's scatter
-# on aligned faces is 2 in the median and below 4 in 96 % of them. The rest is aligned once more,
-# which loses little; a larger limit would accept loosely cropped portraits, which loses more.
+# Displacement, in RMS canvas pixels, up to which a face counts as aligned. The scatter of the
+# detector on aligned faces has a median of 2, and is below 4 for 96 % of them. The rest is aligned
+# again, which loses little; a larger limit would accept loose crops, which loses more.
 ON_CANVAS = 4.0
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-# A marker among coded pixels: a byte of 255 there is followed by 0, or by a restart marker.
+# The next marker: in coded pixels, a byte of 255 is followed by 0 or by a restart marker's code.
 _NEXT = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _END, _SCAN, _APP0, _APP1, _APP2, _APP14, _APP15, _COMMENT = (
     *(0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE),
 )
 _ALONE = (0x01, 0xD8)  # markers without a length
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
-# Metadata that affect the picture: colour space, orientation and colour profile. The names that
-# they begin with, and their minimum size.
+# Metadata that affect the picture (colour space, orientation, colour profile): the names that they
+# begin with, and their minimum size.
 _MEANT = {
     _APP0: ((b"JFIF\0",), 14),
     _APP1: ((b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"), 14),
@@ -29,11 +29,11 @@ _ALL = (1 << 64) - 1  # of the coefficients of a block, one bit each
 
 @dataclass
 class Jpeg:
-    """The first picture of a file."""
+    """The first picture of a JPEG file."""
 
     data: bytes  # without metadata that do not affect its pixels
     scans: int = 0
-    ended: bool = False  # whether its end marker is there
+    ended: bool = False  # whether it has an end marker
     progressive: bool = False
     # For each component, a bit mask of the coefficients that complete scans hold.
     _brought: dict[int, int] = field(default_factory=dict)
@@ -47,8 +47,8 @@ class Jpeg:
 def first_picture(data: bytes) -> Jpeg:
     """Extract the first picture of a file that begins with the magic bytes of JPEG.
 
-    Segments are parsed as decoders do, so that no decoder finds a scan that was not counted here:
-    outside segments, every byte pair that could start a scan counts.
+    Segments are parsed as in decoders, so that no decoder can find a scan that is not counted:
+    outside segments, every pair of bytes that could start a scan counts.
     """
     parts = [data[:2]]
     found = Jpeg(b"")

@@ -1,4 +1,7 @@
-"""The size of a JPEG XL picture, read from its header, since the plug-in decodes on opening."""
+"""The size of a JPEG XL picture from its header.
+
+Pillow's plug-in decodes a picture when it is opened, so the size has to be checked before.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ _BARE = b"\xff\x0a"
 _BOXED = b"\0\0\0\x0cJXL \r\n\x87\n"
 MAGICS = (_BARE, _BOXED)
 
-# Ratios of width to height that a size may be given by (ISO 18181-1, SizeHeader).
+# Ratios of width to height that a header can name (ISO 18181-1, SizeHeader).
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
-_LENGTHS = (9, 13, 18, 30)  # bits of a side
-# As in `stc.imaging.reading` for pixels that are transparent or have more than 8 bits.
+_LENGTHS = (9, 13, 18, 30)  # possible numbers of bits of a side
+# The limit of `stc.imaging.reading` for pixels that are transparent or have more than 8 bits.
 MAX_PIXELS = 44_500_000
 
 
@@ -59,7 +62,7 @@ def size(head: bytes) -> tuple[int, int] | None:
 
 
 def _codestream(data: bytes) -> bytes:
-    """The bytes from the codestream on in a file of boxes; empty if these hold none of it."""
+    """The bytes from the start of the codestream in a file of boxes; empty if there is none."""
     place = len(_BOXED)
     while place + 8 <= len(data):
         length, kind, header = int.from_bytes(data[place : place + 4], "big"), data[place + 4 :], 8

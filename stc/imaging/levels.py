@@ -1,7 +1,8 @@
 """Grey and colours of more than 8 bits -> 8 bits: estimating the values of black and white.
 
-Files seldom state them. A camera's 12 bits in 16-bit samples use 1/16 of the range; a thermal
-camera's values lie in the middle of it. Values that the file states are used first, then the data.
+Files rarely state these values. 12 bits of a camera in 16-bit samples use 1/16 of the range; the
+values of a thermal camera lie in the middle of the range. If the file states no values, they are
+estimated from the pixels.
 """
 
 from __future__ import annotations
@@ -19,28 +20,28 @@ Values = npt.NDArray[np.float32]
 
 # The largest values of 8, 10, 12, 14 and 16 bits.
 _WHITES = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
-# Fraction of the pixels that may be above white, and below black, such as hot pixels.
+# Fraction of the pixels that may be above white, and that may be below black, such as hot pixels.
 _BEYOND = 0.001
-_SAMPLES = 1_000_000  # pixels that black and white are estimated from
-# If the picture uses a smaller fraction of the range, its extremes are used instead.
+_SAMPLES = 1_000_000  # number of pixels for the estimate of black and white
+# If the picture uses a smaller fraction of the range, its extremes become black and white.
 _IN_USE = 1 / 16
 _BITS_PER_SAMPLE = 258
-# For each unpacking of 16-bit samples, the one that gives their other byte.
+# For each of Pillow's raw modes of 16-bit samples, the one that reads the other byte.
 _OTHER_BYTE = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B"}
-# Largest upper byte of a picture that uses at most 14 bits.
-_DARK = 63
+# Maximum upper byte of a picture that uses at most 14 bits.
+_MAX_UPPER = 63
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The range of grey values that a file states."""
+    """The range of grey values that a file states, if any."""
 
     extremes: tuple[float, float] | None = None  # the values of black and white
     negative: bool = False  # whether the smaller values are white
 
     @classmethod
     def of(cls, image: Image.Image) -> Scale:
-        """The range that the file of an image states; the image must not be loaded yet."""
+        """Read the range from the metadata of an image, which must not be loaded yet."""
         extremes = tiff.extremes(image)
         if extremes is None and getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE) == (12,):
             extremes = (0.0, 4095.0)
@@ -50,10 +51,10 @@ class Scale:
 def grey(image: Image.Image, scale: Scale) -> Values:
     """Scale a grey image of 16 or 32 bits or of floats -> float32 [H, W], 0 black, 255 white.
 
-    Black and white are those that the file states; else 0 and the smallest of 255, 1023, 4095,
-    16383 and 65535 (of 1 too for floating point) that no more than one pixel in a thousand
-    exceeds; else, where a pixel is negative, larger than all of these, or the picture uses less
-    than a sixteenth of that scale, the smallest and the largest value.
+    Black and white are the values that the file states. Without them, black is 0 and white the
+    smallest of 255, 1023, 4095, 16383 and 65535 (for floating point also 1) that at most one pixel
+    in a thousand exceeds. If pixels are negative or larger than all of these, or if the picture
+    uses less than a sixteenth of the range, black and white are the minimum and the maximum.
     """
     values = _finite(np.asarray(image).astype(np.float32))
     black, white = scale.extremes or _from_data(values, floating=image.mode == "F")
@@ -103,7 +104,7 @@ def brightened(upper: Image.Image, unloaded: Image.Image, raw: str) -> Image.Ima
     opened once more. raw: its `depth`. A picture that uses 15 bits or more is returned unchanged.
     """
     colours = upper.getextrema()[:3]
-    if max(high for _, high in colours) > _DARK:  # type: ignore[misc]
+    if max(high for _, high in colours) > _MAX_UPPER:  # type: ignore[misc]
         return upper
     other = raw[:-4] + _OTHER_BYTE[raw[-4:]]
     tiles = []

@@ -1,4 +1,4 @@
-"""Marking decoded pictures as reconstructed: always in the metadata, on request by a label."""
+"""Marking decoded pictures as reconstructed: in the metadata, and by a label on request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stc.version import __version__
 
 SOFTWARE = f"STC {__version__}"
 
-# Formats with EXIF that Pillow writes, and all with a text in their metadata, by file ending.
+# Formats that Pillow writes with EXIF; all formats that it writes with a text, by file ending.
 _WITH_EXIF = ("AVIF", "JPEG", "PNG", "TIFF", "WEBP")
 FORMATS = {
     ".png": "PNG",
@@ -28,7 +28,7 @@ _USER_COMMENT = 0x9286
 _ASCII = b"ASCII\0\0\0"  # EXIF's character code of a user comment
 
 _LABEL = "reconstructed"
-_MIN_BAR = 10  # pixels; letters in a lower bar are not legible
+_MIN_BAR = 10  # height in pixels below which letters are not legible
 
 
 def note(size: int | str) -> str:
@@ -47,7 +47,7 @@ def save(picture: Image.Image, form: str, text: str) -> bytes:
         exif = Image.Exif()
         exif[ExifTags.Base.ImageDescription] = text
         exif[ExifTags.Base.Software] = SOFTWARE
-        if form != "TIFF":  # which Pillow writes without nested tags
+        if form != "TIFF":  # Pillow writes no nested tags into TIFF
             exif[ExifTags.IFD.Exif] = {_USER_COMMENT: _ASCII + text.encode("ascii")}
         options["exif"] = exif
     if form == "PNG":
@@ -63,11 +63,11 @@ def save(picture: Image.Image, form: str, text: str) -> bytes:
 
 
 def stamp(picture: Image.Image) -> Image.Image:
-    """Copy a picture with a black bar and the word "reconstructed" along its lower edge.
+    """Copy a picture, with a black bar and the word "reconstructed" along the lower edge.
 
-    If the word does not fit, or would not be legible, the bar is empty.
+    The bar is empty if the word does not fit or would not be legible.
     """
-    from PIL import ImageDraw, ImageFont  # which few decoded pictures need
+    from PIL import ImageDraw, ImageFont  # rarely needed, and slow to import
 
     marked = picture.copy()
     width, height = marked.size

@@ -28,10 +28,10 @@ _LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
 _CENTRE_SCALE = 0.1
 _SIZE_SCALE = 0.2
 
-# Two boxes are one face if their intersection is more than this fraction of the smaller one; the
-# landmarks of both are averaged if it is more than this fraction of their union.
+# Two boxes show the same face if their intersection is more than this fraction of the smaller box;
+# the landmarks of both are averaged if it is more than this fraction of their union.
 SAME_FACE = 0.5
-# For inputs of more pixels, the memory of a run is freed, not kept for the next one.
+# For inputs of more pixels, the memory of a run is freed instead of kept for the next run.
 _MAX_KEPT = 1 << 20
 
 
@@ -49,7 +49,7 @@ def detect(
     """Detect the faces of RGB pictures uint8 [B, H, W, 3] -> a list for each, best score first.
 
     H and W must be multiples of GRAIN. min_score: 0 to 1, exclusive. fine: whether to detect faces
-    less than about 48 px wide; without them it takes two thirds of the time.
+    less than about 48 px wide; without them detection takes two thirds of the time.
 
     Each face is returned once, with the box of its best anchor. Its landmarks are the mean over
     all anchors whose boxes overlap that box well, weighted by their scores: they scatter a fifth

@@ -67,7 +67,7 @@ def _keeps(kind: bytes, body: bytes, checksum: bytes) -> bool:
 
 
 def _unfolds(packed: bytes) -> bool:
-    """Whether data are a complete zlib stream that decompresses to at most a megabyte."""
+    """Whether data are a complete zlib stream that decompresses to at most _MAX_TEXT bytes."""
     stream = zlib.decompressobj()
     try:
         stream.decompress(packed, _MAX_TEXT)

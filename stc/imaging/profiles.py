@@ -15,10 +15,10 @@ from PIL import Image, ImageCms
 
 Bytes = npt.NDArray[np.uint8]
 
-# Bytes. Printers' profiles have 2 MB, all others less.
+# Maximum size in bytes. Printers' profiles have 2 MB, all others less.
 MAX_PROFILE = 4 << 20
-# A profile that changes no colour by more, of 255, counts as sRGB.
-_ALIKE = 3
+# A profile that changes no colour by more than this, of 255, counts as sRGB.
+_MAX_DIFFERENCE = 3
 _SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
 _SRGB_GAMMA = 1 / 2.2
 
@@ -67,14 +67,14 @@ def _transform(profile: bytes, mode: str) -> Any:
         if opened.profile.xcolor_space != _SPACES[mode]:
             return None
         srgb = ImageCms.createProfile("sRGB")
-        # What LittleCMS precomputes for grey is 10 levels off in the shadows of a linear one.
+        # LittleCMS's optimised tables for grey are 10 levels off in the shadows of linear grey.
         flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE
         transform = ImageCms.buildTransform(opened, srgb, mode, "RGB", flags=flags)
         probe = _probe(mode)
         there = np.asarray(transform.apply(probe), np.int16)
     except Exception:  # broken profiles make Pillow raise many kinds of errors
         return None
-    same = np.abs(there - np.asarray(probe.convert("RGB"), np.int16)).max() <= _ALIKE
+    same = np.abs(there - np.asarray(probe.convert("RGB"), np.int16)).max() <= _MAX_DIFFERENCE
     return None if same and mode != "CMYK" else transform
 
 

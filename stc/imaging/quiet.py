@@ -39,7 +39,7 @@ def quiet() -> Iterator[None]:
         yield
         return
     if getattr(sys.flags, "context_aware_warnings", False):
-        # Each thread has its own filters here (an option of Python 3.14).
+        # With this option of Python 3.14, filters are per thread.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield

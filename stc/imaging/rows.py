@@ -1,4 +1,4 @@
-"""Truncated pictures: completed if only a few rows are missing, as viewers do."""
+"""Completing truncated pictures in which only a few rows are missing, as viewers do."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _HELD_BACK = 18
 def load(image: Image.Image) -> Image.Image:
     """Load the pixels of an image; up to 5 % missing rows of a truncated file repeat the last row.
 
-    A progressive JPEG may lack any scan that only refines. Raises Pillow's error if more is missing
-    or the picture is broken.
+    A progressive JPEG may lack scans that only refine coefficients. Raises Pillow's error if more
+    is missing or the picture is broken.
     """
     file = getattr(image, "fp", None)
     try:
@@ -72,13 +72,13 @@ def _limit(height: int) -> float:
 
 
 def _empty(image: Image.Image) -> npt.NDArray[np.bool_]:
-    """Which rows, bool [H], are all zero, as those that were not decoded are."""
+    """Which rows are zero, bool [H], as rows that were not decoded are."""
     pixels = np.asarray(image)
     return np.asarray(~pixels.reshape(len(pixels), -1).any(1))
 
 
 def _filled(image: Image.Image, rows: npt.NDArray[np.intp]) -> Image.Image:
-    """Fill the rows above the first and below the last of `rows` with copies of these two."""
+    """Fill the rows above the first of `rows`, and below the last, with copies of that row."""
     first, last = int(rows[0]), int(rows[-1])
     width, height = image.size
     for row, start, count in ((first, 0, first), (last, last + 1, height - last - 1)):

@@ -1,7 +1,7 @@
 """TIFF files of grey in which 0 is white (WhiteIsZero).
 
-Pillow inverts up to 8 bits itself; more bits it reads uninverted, or not at all. For those the tag
-is rewritten in a copy of the file, and `is_negative` reports the inversion.
+Pillow inverts samples of up to 8 bits; samples of more bits it reads without inversion, or not at
+all. For those the tag is rewritten in a copy of the file, and `is_negative` reports the inversion.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PIL import Image
 _BITS, _PHOTOMETRIC, _SAMPLES = 258, 262, 277
 _SHORT = 3
 _MAX_TAGS = 4096
-# Tags of the smallest and the largest sample: of the samples' own type, and as unsigned shorts.
+# Tags of the minimum and maximum sample value: in the type of the samples, and as unsigned shorts.
 _EXTREMES = ((340, 341), (280, 281))
 
 
@@ -24,7 +24,7 @@ class _Negative(io.BytesIO):
 
 
 def readable(file: BinaryIO) -> BinaryIO:
-    """A TIFF file that Pillow can read: the same, or a copy with a rewritten WhiteIsZero tag."""
+    """A file that Pillow can read: `file`, or a copy in which WhiteIsZero is rewritten."""
     file.seek(0)
     head = file.read(8)
     order = "<" if head[:2] == b"II" else ">"
@@ -47,7 +47,7 @@ def readable(file: BinaryIO) -> BinaryIO:
 
 
 def is_negative(image: Image.Image) -> bool:
-    """Whether 0 is white in the pixels that Pillow loads, for files of `readable` and others."""
+    """Whether 0 is white in the pixels that Pillow loads, also for files from `readable`."""
     if isinstance(getattr(image, "fp", None), _Negative):
         return True
     tags = getattr(image, "tag_v2", {})

@@ -1,4 +1,4 @@
-"""Resampling an image under a similarity transform, without aliasing and at bounded cost.
+"""Resampling an image by a similarity transform, without aliasing and in bounded time.
 
 Coordinates are in pixels, x first; (0, 0) is the outer corner of the first pixel.
 """
@@ -14,7 +14,7 @@ from PIL import Image
 Floats = npt.NDArray[np.float64]
 
 # Image pixels per pixel of the result, along an axis. Up to this density bicubic sampling alone
-# shows no aliasing, and is sharper than after a filter. Denser images are reduced to it first.
+# shows no aliasing, and is sharper than after a filter. Denser images are first reduced to it.
 DENSITY = 1.2
 
 
@@ -48,7 +48,7 @@ def warp(
 
 
 def _under(matrix: Floats, size: tuple[int, int]) -> tuple[Floats, Floats]:
-    """The bounding box of the result in the image: its corners of least and greatest (x, y)."""
+    """The bounding box of the result in the image: its corners of minimum and maximum (x, y)."""
     width, height = size
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
     reach = corners @ matrix[:, :2].T + matrix[:, 2]

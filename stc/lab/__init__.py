@@ -1,1 +1,1 @@
-"""The laboratory: trains models, measures and attacks them. Nothing outside it imports it."""
+"""Training, evaluation and attacks. No other part of the package imports it, except the CLI."""

@@ -1,4 +1,4 @@
-"""One line for a library that is not there, in place of a traceback."""
+"""Replaces the traceback of a missing library with one line that tells how to install it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from stc.install_hint import install_hint
 
 @contextmanager
 def needs_lab() -> Iterator[None]:
-    """Raise MissingExtraError where a library of the extra `lab` is missing.
+    """Raise MissingExtraError if an import inside fails because an extra library is missing.
 
-    A module of STC itself that is missing is a fault of STC, and goes through.
+    An import error of a module of STC itself is a bug and is raised unchanged.
     """
     try:
         yield

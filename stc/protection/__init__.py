@@ -1,4 +1,4 @@
-"""Face templates that can be matched but not read: SlerpFace (arXiv 2407.03043) with a secret key.
+"""Face templates that a secret key can match but nobody can read: SlerpFace (arXiv 2407.03043).
 
     from stc.protection import GroupedTemplate, Key, match, protect
 
@@ -6,8 +6,8 @@
     record = protect(GroupedTemplate(features, weights), key, "alice/1")
     match(GroupedTemplate(others, their_weights), record, key)  # in [-1, 1]
 
-Needs numpy alone. It knows nothing of the codec, and the codec nothing of it. `extractors` makes
-templates of faces, with a recogniser. docs/protection-security.md says what is promised.
+Needs only numpy. This package and the codec do not depend on each other. `extractors` computes
+templates of faces with a recognition model. docs/protection-security.md states the guarantees.
 """
 
 from stc.protection.enrolment import protect, protect_many

@@ -1,4 +1,4 @@
-"""Calibration: the scores of people with one another, as records of theirs would have them."""
+"""Calibration: the scores of impostor pairs and mated pairs, measured on protected templates."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from stc.protection.enrolment import protect_many
 from stc.protection.gallery import Gallery
 from stc.protection.key import Key
 from stc.protection.matching import Scores, match_pairs
-from stc.protection.record import ProtectedTemplate
+from stc.protection.record import DEFAULT_BITS, ProtectedTemplate
 from stc.protection.score_file import Calibration, ScoreCounts
+from stc.protection.stream import DEFAULT_ALPHA, DEFAULT_DROP
 from stc.protection.template import UNKNOWN, Floats, as_floats
 
-_ALIKE = 3  # pairs of people that are shown
+_ALIKE = 3  # most similar impostor pairs that are returned
 Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Alike:
-    """Two pictures of people who should not be one: by their places in the list of pictures."""
+    """An impostor pair with a high score; first and second are indices of the pictures.
+
+    If its score is very high, the two names may stand for one person.
+    """
 
     score: float
     first: int
@@ -36,24 +40,28 @@ def calibrate(
     weights: Any,
     people: Sequence[Hashable],
     *,
-    alpha: float = 0.9,
-    drop: float = 0.5,
-    bits: int = 8,
+    alpha: float = DEFAULT_ALPHA,
+    drop: float = DEFAULT_DROP,
+    bits: int = DEFAULT_BITS,
     maker: bytes = UNKNOWN,
     key: Key | None = None,
 ) -> tuple[Calibration, list[Alike]]:
-    """Score people against one another, and the pairs of people that are the most alike.
+    """Measure impostor and mated scores; return them and the three highest impostor scores.
 
-    features [N, m, c] and weights [N, m] of N pictures; people: whom each shows. Every picture is
-    enrolled under a key of its own for this purpose, `key` or a new one, and stored in so many
-    bits. Every two people give one impostor score, of one picture each, so that the number of
-    pairs is not made larger by pictures that say the same; a person's pictures take turns. Every
-    two pictures of a person give a mated score.
-    Raises TemplateError, also for fewer than two people.
+    features [N, m, c] and weights [N, m]: the templates of N pictures. people: the person in each
+    picture. alpha, drop, maker: as for `protect_many`. bits: of a stored dimension, 2 to 8.
+    key: used to enrol all pictures; a new one if None.
+
+    Each pair of people contributes one impostor score, from one picture of each, because further
+    pictures of the same two people would not be independent; a person's pictures are used in turn.
+    Each pair of pictures of one person contributes one mated score.
+    Raises TemplateError for wrong arrays or parameters, and for fewer than two people.
     """
     features, weights = as_floats(features, 3), as_floats(weights, 2)
     if len(people) != len(features):
-        raise TemplateError(f"{len(features)} pictures need as many names, not {len(people)}")
+        raise TemplateError(
+            f"{len(features)} pictures need {len(features)} names, not {len(people)}"
+        )
     places: dict[Hashable, list[int]] = {}
     for place, person in enumerate(people):
         places.setdefault(person, []).append(place)
@@ -92,7 +100,8 @@ def calibrate(
 
 
 def _strangers(places: list[list[int]]) -> list[tuple[Rows, Rows]]:
-    """For every person but the first: the pictures of those before, and as many of their own."""
+    """For each person k = 1, 2, ...: k impostor pairs, as indices of k enrolled pictures, one of
+    each earlier person, and of k queries, pictures of person k (repeated if there are fewer)."""
     return [
         (
             np.array([places[other][number % len(places[other])] for other in range(number)]),
@@ -105,5 +114,5 @@ def _strangers(places: list[list[int]]) -> list[tuple[Rows, Rows]]:
 def _scores(
     features: Floats, weights: Floats, asked: Rows, stored: Gallery, enrolled: Rows, key: Key
 ) -> Scores:
-    """The scores of queries, by their rows, and records, by theirs."""
+    """The scores [K] of K pairs: query row asked[i] against record enrolled[i]."""
     return match_pairs(features[asked], weights[asked], stored.take(enrolled.tolist()), key)

@@ -1,4 +1,4 @@
-"""Stored records, byte by byte: packing and unpacking their fields (docs/protection-format.md)."""
+"""The binary container of a record: packing and unpacking (docs/protection-format.md)."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from stc.protection.template import MAX_CELLS, Floats, is_sound_shape
 
 MAGIC = b"STCp"
 VERSION = 1
-_HEADER = struct.Struct("<4sBB4sHHHHH8sB")  # little-endian, and 29 bytes
-_CHECK = 4  # bytes of CRC-32 over all that comes before
-_LONGEST = _HEADER.size + 1 + MAX_ID + MAX_CELLS + _CHECK  # bytes of a record, of 8 bits
-_PART = 1 << 20  # bytes that are read of a file at a time; more than the longest record
+_HEADER = struct.Struct("<4sBB4sHHHHH8sB")  # little-endian, 29 bytes
+_CHECK = 4  # bytes of the CRC-32 over all bytes before it
+_MAX_RECORD = _HEADER.size + 1 + MAX_ID + MAX_CELLS + _CHECK  # bytes, at 8 bits a dimension
+_PART = 1 << 20  # bytes per read of a file; more than _MAX_RECORD
 
 
 class Fields(NamedTuple):
-    """What a container holds: features float32 [m, c], with zeros where dimensions were dropped,
-    and 2 to 8 bits for each of the others."""
+    """The fields of a container. features: float32 [m, c], zero where dimensions were dropped.
+    bits: of each kept dimension, 2 to 8."""
 
     features: Floats
     record_id: RecordId
@@ -43,7 +43,7 @@ class Fields(NamedTuple):
 
 
 def pack(fields: Fields) -> bytes:
-    """The container of one record. Raises TemplateError for another number of bits."""
+    """The container of one record, in bytes. Raises TemplateError unless bits is from 2 to 8."""
     if not 2 <= fields.bits <= 8:
         raise TemplateError(f"2 to 8 bits a dimension, not {fields.bits}")
     parameters, name = fields.parameters, id_to_name(fields.record_id)
@@ -66,7 +66,10 @@ def pack(fields: Fields) -> bytes:
 
 
 def unpack(data: bytes) -> Fields:
-    """The one record of a container. Raises FormatError; allocates what the header allows."""
+    """The fields of a container that holds exactly one record. Raises FormatError.
+
+    The header is checked before memory is allocated.
+    """
     fields, end = _read(memoryview(data), 0, None)
     if end != len(data):
         raise CorruptError(f"{len(data) - end} bytes follow the record")
@@ -74,26 +77,27 @@ def unpack(data: bytes) -> Fields:
 
 
 def unpack_each(source: bytes | BinaryIO, shape: tuple[int, int] | None = None) -> Iterator[Fields]:
-    """The records of containers that follow one another, in bytes or in a file open for reading.
+    """The records of concatenated containers, in bytes or in a file open for reading.
 
-    Of a file no more than a part is in memory. Raises FormatError; TemplateError for a record that
-    is not of `shape`, if one is given, before it takes memory: groups of few kept dimensions grow
-    a hundredfold when they are read.
+    Of a file, at most one part and one record are in memory. shape: groups and dimensions of a
+    group that every record must have, if given.
+    Raises FormatError, and TemplateError for a record of another shape before memory is allocated
+    for it: a record with few kept dimensions grows a hundredfold when it is unpacked.
     """
     file = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
     data, is_end = b"", False
     while not is_end:
         more = file.read(_PART)
         data, place, is_end = data + more, 0, not more
-        # A record may be longer than what is left: then it is read once more is there.
-        while place < len(data) and (is_end or len(data) - place >= _LONGEST):
+        # Unless the file has ended, wait until the longest possible record is in memory.
+        while place < len(data) and (is_end or len(data) - place >= _MAX_RECORD):
             fields, place = _read(memoryview(data), place, shape)
             yield fields
         data = data[place:]
 
 
 def _read(data: memoryview, start: int, shape: tuple[int, int] | None) -> tuple[Fields, int]:
-    """The record that begins at `start`, and where it ends."""
+    """The record that begins at byte `start`, and the offset of its end."""
     magic = bytes(data[start : start + len(MAGIC)])
     if magic != MAGIC[: len(magic)] or not magic:
         raise BadMagicError("not a protected template: it does not begin with STCp")
@@ -107,16 +111,18 @@ def _read(data: memoryview, start: int, shape: tuple[int, int] | None) -> tuple[
     bits, maker, groups, size, kept, steps, generation, tag, length = numbers[2:]
     sound = is_sound_shape(groups, size) and 2 <= kept <= size
     if not (sound and steps <= STEPS and 2 <= bits <= 8 and 2 <= length <= MAX_ID + 1):
-        raise CorruptError("the header's numbers are none that a record can have")
+        raise CorruptError("the header has values that no record can have")
     if shape is not None and shape != (groups, size):
         raise TemplateError(
-            f"a record is {groups} x {size} where {shape[0]} x {shape[1]} are wanted: was it made "
-            "with another recogniser or head?"
+            f"a record has {groups} x {size} features instead of {shape[0]} x {shape[1]}: was it "
+            "made with another recogniser or head?"
         )
     body = start + _HEADER.size + length
     check = body + -(-groups * kept * bits // 8)
     if len(data) < check + _CHECK:
-        raise TruncatedError(f"{len(data) - start} bytes of {check + _CHECK - start} are there")
+        raise TruncatedError(
+            f"the record has {check + _CHECK - start} bytes, only {len(data) - start} are present"
+        )
     if zlib.crc32(data[start:check]) != struct.unpack_from("<I", data, check)[0]:
         raise CorruptError("the checksum does not match")
     parameters = Parameters(groups, size, kept, steps, maker)
@@ -131,14 +137,17 @@ def _read(data: memoryview, start: int, shape: tuple[int, int] | None) -> tuple[
 
 
 def _to_codes(values: npt.NDArray[np.float32], bits: int) -> bytes:
-    """Numbers in [-1, 1] as codes of so many bits: which of 2^bits equal steps each is in."""
+    """Quantize values in [-1, 1] to 2^bits equal steps, and pack the codes of `bits` bits each."""
     steps = 1 << bits
     codes = np.clip(np.floor((values + 1) * (steps / 2)), 0, steps - 1).astype(np.uint8)
     return np.packbits(np.unpackbits(codes[:, None], axis=1)[:, 8 - bits :]).tobytes()
 
 
 def _from_codes(data: bytes, count: int, bits: int) -> npt.NDArray[np.float32]:
-    """The middle of each code's step, which is never zero. Raises ValueError on stray bits."""
+    """The inverse of `_to_codes`: `count` values, each the middle of its step, which is never zero.
+
+    Raises ValueError if padding bits are not zero.
+    """
     flat = np.unpackbits(np.frombuffer(data, np.uint8))
     if flat[count * bits :].any():
         raise ValueError("the bits after the last dimension are not zero")

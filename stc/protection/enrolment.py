@@ -1,4 +1,4 @@
-"""Enrolment: plain templates -> protected ones."""
+"""Enrolment: plain templates -> protected templates (records)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from stc.protection.record import ProtectedTemplate
 from stc.protection.record_id import RecordId, check_ids
 from stc.protection.rotation import mixing, normalise, rotate, slerp
 from stc.protection.stream import (
+    DEFAULT_ALPHA,
+    DEFAULT_DROP,
     Drawn,
     Parameters,
     check_generation,
@@ -28,24 +30,25 @@ from stc.protection.template import (
     unit,
 )
 
-_CELLS = 256 * 49 * 16  # dimensions at a time: their arrays fit a processor's cache
+_CELLS = 256 * 49 * 16  # dimensions per chunk: the arrays of a chunk fit a processor's cache
 
 
 def protect(
     template: GroupedTemplate,
     key: Key,
     record_id: RecordId,
-    alpha: float = 0.9,
-    drop: float = 0.5,
+    alpha: float = DEFAULT_ALPHA,
+    drop: float = DEFAULT_DROP,
     *,
     generation: int = 0,
 ) -> ProtectedTemplate:
-    """Protect one template (SlerpFace, arXiv 2407.03043, with a rotation of each group before).
+    """Protect one template by SlerpFace (arXiv 2407.03043), preceded by a rotation of each group.
 
-    Each group turns by the key's rotation for this record, then by alpha - w of the angle towards
-    the record's noise; round(drop * c) of its dimensions are dropped; what stays gets length one.
-    record_id: public, 1 to 64 bytes, never given to two templates of one key and generation.
-    Raises TemplateError if alpha is not in [0, 1] or drop not in [0, 1).
+    Each group is rotated by the key's rotation for this record, then interpolated spherically
+    towards the record's noise by alpha - w of the angle between them, w being the group's weight.
+    round(drop * c) of its c dimensions are dropped, and the others scaled to length one.
+    record_id: public, 1 to 64 bytes; use each only once per key and generation.
+    Raises TemplateError if alpha is not in [0, 1], drop not in [0, 1), or the id not valid.
     """
     many = protect_many(
         template.features[None],
@@ -65,15 +68,16 @@ def protect_many(
     weights: Any,
     key: Key,
     record_ids: Sequence[RecordId],
-    alpha: float = 0.9,
-    drop: float = 0.5,
+    alpha: float = DEFAULT_ALPHA,
+    drop: float = DEFAULT_DROP,
     *,
     generation: int = 0,
     maker: bytes = UNKNOWN,
 ) -> Gallery:
     """Protect N templates: features [N, m, c], weights [N, m] -> a gallery of N records.
 
-    maker: as of GroupedTemplate. Raises TemplateError.
+    alpha, drop: as for `protect`. maker: as in `GroupedTemplate`.
+    Raises TemplateError for wrong arrays or parameters, and for ids that are not valid or distinct.
     """
     features, weights = as_floats(features, 3), as_floats(weights, 2)
     check_arrays(features, weights)
@@ -94,25 +98,28 @@ def protect_many(
 
 
 def chunk(parameters: Parameters) -> int:
-    """How many templates are worked on at a time."""
+    """The number of templates of a chunk."""
     return max(1, _CELLS // (parameters.groups * parameters.size))
 
 
 def fill_empty(features: Floats, noise: Floats) -> Floats:
-    """Unit rows [n, m, c] with a direction drawn from the key in place of rows of zeros.
+    """Unit rows [n, m, c], with rows of zeros replaced by directions derived from `noise`.
 
-    So a record does not tell which groups were empty; they match as a stranger's would.
+    So a record does not show which groups were empty; these score like a stranger's groups.
     """
     empty = np.asarray(~features.any(-1))
     if not empty.any():
         return features
-    # Rolled, as the noise itself is what the group will turn to.
+    # Rolled, because the noise itself is the direction that groups are interpolated towards.
     filler = unit(np.roll(noise, 1, axis=-1))
     return np.where(empty[..., None], filler, features).astype(np.float32)
 
 
 def turn(features: Floats, weights: Floats, drawn: Drawn, parameters: Parameters) -> Floats:
-    """Unit features [n, m, c] (or [m, c]) -> rotated, and turned towards the noise of n records."""
+    """Rotate unit features [n or 1, m, c] for n records and interpolate them towards their noise.
+
+    Returns [n, m, c].
+    """
     amount = np.clip(parameters.alpha - weights, 0, 1)
     rotated = rotate(features, drawn.signs, mixing(parameters.size))
     return slerp(rotated, normalise(drawn.noise), amount)

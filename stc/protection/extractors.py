@@ -1,4 +1,4 @@
-"""Faces -> plain templates: any recogniser, by its feature map through a head, or its embedding."""
+"""Faces -> plain templates, from a recognition model's feature map (by a head) or embedding."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ from stc.protection.views import Views, view
 from stc.recognition.base import Faces, Recogniser
 from stc.recognition.opening import open_recogniser
 
-# In place of a head: the embedding, cut, or spread over more groups than it fills.
+# Templates from the embedding, without a head: cut into groups, or projected onto more groups.
 PLAIN: Literal["plain"] = "plain"
 SPREAD: Literal["spread"] = "spread"
-MAP = "map"  # the head that ships
+MAP = "map"  # the packaged head
 SPREAD_GROUPS = 49
-_PART = 64  # faces at a time
+_PART = 64  # faces per call of a head
 
 
 @dataclass(frozen=True, eq=False)
 class Extractor:
-    """Faces on the canvas -> grouped templates, of one recogniser.
+    """Canvas faces -> grouped templates, with one recognition model.
 
-    head: from its last feature map, or what to do with its embedding instead: `plain` cuts it into
-    groups of 16, `spread` projects it onto 49 groups of 16 by a fixed tight frame, so that more is
-    left when dimensions are dropped. Groups of an embedding count by their energy. All use the face
-    and its mirror image. mean [D]: of the embeddings of all faces, which is taken out first.
+    head: a `Head` computes the template from the model's last feature map. `plain` cuts the
+    embedding into groups of 16 dimensions; `spread` projects it onto 49 groups of 16 by a fixed
+    tight frame, so that more information is left after dimensions are dropped. Both weight a group
+    by its energy. All three use the face and its mirror image.
+    mean [D]: mean embedding over many faces, subtracted from embeddings; None for no subtraction.
     """
 
     recogniser: Recogniser
@@ -44,7 +45,7 @@ class Extractor:
 
     @property
     def key(self) -> str:
-        """Changes when templates would be others."""
+        """Identifies model, head and mean: extractors with different templates differ in it."""
         if isinstance(self.head, Head):
             return f"{self.recogniser.key}-{self.head.digest()[:16]}"
         mean = b"" if self.mean is None else self.mean.tobytes()
@@ -52,7 +53,7 @@ class Extractor:
 
     @property
     def maker(self) -> bytes:
-        """The key in four bytes, for `GroupedTemplate`."""
+        """Four bytes of the SHA-256 of `key`, for `GroupedTemplate`."""
         return hashlib.sha256(self.key.encode()).digest()[:MAKER]
 
     def template(self, face: npt.NDArray[np.uint8]) -> GroupedTemplate:
@@ -61,13 +62,13 @@ class Extractor:
         return GroupedTemplate(features[0], weights[0], self.maker)
 
     def extract(self, faces: Faces) -> tuple[Floats, Floats]:
-        """Features [N, m, c] and weights [N, m]."""
+        """Faces uint8 [N, 128, 128, 3] -> features [N, m, c] and weights [N, m]."""
         return self.from_views(view(self.recogniser, faces, maps=isinstance(self.head, Head)))
 
     def from_views(self, views: Views) -> tuple[Floats, Floats]:
-        """The same from what the recogniser gave of the faces already.
+        """Features [N, m, c] and weights [N, m] from precomputed embeddings and feature maps.
 
-        Raises TemplateError if the head is for maps of another shape.
+        Raises TemplateError if the head is for feature maps of another shape.
         """
         if isinstance(self.head, Head):
             return _by_head(self.head, views)
@@ -78,11 +79,14 @@ class Extractor:
 
 
 def open_extractor(text: str, head: str | None = None) -> Extractor:
-    """The recogniser `dlib` or NAME=FILE.onnx with `spread` (None means that), `plain`, `map` (the
-    head that ships), or the file of a head.
+    """The extractor for a recognition model (`dlib` or NAME=FILE.onnx) and a head.
 
-    A recogniser for which a head ships has the mean of its embeddings from it. Raises StcError;
-    MissingExtraError, ModelMissingError if no head is there.
+    head: `spread` (the default), `plain`, `map` (the packaged head) or the path of a head's file.
+    If the package has a head for the model, `spread` and `plain` subtract the mean embedding that
+    the head's file holds.
+    Raises StcError if the model cannot be opened, MissingExtraError if a dependency is missing,
+    ModelMissingError if there is no such head, WrongModelError if the head is damaged or was made
+    for another model.
     """
     recogniser = open_recogniser(text)
     shipped = shipped_head(recogniser.key)
@@ -92,14 +96,16 @@ def open_extractor(text: str, head: str | None = None) -> Extractor:
     path = shipped if head == MAP else Path(str(head))
     if path is None:
         raise ModelMissingError(
-            f"no head ships for {text}: make one with stc protect fit ({install_hint('lab')})"
+            f"there is no head for {text}: make one with stc protect fit ({install_hint('lab')})"
         )
     return Extractor(recogniser, load_head(path, recogniser.key))
 
 
 def cut(embeddings: Floats) -> tuple[Floats, Floats]:
-    """Embeddings [N, D] as features [N, D/16, 16], the last group filled up with zeros, and
-    weights: each group's share of the squared length, so that the plain score is near the cosine.
+    """Embeddings [N, D] -> features [N, ceil(D/16), 16] and weights [N, ceil(D/16)].
+
+    The last group is padded with zeros. A weight is the group's share of the squared length, so
+    that the score of two plain templates approximates the cosine of their embeddings.
     """
     count, size = embeddings.shape
     padded = np.pad(unit(embeddings), ((0, 0), (0, -size % SIZE)))
@@ -107,7 +113,10 @@ def cut(embeddings: Floats) -> tuple[Floats, Floats]:
 
 
 def spread(embeddings: Floats) -> tuple[Floats, Floats]:
-    """Embeddings [N, D] as features [N, 49, 16] and weights, in the same sense as `cut`."""
+    """Embeddings [N, D] -> features [N, 49, 16] and weights [N, 49], which are defined as in `cut`.
+
+    The groups are projections by a fixed tight frame (`stc.protection.rotation.frame`).
+    """
     projections = frame(SPREAD_GROUPS, SIZE, embeddings.shape[1])
     return _weighted(np.einsum("nd,gcd->ngc", unit(embeddings), projections, optimize=True))
 
@@ -120,9 +129,11 @@ def _weighted(features: Floats) -> tuple[Floats, Floats]:
 
 
 def _by_head(head: Head, views: Views) -> tuple[Floats, Floats]:
-    """Features and weights of N faces, a few at a time."""
+    """Features and weights of N faces, computed in parts to bound the memory."""
     if views.maps.shape[2:] != head.shape:
-        raise TemplateError(f"the map is {views.maps.shape[2:]}, the head wants {head.shape}")
+        raise TemplateError(
+            f"the feature map has shape {views.maps.shape[2:]}, the head needs {head.shape}"
+        )
     parts = []
     for start in range(0, len(views.maps), _PART):
         both = views.maps[start : start + _PART].astype(np.float32)

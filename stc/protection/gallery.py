@@ -1,4 +1,4 @@
-"""Many records of one shape, packed for matching."""
+"""Many records of the same parameters, packed into arrays for fast matching."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from stc.protection.template import Floats
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """N records that were made with one set of parameters; a sequence of ProtectedTemplate.
+    """N records with the same parameters; a sequence of ProtectedTemplate.
 
-    features: float32 [N, m, c], 3 KB a record of 49 groups of 16.
+    features: float32 [N, m, c], 3 KB for a record of 49 groups of 16. record_ids, tags and
+    generations have one entry for each record.
     """
 
     features: Floats
@@ -30,12 +31,14 @@ class Gallery:
 
     @classmethod
     def of(cls, records: Sequence[ProtectedTemplate]) -> Gallery:
-        """Pack records. Raises TemplateError if there are none, or of several parameters."""
+        """Pack records. Raises TemplateError if there are none, or if their parameters differ."""
         if not records:
-            raise TemplateError("a gallery has at least one record")
+            raise TemplateError("a gallery needs at least one record")
         parameters = records[0].parameters
         if any(record.parameters != parameters for record in records):
-            raise TemplateError("the records of a gallery have one shape, alpha, drop and maker")
+            raise TemplateError(
+                "the records of a gallery must have the same shape, alpha, drop and maker"
+            )
         return cls(
             np.stack([record.features for record in records]),
             [record.record_id for record in records],
@@ -46,9 +49,11 @@ class Gallery:
 
     @classmethod
     def join(cls, parts: Sequence[Gallery]) -> Gallery:
-        """Several galleries as one. Raises TemplateError as `of` does."""
+        """Concatenate galleries. Raises TemplateError for none, and if their parameters differ."""
         if not parts or any(part.parameters != parts[0].parameters for part in parts):
-            raise TemplateError("galleries join that have one shape, alpha, drop and maker")
+            raise TemplateError(
+                "only galleries with the same shape, alpha, drop and maker can be joined"
+            )
         return cls(
             np.concatenate([part.features for part in parts]),
             list(chain.from_iterable(part.record_ids for part in parts)),
@@ -58,7 +63,7 @@ class Gallery:
         )
 
     def take(self, rows: Sequence[int]) -> Gallery:
-        """Some of the records."""
+        """The gallery of the records with these indices, in this order."""
         return Gallery(
             self.features[list(rows)],
             [self.record_ids[row] for row in rows],

@@ -1,4 +1,4 @@
-"""Files of heads: safetensors in half precision, with the mean of the recogniser's embeddings."""
+"""Files of heads: safetensors in half precision, with the mean of the model's embeddings."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from stc.protection.heads import Head, shapes
 from stc.protection.template import Floats
 from stc.tensor_file import Entry, Tensor, read_header, write_file
 
-SHIPPED = {"dlib-resnet-v1": "dlib.safetensors"}  # by the recogniser's key
+SHIPPED = {"dlib-resnet-v1": "dlib.safetensors"}  # key of a recognition model -> packaged file
 _FAMILY = "stc protection head "
-_KIND = f"{_FAMILY}1"  # its version
-_MEAN = "middle"  # the array's name in the file
+_KIND = f"{_FAMILY}1"  # with the version of the format
+_MEAN = "middle"  # the name of the mean's array in the file
 _TYPES = {"F16": "<f2", "F32": "<f4"}
 
 
 def save_head(
     path: Path, head: Head, recogniser: str, mean: Floats, notes: Mapping[str, str]
 ) -> None:
-    """Write a head for the recogniser of that key, and the mean of its embeddings [D] over faces,
-    which those need who use the embeddings themselves."""
+    """Write the file of a head.
+
+    recogniser: key of the recognition model that the head is for. mean [D]: the model's mean
+    embedding, for extractors that use embeddings instead of feature maps. notes: more metadata.
+    """
     tensors = [
         Tensor(name, "F16", values.shape, values.astype("<f2").tobytes())
         for name, values in sorted(head.arrays.items())
@@ -35,7 +38,11 @@ def save_head(
 
 
 def load_head(path: Path, recogniser: str) -> Head:
-    """Read a head. Raises ModelMissingError, WrongModelError if it is of another recogniser."""
+    """Read a head from its file.
+
+    recogniser: key of the recognition model that the head must be for. Raises ModelMissingError if
+    there is no file; WrongModelError if it is damaged, not a head, or for another model.
+    """
     entries, about = _open(path)
     reduce = entries.get("reduce")
     kind = about.get("kind", "")
@@ -53,7 +60,9 @@ def load_head(path: Path, recogniser: str) -> Head:
     cells, channels, size = reduce.shape
     sides = [int(side) for side in about.get("map", "").split("x") if side.isdecimal()]
     if len(sides) != 3 or sides[0] != channels or sides[1] * sides[2] != cells:
-        raise WrongModelError(f"{path} contradicts itself: {about.get('map')} is not its map")
+        raise WrongModelError(
+            f"{path}: the map shape {about.get('map')} does not match the array reduce"
+        )
     shape = sides[0], sides[1], sides[2]
     expected = shapes(shape, size)
     found = {name: entry.shape for name, entry in entries.items() if name != _MEAN}
@@ -68,7 +77,10 @@ def load_head(path: Path, recogniser: str) -> Head:
 
 
 def load_mean(path: Path) -> Floats:
-    """The mean of the recogniser's embeddings [D] that a head's file holds. Raises as load_head."""
+    """The recognition model's mean embedding [D] from a head's file.
+
+    Raises ModelMissingError if there is no file, WrongModelError if it holds no mean.
+    """
     entries, _ = _open(path)
     if _MEAN not in entries or len(entries[_MEAN].shape) != 1:
         raise WrongModelError(f"{path} does not hold the mean of a recogniser's embeddings")
@@ -76,13 +88,14 @@ def load_mean(path: Path) -> Floats:
 
 
 def shipped_head(recogniser: str) -> Path | None:
-    """The head that the package brings for the recogniser of that key, if there is one."""
+    """The path of the packaged head for the recognition model with this key; None if there is
+    none."""
     name = SHIPPED.get(recogniser)
     return None if name is None else Path(str(files("stc.protection") / "weights" / name))
 
 
 def _open(path: Path) -> tuple[dict[str, Entry], dict[str, str]]:
-    """The arrays of a file by name, and its metadata."""
+    """The entries of a file's arrays by name, and its metadata."""
     if not path.is_file():
         raise ModelMissingError(f"there is no head {path}")
     try:

@@ -1,11 +1,12 @@
-"""Heads: the last feature map of a recogniser -> a grouped template. A small network, in numpy.
+"""Heads: small networks in numpy from a recognition model's last feature map to a grouped template.
 
-As in SlerpFace (arXiv 2407.03043) a 1x1 convolution reduces every cell to c channels, those of the
-mirrored picture are added, and a small network gives what each cell counts. Two things differ,
-since the recogniser is not trained along: every cell has a 1x1 convolution of its own, and the
-small network sees what they give, which is less work than seeing the map.
+As in SlerpFace (arXiv 2407.03043), a 1x1 convolution reduces every cell to c channels, those of the
+mirrored picture are added, and an attention network computes the weight of each cell. Two things
+differ because the recognition model is fixed: every cell has separate weights of the 1x1
+convolution, and the attention network takes the reduced channels as input, not the feature map,
+which costs less.
 
-`stc.lab.training.head` trains heads; its network computes the same in torch.
+`stc.lab.training.head` trains heads with the same network in torch.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ import numpy.typing as npt
 
 from stc.protection.template import Floats
 
-HIDDEN = 32  # channels within the attention
-SIZE = 16  # dimensions of a group, if nothing else is asked for
-_EPSILON = np.float32(1e-5)  # of the batch norms, beside the variance
-# Layers of the attention that are a 3x3 convolution, a batch norm and a PReLU, by the convolution.
+HIDDEN = 32  # hidden channels of the attention network
+SIZE = 16  # default number of dimensions of a group
+_EPSILON = np.float32(1e-5)  # added to the variance in batch norms
+# Numbers of the attention network's 3x3 convolutions, each followed by a batch norm and a PReLU.
 _STEPS = (0, 3)
-_LAST = 6
+_LAST = 6  # number of its last convolution
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """Feature maps of a picture and of its mirror image, [B, C, H, W], -> features [B, H*W, c] and
-    weights [B, H*W] that sum to one.
+    """Feature maps of a picture and of its mirror image, [B, C, H, W] each -> features [B, H*W, c]
+    and weights [B, H*W] that sum to one.
 
-    shape: C, H, W. arrays: float32, named and shaped as `shapes` says; a 3x3 kernel is
+    shape: (C, H, W). arrays: float32, with the names and shapes of `shapes`; a 3x3 kernel is
     [out, in, 3, 3].
     """
 
@@ -56,8 +57,8 @@ class Head:
 
     def digest(self) -> str:
         """SHA-256 in hex of the names and values of all arrays."""
-        # What torch counts beside each batch norm, which a file does not keep: records were made
-        # when it counted towards the digest, and must still be known as this head's.
+        # torch's counter of each batch norm, which files do not hold. It is part of the digest
+        # because the digest of existing heads, and so the maker of their records, must not change.
         counters: dict[str, npt.NDArray[Any]] = {
             f"attend.{layer + 1}.num_batches_tracked": np.zeros((), np.int64) for layer in _STEPS
         }
@@ -67,7 +68,7 @@ class Head:
         return digest.hexdigest()
 
     def _reduce(self, maps: Floats) -> Floats:
-        """Every cell by its own 1x1 convolution: [B, C, H, W] -> [B, H*W, c]."""
+        """A 1x1 convolution with separate weights for every cell: [B, C, H, W] -> [B, H*W, c]."""
         cells = maps.reshape(*maps.shape[:2], -1).transpose(2, 0, 1)
         reduced = cells @ self.arrays["reduce"] + self.arrays["shift"][:, None]
         return _prelu(reduced.transpose(1, 0, 2), self.arrays["bend.weight"])
@@ -77,7 +78,7 @@ class Head:
 
     @cached_property
     def _folded(self) -> dict[int, tuple[Floats, Floats]]:
-        """Kernel and bias of every convolution and the batch norm that follows it, as one."""
+        """Kernel and bias of every convolution with its batch norm folded in."""
         found = {}
         for layer in _STEPS:
             norm = layer + 1
@@ -89,14 +90,15 @@ class Head:
 
 
 def shapes(shape: tuple[int, int, int], size: int) -> dict[str, tuple[int, ...]]:
-    """The arrays of a head for maps of that shape [C, H, W], with groups of `size` dimensions."""
+    """Names and shapes of a head's arrays, for feature maps of `shape` (C, H, W) and groups of
+    `size` dimensions."""
     channels, height, width = shape
     cells = height * width
     found: dict[str, tuple[int, ...]] = {
         "reduce": (cells, channels, size),
         "shift": (cells, size),
         "bend.weight": (size,),
-        "place": (cells,),  # what a cell counts in all faces
+        "place": (cells,),  # bias of a cell's weight, before the softmax
         f"attend.{_LAST}.weight": (1, HIDDEN, 3, 3),
         f"attend.{_LAST}.bias": (1,),
     }
@@ -111,7 +113,7 @@ def shapes(shape: tuple[int, int, int], size: int) -> dict[str, tuple[int, ...]]
 
 
 def _convolve(picture: Floats, kernel: Floats, bias: Floats) -> Floats:
-    """A 3x3 convolution that keeps the size: [B, H, W, in] -> [B, H, W, out]."""
+    """A 3x3 convolution with zero padding: [B, H, W, in] -> [B, H, W, out]."""
     count, height, width, _ = picture.shape
     padded = np.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0)))
     made = np.zeros((count, height, width, len(kernel)), np.float32) + bias
@@ -123,7 +125,7 @@ def _convolve(picture: Floats, kernel: Floats, bias: Floats) -> Floats:
 
 
 def _prelu(values: Floats, slope: Floats) -> Floats:
-    """The last dimension is that of the slopes."""
+    """PReLU; `slope` has one value for each channel, the last dimension."""
     return np.where(values > 0, values, values * slope)
 
 

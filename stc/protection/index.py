@@ -1,4 +1,4 @@
-"""Searching very many records: a first stage over sketches, then the exact score of the best."""
+"""Search in many records: sketches rank all records, then the best get their exact scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stc.protection.revocation import Revocations
 from stc.protection.sketch import DIMENSIONS, SAMPLE, Sketcher, directions
 from stc.protection.template import Floats, GroupedTemplate
 
-CANDIDATES = 1000  # records that the first stage hands on
+CANDIDATES = 1000  # records that the first stage passes on to exact scoring
 
 
 def write_index(
@@ -32,30 +32,32 @@ def write_index(
     key: Key,
     dimensions: int = DIMENSIONS,
 ) -> int:
-    """Write an index of records to a file that is empty and can be sought in; gives their number.
+    """Write an index of records to an empty, seekable file; return the number of records.
 
-    The records are in it as they are, so that the index alone is searched. What it holds beside
-    them is encrypted under the key. Records, of which the first 8,192 give the axes, are taken as
-    they come; in memory are no more than these.
-    dimensions: of a sketch, which are as many bytes.
-    Raises TemplateError if there are no records, or of several parameters; WrongKeyError if one
-    was made with another key.
+    The index contains the records unchanged, so a search needs no other file. Axes and sketches
+    are encrypted under the key. The records are read in a single pass; the axes come from the first
+    8,192, and no more are in memory at a time.
+    dimensions: of a sketch, one byte each.
+    Raises TemplateError if there are no records, if their parameters differ, or for fewer than one
+    dimension; WrongKeyError if a record was made with another key.
     """
     each = iter(records)
     first = list(islice(each, SAMPLE))
     if not first:
-        raise TemplateError("an index has at least one record")
+        raise TemplateError("an index needs at least one record")
     if dimensions < 1:
-        raise TemplateError(f"a sketch has at least one dimension, not {dimensions}")
+        raise TemplateError(f"a sketch needs at least one dimension, not {dimensions}")
     parameters, nonce = first[0].parameters, secrets.token_bytes(form.NONCE)
     sketcher = Sketcher.of(directions(Gallery.of(first), key), dimensions)
     count = size = 0
-    file.write(bytes(form.LEAST))
-    with tempfile.TemporaryFile() as blocks:  # they come after the records, and are encrypted
+    file.write(bytes(form.MIN_FILE))  # space for the header, which is written last
+    with tempfile.TemporaryFile() as blocks:  # the sketches, already encrypted: they come last
         for number, part in enumerate(_blocks(first, each)):
             gallery = Gallery.of(part)
             if gallery.parameters != parameters:
-                raise TemplateError("the records of an index have one shape, alpha, drop and maker")
+                raise TemplateError(
+                    "the records of an index must have the same shape, alpha, drop and maker"
+                )
             data = [record.to_bytes() for record in part]
             lengths = np.array([len(one) for one in data], "<u2")
             codes = sketcher.codes(directions(gallery, key))
@@ -64,7 +66,7 @@ def write_index(
             size += file.write(b"".join(data))
             count += len(part)
             if count > form.MAX_COUNT:
-                raise TemplateError(f"an index has up to {form.MAX_COUNT} records")
+                raise TemplateError(f"an index has at most {form.MAX_COUNT} records")
         plain = sketcher.axes.astype("<f4").tobytes() + sketcher.steps.astype("<f4").tobytes()
         file.write(form.seal(key, nonce, form.AXES, plain))
         blocks.seek(0)
@@ -76,9 +78,10 @@ def write_index(
 
 
 class RecordIndex:
-    """An index in a file that is open for reading, for its key.
+    """An index in a file that is open for reading, opened with its key.
 
-    Raises FormatError for a file that is none, WrongKeyError for another key.
+    Raises FormatError for a file that is not a sound index, WrongKeyError if it was made with
+    another key.
     """
 
     def __init__(self, file: BinaryIO, key: Key) -> None:
@@ -91,23 +94,25 @@ class RecordIndex:
         data = file.read(header.blocks_at - header.axes_at)
         numbers = np.frombuffer(form.unseal(key, header.nonce, form.AXES, data)[1], "<f4")
         axes = numbers[: -header.dimensions].reshape(header.dimensions, header.cells)
-        if not np.isfinite(numbers).all():
-            raise CorruptError("the axes of the index are not finite")
+        if not (np.abs(numbers) <= form.MAX_AXIS).all():  # also refuses NaN
+            raise CorruptError("the axes of the index have values that no index can have")
         self._sketcher = Sketcher(axes, numbers[-header.dimensions :])
-        self._ends: npt.NDArray[np.int64] | None = None  # of records, once they are known
+        self._ends: npt.NDArray[np.int64] | None = None  # where records end, set on first use
 
     def __len__(self) -> int:
         return self._header.count
 
     @property
     def dimensions(self) -> int:
-        """Of a sketch."""
+        """The number of dimensions of a sketch."""
         return self._header.dimensions
 
     def rough_scores(self, queries: Sequence[GroupedTemplate]) -> Floats:
-        """What the first stage thinks of every record: [Q, N], in no unit but the same order.
+        """Approximate scores of every query with every record, [Q, N].
 
-        Raises TemplateError for a query of another shape or maker, CorruptError.
+        They have no unit: only their order within a row approximates that of the exact scores.
+        Raises TemplateError for a query of another shape or maker, CorruptError for a damaged
+        index.
         """
         parameters = self._header.parameters
         for query in queries:
@@ -138,11 +143,13 @@ class RecordIndex:
         *,
         revoked: Revocations | None = None,
     ) -> list[tuple[float, ProtectedTemplate]]:
-        """The exact scores of the best candidates of the first stage, and the records, the most
-        alike first. A revoked record scores -1.
+        """Exact scores and records of the best candidates of the first stage, highest score first.
 
-        What the first stage does not find is not among them: docs/protection.md has figures.
-        Raises TemplateError for a query of another shape or maker, CorruptError.
+        candidates: number of records that the first stage passes on. A record that it misses is
+        not in the result: docs/protection.md states how often that happens. A revoked record
+        scores -1.
+        Raises TemplateError for a query of another shape or maker, CorruptError for a damaged
+        index, WrongKeyError for a record in it that was made with another key.
         """
         rough = self.rough_scores([query])[0]
         count = min(candidates, len(rough))
@@ -153,21 +160,24 @@ class RecordIndex:
         return [(float(scores[row]), records[row]) for row in order]
 
     def record(self, row: int) -> ProtectedTemplate:
-        """A record of the index. Raises CorruptError."""
+        """The record number `row` of the index, from 0. Raises CorruptError for a damaged index."""
         if self._ends is None:
             self._ends = np.cumsum(np.concatenate([sizes for sizes, _ in self._read_blocks()]))
         start = int(self._ends[row - 1]) if row else 0
         size = int(self._ends[row]) - start
         if not 0 < size <= form.MAX_RECORD:
             raise CorruptError(f"record {row} of the index has {size} bytes")
-        self._file.seek(form.LEAST + start)
+        self._file.seek(form.MIN_FILE + start)
         try:
-            return ProtectedTemplate.from_bytes(self._file.read(size))
+            found = ProtectedTemplate.from_bytes(self._file.read(size))
         except FormatError as error:
             raise CorruptError(f"record {row} of the index: {error}") from error
+        if found.parameters != self._header.parameters:
+            raise CorruptError(f"record {row} of the index has other parameters than the index")
+        return found
 
     def _read_blocks(self) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int8]]]:
-        """Of every block the lengths of its records [n], and their sketches [n, D]."""
+        """For every block: the lengths of its n records in bytes [n], and their sketches [n, D]."""
         header = self._header
         self._file.seek(header.blocks_at)
         for number, start in enumerate(range(0, header.count, BLOCK)):
@@ -184,7 +194,7 @@ class RecordIndex:
 def _blocks(
     first: list[ProtectedTemplate], rest: Iterator[ProtectedTemplate]
 ) -> Iterator[list[ProtectedTemplate]]:
-    """The records, so many at a time as a section of sketches has."""
+    """The records in lists of BLOCK; the last may be shorter."""
     for start in range(0, len(first) - len(first) % BLOCK, BLOCK):
         yield first[start : start + BLOCK]
     left = first[len(first) - len(first) % BLOCK :]

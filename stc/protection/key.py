@@ -1,4 +1,4 @@
-"""The secret key: 32 bytes, in memory and in a file that only its owner can read."""
+"""The secret key of 32 bytes, and its file, which only its owner can read."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from stc.protection.new_file import write_new
 
 BYTES = 32
 _KIND = b"STC protection key "
-_HEAD = _KIND + b"1\n"  # its version
-_CHECK = 4  # bytes of SHA-256 against typing errors
-_MAX_FILE = len(_HEAD) + 2 * (BYTES + _CHECK) + 16  # bytes: line ends are an editor's choice
+_HEAD = _KIND + b"1\n"  # with the version of the format
+_CHECK = 4  # bytes of SHA-256, to detect typing errors
+_MAX_FILE = len(_HEAD) + 2 * (BYTES + _CHECK) + 16  # bytes; 16 for line ends that editors add
 
 
 class Key:
-    """A secret key of 32 bytes. Never printed, never pickled, compared in constant time."""
+    """A secret key of 32 bytes. It cannot be printed or pickled; comparison takes constant time.
+
+    Raises TemplateError for any other length.
+    """
 
     __slots__ = ("_secret",)
 
@@ -37,12 +40,16 @@ class Key:
 
     @classmethod
     def load(cls, path: Path) -> Key:
-        """Read a key file. Raises KeyFileError if it is none, or open to other users; OSError."""
+        """Read a key file.
+
+        Raises KeyFileError if it is damaged, not a key file, or accessible to other users; OSError
+        if it cannot be read.
+        """
         with path.open("rb") as file:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & (
                 stat.S_IRWXG | stat.S_IRWXO
             ):
-                raise KeyFileError(f"{path} is open to other users: chmod 600 it")
+                raise KeyFileError(f"{path} is accessible to other users: run chmod 600 on it")
             data = file.read(_MAX_FILE + 1)
         if not data.startswith(_KIND):
             raise KeyFileError(f"{path} is not an STC protection key")
@@ -62,20 +69,21 @@ class Key:
         return cls(secret)
 
     def save(self, path: Path) -> None:
-        """Write a new file of mode 0600, which is whole as soon as it has its name.
+        """Write a new file of mode 0600, which appears under its name only when complete.
 
-        Raises KeyFileError if there is one already, OSError.
+        Raises KeyFileError if the file exists, OSError if it cannot be written.
         """
         text = _HEAD + (self._secret + _check(self._secret)).hex().encode() + b"\n"
         try:
             write_new(path, text)
         except FileExistsError:
-            raise KeyFileError(f"{path} is there already: a key is never overwritten") from None
+            raise KeyFileError(f"{path} exists already: a key is never overwritten") from None
 
     def stream(self, context: bytes, length: int) -> bytes:
-        """So many pseudo-random bytes for a public context: SHAKE-256 (FIPS 202) of key, context.
+        """`length` pseudo-random bytes for a public context.
 
-        A sponge with a secret prefix is a pseudo-random function; no two contexts share bytes.
+        Computed as SHAKE-256 (FIPS 202) of key and context, concatenated. A sponge with a secret
+        prefix is a pseudo-random function, so the streams of different contexts are independent.
         """
         return hashlib.shake_256(self._secret + context).digest(length)
 
@@ -83,13 +91,13 @@ class Key:
         return isinstance(other, Key) and hmac.compare_digest(self._secret, other._secret)
 
     def __hash__(self) -> NoReturn:
-        raise TypeError("a key is no member of a set: its hash would tell of it")
+        raise TypeError("a key cannot be hashed: the hash would reveal information about it")
 
     def __repr__(self) -> str:
         return "Key(<secret>)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a key is not pickled: use save and load")
+        raise TypeError("a key cannot be pickled: use save and load")
 
 
 def _check(secret: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Matching: a fresh plain template against protected ones, one to one and one to many."""
+"""Matching a plain template (the query) against protected templates, one to one or one to many."""
 
 from __future__ import annotations
 
@@ -30,13 +30,15 @@ def match(
     *,
     revoked: Revocations | None = None,
 ) -> float:
-    """How alike the query and a record are, in [-1, 1].
+    """The similarity score of the query and a record, in [-1, 1].
 
-    The query turns as the record's face did, but by alpha less its own weights, and loses the
-    dimensions that the record lacks. Of both the part along the noise is taken out: it is the
-    larger part, and tells nothing of the face. The score is the cosine of what is left in every
-    group, by the query's weight; like a plain one, it is near zero for strangers.
-    Raises WrongKeyError, RevokedError, and TemplateError if the shapes differ.
+    The query is transformed like the record at enrolment, with alpha less the query's weights, and
+    loses the same dimensions. From both, the component along the noise is removed: it is the larger
+    one and contains no information about the face. The score is the mean of the groups' cosines,
+    weighted by the query's weights. Like the score of plain templates it is near zero for
+    different people.
+    Raises WrongKeyError if the record was made with another key, RevokedError if it was revoked,
+    TemplateError if shape or maker differ.
     """
     if revoked is not None:
         revoked.check(protected)
@@ -50,12 +52,12 @@ def match_many(
     *,
     revoked: Revocations | None = None,
 ) -> Scores:
-    """How alike the query and each record are: float32 [N] in [-1, 1], as `match` gives them.
+    """The scores of the query and each record, float32 [N] in [-1, 1], as defined for `match`.
 
-    A Gallery saves the packing. Beside the records it takes some 20 MB, however many there are.
-    A revoked record scores -1.
-    Raises WrongKeyError if any other record was made with another key (`made_with` tells which),
-    TemplateError if it has another shape or maker than the query.
+    A Gallery is faster than a sequence, which has to be packed first. Besides the records this uses
+    about 20 MB of memory for any N. A revoked record scores -1.
+    Raises WrongKeyError if a record that is not revoked was made with another key (`made_with`
+    shows which), TemplateError if it has another shape or maker than the query.
     """
     tags = gallery.tags if isinstance(gallery, Gallery) else [one.tag for one in gallery]
     valid = [row for row, tag in enumerate(tags) if revoked is None or tag not in revoked]
@@ -76,8 +78,10 @@ def match_many(
 
 
 def made_with(key: Key, records: Gallery | Sequence[ProtectedTemplate]) -> npt.NDArray[np.bool_]:
-    """Which of N records were made with the key, [N]. While a key is being replaced, galleries
-    hold records of two."""
+    """Which of N records were made with the key: bool [N].
+
+    While a key is being replaced, a gallery holds records of both keys.
+    """
     return np.array(
         [
             hmac.compare_digest(
@@ -90,24 +94,31 @@ def made_with(key: Key, records: Gallery | Sequence[ProtectedTemplate]) -> npt.N
 
 
 def match_pairs(features: Any, weights: Any, gallery: Gallery, key: Key) -> Scores:
-    """How alike query i, of features [N, m, c] and weights [N, m], and record i are: [N]."""
+    """The scores [N] of query i and record i, for queries of features [N, m, c], weights [N, m].
+
+    Raises TemplateError for wrong arrays or another number of records, WrongKeyError if a record
+    was made with another key.
+    """
     features, weights = as_floats(features, 3), as_floats(weights, 2)
     check_arrays(features, weights)
     if len(features) != len(gallery):
-        raise TemplateError(f"{len(features)} queries and {len(gallery)} records are no pairs")
+        raise TemplateError(
+            f"{len(features)} queries need {len(features)} records, not {len(gallery)}"
+        )
     return _match(features, weights, gallery, key)
 
 
 def _match_gallery(query: GroupedTemplate, gallery: Gallery, key: Key) -> Scores:
     if query.maker != gallery.parameters.maker:
         raise TemplateError(
-            "the query and the record are of two recognisers or heads, and cannot be compared"
+            "the query and the record were made with different recognisers or heads and cannot be "
+            "compared"
         )
     return _match(query.features[None], query.weights[None], gallery, key)
 
 
 def _match(features: Floats, weights: Floats, gallery: Gallery, key: Key) -> Scores:
-    """Queries [N or 1, m, c] and [N or 1, m] against N records."""
+    """The scores [N] of N queries, or of one, with N records; weights are [N or 1, m]."""
     parameters = gallery.parameters
     step = chunk(parameters)
     if features.shape[1:] != (parameters.groups, parameters.size):
@@ -125,7 +136,7 @@ def _match(features: Floats, weights: Floats, gallery: Gallery, key: Key) -> Sco
         of = some if len(features) > 1 else slice(None)
         stored = gallery.features[some]
         kept = turn(rows[of], weights[of], drawn, parameters) * (stored != 0)
-        if parameters.steps:  # where nothing turned there is no noise to be taken out
+        if parameters.steps:  # with alpha 0 records contain no noise
             noise = normalise(drawn.noise * (stored != 0))
             kept, stored = across(kept, noise), across(stored, noise)
         cosines = dot(normalise(kept), normalise(stored))
@@ -134,9 +145,9 @@ def _match(features: Floats, weights: Floats, gallery: Gallery, key: Key) -> Sco
 
 
 def check_drawn(drawn: Drawn, gallery: Gallery, start: int) -> None:
-    """Raise WrongKeyError unless what was drawn for the records from `start` on has their tags."""
+    """Raise WrongKeyError unless the drawn tags equal those of the records from `start` on."""
     tags = gallery.tags[start : start + len(drawn.tags)]
-    # All of them at once, in constant time.
+    # One comparison of all tags, in constant time.
     if not hmac.compare_digest(drawn.tags.tobytes(), b"".join(tags)):
         pairs = enumerate(zip(drawn.tags, tags, strict=True), start)
         row = next(row for row, (own, tag) in pairs if own.tobytes() != tag)
@@ -144,13 +155,14 @@ def check_drawn(drawn: Drawn, gallery: Gallery, start: int) -> None:
 
 
 def evidence(features: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Unit features, and weights that give what empty groups weigh to the others.
+    """Unit features, and weights with those of empty groups redistributed to the others.
 
-    An empty group would turn into the noise itself, and so look like anybody's.
+    An empty group would become the noise itself and so match every record.
+    Raises TemplateError if only empty groups have weight.
     """
     rows = unit(features)
     left = weights * rows.any(-1)
     total = left.sum(-1, keepdims=True)
     if (total <= 0).any():
-        raise TemplateError("the query has weight in empty groups alone: it shows nobody")
+        raise TemplateError("all weight of the query is on empty groups: it cannot be matched")
     return rows, np.asarray(left / total, np.float32)

@@ -1,4 +1,4 @@
-"""A new file for its owner alone, that is never seen half written."""
+"""Writing new files that only their owner can read and that appear only when complete."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ _CREATE = os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write a file of mode 0600 and have it on the disk; a link is not followed.
+    """Write a file of mode 0600 and flush it to the disk; symbolic links are not followed.
 
-    A process that is killed leaves no file, or under Linux's older file systems and elsewhere one
-    of another name that begins with `.stc-`. Raises FileExistsError if there is one already,
-    OSError; then nothing is left.
+    If the process is killed, no file is left; where system or file system lack O_TMPFILE, a
+    temporary file whose name begins with `.stc-` may be left. Raises FileExistsError if the file
+    exists, OSError if it cannot be written; no file is left then.
     """
     try:
         if not _write_without_name(path, data):
             with being_written(path) as file:
                 file.write(data)
-    except OSError as error:  # not the name that it had while it was written, or none at all
+    except OSError as error:  # name the wanted path instead of the temporary file or descriptor
         raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
     _sync(path.parent)
 
 
 def _write_without_name(path: Path, data: bytes) -> bool:
-    """Write a file that gets its name when it is complete. Returns False where there are none."""
+    """Write an unnamed file (O_TMPFILE) and link it to `path` when complete.
+
+    Returns False where the system does not support that.
+    """
     try:
         number = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o600)
     except (OSError, AttributeError):
@@ -37,7 +40,7 @@ def _write_without_name(path: Path, data: bytes) -> bool:
     with open(number, "wb") as file:
         _fill(file.fileno(), data)
         try:
-            # A folder to look in, which makes Python call linkat, which follows /proc's link.
+            # With src_dir_fd Python calls linkat, which can follow the symbolic link in /proc.
             os.link(f"/proc/self/fd/{number}", path, src_dir_fd=number, follow_symlinks=True)
         except FileExistsError:
             raise
@@ -48,10 +51,11 @@ def _write_without_name(path: Path, data: bytes) -> bool:
 
 @contextlib.contextmanager
 def being_written(path: Path, *, force: bool = False) -> Iterator[BinaryIO]:
-    """A file of mode 0600 to write and to seek in, which gets its name when all is on the disk.
+    """A context with a writable, seekable file of mode 0600 that gets its name on success.
 
-    Until then it has one beside that begins with `.stc-`, and none after an error. Raises
-    FileExistsError if there is a file of that name already, unless `force`; OSError.
+    It is written under a temporary name beginning with `.stc-` in the same folder, flushed to the
+    disk and renamed; after an error it is removed. force: replace an existing file.
+    Raises FileExistsError if the file exists and not `force`, OSError if it cannot be written.
     """
     partial = path.with_name(f".stc-{secrets.token_hex(8)}")
     try:
@@ -74,7 +78,7 @@ def _name_exclusively(partial: Path, path: Path) -> None:
         os.link(partial, path)
     except FileExistsError:
         raise
-    except (OSError, AttributeError):  # hard links are not supported here, as on FAT
+    except (OSError, AttributeError):  # hard links are not supported, as on FAT
         os.close(os.open(path, _CREATE | os.O_WRONLY, 0o600))
         os.replace(partial, path)
 
@@ -86,7 +90,7 @@ def _fill(number: int, data: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Have the system write the names in a folder to the disk, where it can be asked to."""
+    """Flush a folder's entries to the disk, where the system supports that."""
     with contextlib.suppress(OSError):
         number = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""A protected template, as it is stored."""
+"""Records: protected templates as they are stored."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from stc.protection.record_id import RecordId, id_to_name, label_of
 from stc.protection.stream import TAG, Parameters, check_generation
 from stc.protection.template import Floats, as_floats
 
+DEFAULT_BITS = 8  # of a kept dimension in the container
+
 
 @dataclass(frozen=True, eq=False)
 class ProtectedTemplate:
-    """What is stored of a face: nothing in it is secret, and without the key it tells nothing.
+    """The record of a face. No field is secret; without the key it shows nothing about the face.
 
-    features: float32 [m, c], of every group the kept dimensions with length one (to within the
-    steps of the container, if they come from one), and zeros where dimensions were dropped.
-    record_id: public, and never used twice with one key and generation.
-    tag: eight bytes that the key gave this record; a wrong key is known by them.
-    bits: of a kept dimension, 2 to 8, where the record is stored.
-    Raises TemplateError for features, tags, generations and ids that no record has.
+    features: float32 [m, c], zero where dimensions were dropped; the kept dimensions of a group
+    have length one (after reading a container, up to its quantization error).
+    record_id: public, used only once per key and generation.
+    parameters: shape, alpha, drop and maker.
+    tag: the first eight bytes that the key gives for this record; they show whether a key is right.
+    generation: how often the record was renewed, 0 to 65,535.
+    bits: of a kept dimension in the container, 2 to 8.
+    Raises TemplateError for features, a tag, a generation or an id that is not valid.
     """
 
     features: Floats
@@ -32,7 +36,7 @@ class ProtectedTemplate:
     parameters: Parameters
     tag: bytes
     generation: int = 0
-    bits: int = 8
+    bits: int = DEFAULT_BITS
 
     def __post_init__(self) -> None:
         shape = self.parameters.groups, self.parameters.size
@@ -47,7 +51,7 @@ class ProtectedTemplate:
 
     @property
     def alpha(self) -> float:
-        """How far groups were turned towards the noise, 0 to 1."""
+        """How far groups were rotated towards the noise, as a share of the angle, 0 to 1."""
         return self.parameters.alpha
 
     @property
@@ -57,16 +61,19 @@ class ProtectedTemplate:
 
     @property
     def label(self) -> str:
-        """The record id for people to read."""
+        """The record id as printable text."""
         return label_of(self.record_id)
 
     @property
     def name(self) -> bytes:
-        """The record id with its type, as bytes."""
+        """The record id as bytes, preceded by its type."""
         return id_to_name(self.record_id)
 
     def to_bytes(self, bits: int | None = None) -> bytes:
-        """The compact container, with so many bits (2 to 8) a kept dimension if not its own."""
+        """The container of this record, with `bits` (2 to 8) a kept dimension; None: self.bits.
+
+        Raises TemplateError for any other number of bits.
+        """
         return pack(
             Fields(
                 self.features,
@@ -80,17 +87,17 @@ class ProtectedTemplate:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ProtectedTemplate:
-        """Read one container. Raises FormatError for anything else."""
+        """Read a container of exactly one record. Raises FormatError for any other bytes."""
         return cls(*unpack(data))
 
 
 def read_records(
     data: bytes | BinaryIO, shape: tuple[int, int] | None = None
 ) -> Iterator[ProtectedTemplate]:
-    """The records of containers that follow one another, as in a file of many.
+    """The records of concatenated containers, as in a file of many records.
 
-    data: bytes, or a file open for reading, of which no more than a part is in memory. shape:
-    groups and dimensions of a group that every record must have. Raises FormatError, and
-    TemplateError for a record of another shape.
+    data: bytes, or a file open for reading, which is read in parts. shape: groups and dimensions of
+    a group that every record must have, if given.
+    Raises FormatError for damaged data, TemplateError for a record of another shape.
     """
     return (ProtectedTemplate(*fields) for fields in unpack_each(data, shape))

@@ -1,4 +1,4 @@
-"""Renewing: a new record in place of one that, or whose key, should no longer be trusted."""
+"""Renewal: a new record that replaces one whose data or key may be compromised."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ def renew(
     key: Key,
     new_key: Key | None = None,
 ) -> ProtectedTemplate:
-    """A new record for the same id, from a fresh template: new noise, rotation and positions.
+    """A new record with the same id, from a fresh template: new noise, rotation and positions.
 
-    It is of the next generation, with a new key too, so that going back to a key never makes a
-    record twice. But for the id nothing links it to the old one. The old record still matches
-    until it is revoked or its key destroyed; never renew one twice, as both would share noise.
-    Raises WrongKeyError if `key` is not the old record's, TemplateError after 65,536 generations
-    or if the template is of another shape or maker than the record.
+    key: of the old record. new_key: of the new record, `key` if None. The generation increases by
+    one, also with a new key, so that returning to an earlier key never repeats a record. Only the
+    id links both records. The old record still matches until it is revoked or its key destroyed.
+    Never renew a record twice: both new records would share their noise.
+    Raises WrongKeyError if `key` is not the old record's, TemplateError after generation 65,535 or
+    if the template has another shape or maker than the record.
     """
     parameters = record.parameters
     expected = (parameters.groups, parameters.size), parameters.maker
     if (template.shape, template.maker) != expected:
         raise TemplateError("the fresh template is of another shape or maker than the record")
-    if not made_with(key, [record])[0]:  # only its holder may replace a record
+    if not made_with(key, [record])[0]:  # only the holder of its key may replace a record
         raise WrongKeyError(f"record {record.label} was not made with this key")
     made = protect(
         template,
@@ -45,8 +46,8 @@ def renew(
 
 
 def is_renewal(made: ProtectedTemplate, record: ProtectedTemplate, key: Key) -> bool:
-    """Whether a record is what renewing another gave: the next generation of its id, of the same
-    parameters, made with `key`, which is the new key if there was one."""
+    """Whether `made` is the renewal of `record`: same id and parameters, the next generation, and
+    made with `key` (the new key, if the renewal changed it)."""
     return (
         (made.name, made.parameters) == (record.name, record.parameters)
         and made.generation == record.generation + 1
@@ -55,9 +56,9 @@ def is_renewal(made: ProtectedTemplate, record: ProtectedTemplate, key: Key) -> 
 
 
 def previous_tag(record: ProtectedTemplate, key: Key) -> bytes:
-    """The tag of the record that this one renewed, if it was made with `key`.
+    """The tag of the record that `record` replaced, if that was made with `key`.
 
-    Raises TemplateError for a record of generation 0, which renewed none.
+    Raises TemplateError for a record of generation 0, which replaced none.
     """
     check_generation(record.generation - 1)
     return tag_of(key, record.parameters, record.name, record.generation - 1)

@@ -1,4 +1,4 @@
-"""The list of records that must not match any more."""
+"""The list of revoked records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stc.protection.stream import TAG
 
 
 class Revocations:
-    """Tags of records that must not match any more; public, as the records are."""
+    """The tags of records that must no longer match. The list is public, like the records."""
 
     def __init__(self, tags: Iterable[bytes] = ()) -> None:
         self._tags = frozenset(tags)
@@ -27,22 +27,22 @@ class Revocations:
             raise RevokedError(f"record {record.label} was revoked")
 
     def to_text(self) -> str:
-        """One tag a line, in hex."""
+        """One tag in hex per line, sorted."""
         return "".join(f"{tag.hex()}\n" for tag in sorted(self._tags))
 
     @classmethod
     def from_text(cls, text: str) -> Revocations:
-        """The inverse of `to_text`. Raises CorruptError."""
+        """The inverse of `to_text`. Raises CorruptError unless every word has 16 hex digits."""
         try:
             tags = [bytes.fromhex(line) for line in text.split()]
         except ValueError:
             tags = [b""]
         if any(len(tag) != TAG for tag in tags):
-            raise CorruptError(f"a list of revoked records has {2 * TAG} hex digits a line")
+            raise CorruptError(f"a list of revoked records must have {2 * TAG} hex digits a line")
         return cls(tags)
 
 
 def revoke(record: ProtectedTemplate, revoked: Revocations | None = None) -> Revocations:
-    """The list of revoked records with this one added."""
+    """A list of revoked records with this one added to `revoked`, which is not changed."""
     known = Revocations() if revoked is None else revoked
     return known if record.tag in known else Revocations([*known._tags, record.tag])

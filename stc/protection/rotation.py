@@ -1,5 +1,6 @@
-"""Rotating and turning groups of features. Everything is float32; shapes broadcast over leading
-dimensions.
+"""Rotation and spherical interpolation of groups of features.
+
+Everything is float32; shapes broadcast over leading dimensions.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import numpy as np
 
 from stc.protection.template import Floats
 
-_TINY = 1e-6  # a sine below which two directions are one, or opposite
+_TINY = 1e-6  # the sine below which two directions count as parallel or opposite
 
 
 @lru_cache(maxsize=8)
 def mixing(size: int) -> Floats:
-    """An orthonormal matrix [c, c]: Sylvester's Hadamard for powers of two, else the DCT-II."""
+    """An orthonormal matrix [c, c]: Sylvester's Hadamard matrix for powers of two, else DCT-II."""
     if size & (size - 1):
         return _cosines(size)
     matrix = np.ones((1, 1))
@@ -26,8 +27,11 @@ def mixing(size: int) -> Floats:
 
 @lru_cache(maxsize=8)
 def frame(groups: int, size: int, inputs: int) -> Floats:
-    """A fixed tight frame [m, c, D]: projections of a vector that keep its length, taken together,
-    if m * c is at least D; else orthonormal directions. From the DCT-II, a group's far apart."""
+    """A fixed tight frame [m, c, D]: m groups of c projections of a vector with D numbers.
+
+    If m * c >= D, all projections together preserve the vector's length; otherwise they are
+    orthonormal. Rows of the DCT-II, of which those of a group are far apart in frequency.
+    """
     most = max(groups * size, inputs)
     rows = _cosines(most)[: groups * size, :inputs]
     return np.ascontiguousarray(rows.reshape(size, groups, inputs).transpose(1, 0, 2))
@@ -44,8 +48,8 @@ def _cosines(size: int) -> Floats:
 def rotate(rows: Floats, signs: Floats, matrix: Floats) -> Floats:
     """Rotate every group by the key's signs: rows [..., m, c], signs [n, 2, m, c] -> [n, m, c].
 
-    Twice signs and `mixing`: over all signs the mean of what comes out is zero, and its second
-    moments are those of a direction drawn at random.
+    Multiplies by signs and by `matrix` (`mixing`), twice. Over all signs the result has mean zero
+    and the second moments of a random direction.
     """
     first = np.asarray((rows * signs[:, 0]) @ matrix, np.float32)
     return np.asarray((first * signs[:, 1]) @ matrix, np.float32)
@@ -58,11 +62,11 @@ def unrotate(rows: Floats, signs: Floats, matrix: Floats) -> Floats:
 
 
 def slerp(start: Floats, end: Floats, amount: Floats) -> Floats:
-    """Spherical interpolation of unit vectors [..., c], `amount` [...] of the way.
+    """Spherical interpolation of unit vectors [..., c]: `amount` [...] from 0, start, to 1, end.
 
-    Written as a turn by amount * theta from `start` in the plane of both. Where they are parallel
-    the plane does not matter, where they are opposite any does: then the axis that `start` uses
-    least gives it. A `start` of zeros gives `end`.
+    Computed as a rotation of `start` by amount * theta in the plane of both vectors. If they are
+    parallel or opposite, the plane is not unique: then it is chosen with the axis in which `start`
+    is smallest. A `start` of zeros returns `end`.
     """
     cosine = dot(start, end)
     side = end - cosine[..., None] * start
@@ -80,7 +84,7 @@ def slerp(start: Floats, end: Floats, amount: Floats) -> Floats:
 
 
 def _at_right_angles(rows: Floats) -> Floats:
-    """For unit vectors [..., c] a unit vector orthogonal to each, from the axis it uses least."""
+    """For unit vectors [..., c], a unit vector orthogonal to each, from its smallest component."""
     least = np.abs(rows).argmin(-1)[..., None]
     axis = (np.arange(rows.shape[-1]) == least).astype(rows.dtype)
     return normalise(axis - dot(axis, rows)[..., None] * rows)
@@ -88,15 +92,18 @@ def _at_right_angles(rows: Floats) -> Floats:
 
 def dot(left: Floats, right: Floats) -> Floats:
     """Inner products over the last dimension."""
-    return np.asarray(np.einsum("...c,...c->...", left, right))  # makes no array of the products
+    return np.asarray(np.einsum("...c,...c->...", left, right))  # no temporary array of products
 
 
 def across(rows: Floats, noise: Floats) -> Floats:
-    """The part of rows [..., c] at right angles to unit rows of noise."""
+    """The component of rows [..., c] orthogonal to unit rows of noise."""
     return rows - dot(rows, noise)[..., None] * noise
 
 
 def normalise(rows: Floats) -> Floats:
-    """Rows [..., c] of ordinary scale with length one; rows of zeros stay zero."""
+    """Rows [..., c] scaled to length one; rows of zeros stay zero.
+
+    Unlike `stc.protection.template.unit` it does not guard against overflow or underflow.
+    """
     length = np.sqrt(dot(rows, rows))[..., None]
     return np.asarray(rows / np.where(length > 0, length, np.ones_like(length)))

@@ -1,6 +1,6 @@
-"""Calibration scores, counted in steps of 1/10,000, and the JSON file that keeps them (version 1).
+"""Histograms of calibration scores in steps of 1/10,000, and their JSON file (version 1).
 
-docs/protection-format.md has every field.
+docs/protection-format.md specifies every field.
 """
 
 from __future__ import annotations
@@ -20,25 +20,28 @@ from stc.tensor_file import parse_object
 KIND = "stc protection scores"
 VERSION = 1
 MAX_FILE = 1 << 22  # bytes
-PARTS = 10_000  # steps of a score of one
-_MOST = 1 << 53  # what any reader of JSON counts up to
+PARTS = 10_000  # steps between the scores 0 and 1
+_MAX_INTEGER = 1 << 53  # every JSON reader represents integers up to this exactly
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreCounts:
-    """How many scores are in each step: counts[i] of them above (first + i) / 10,000 and not above
-    the next step; -1 itself is counted in the lowest step. Integers [K], with none at the ends."""
+    """A histogram of scores: counts[i] scores are above (first + i) / 10,000 and at most
+    (first + i + 1) / 10,000; the lowest step also counts the score -1.
+
+    counts: integers [K], of which the first and the last are not zero.
+    """
 
     first: int
     counts: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, scores: npt.NDArray[np.float32]) -> ScoreCounts:
-        """Count scores from -1 to 1. Raises TemplateError for others, and for none."""
+        """Count scores. Raises TemplateError if there are none, or if one is not from -1 to 1."""
         values = np.asarray(scores, np.float64)
         if not values.size or not (np.abs(values) <= 1).all():
-            raise TemplateError("scores are numbers from -1 to 1, and at least one")
-        # By comparison with the very numbers that become thresholds, not by rounding.
+            raise TemplateError("at least one score is needed, and all must be from -1 to 1")
+        # Compared with the same floating-point numbers that become thresholds, not rounded.
         steps = np.searchsorted(np.arange(-PARTS, PARTS + 1) / PARTS, values, "left") - 1
         counts = np.bincount(np.maximum(steps, 0), minlength=1)
         first = int(np.flatnonzero(counts)[0])
@@ -46,16 +49,16 @@ class ScoreCounts:
 
     @property
     def pairs(self) -> int:
-        """How many scores there are."""
+        """The number of scores."""
         return int(self.counts.sum())
 
     def above(self, step: int) -> int:
-        """How many scores are above step / 10,000."""
+        """The number of scores above step / 10,000."""
         return int(self.counts[max(0, step - self.first) :].sum())
 
     def lowest_step(self, most: int) -> int:
-        """The lowest step above which no more than so many scores are."""
-        above = np.cumsum(self.counts[::-1])[::-1]  # above the start of each step
+        """The lowest step above which there are at most `most` scores."""
+        above = np.cumsum(self.counts[::-1])[::-1]  # scores above the start of each step
         passing = np.flatnonzero(above <= most)
         index = int(passing[0]) if passing.size else len(self.counts)
         return self.first + index
@@ -63,10 +66,11 @@ class ScoreCounts:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What `calibrate` measured: of people who are not one another, and of people with themselves.
+    """The results of `calibrate`: histograms of impostor and mated scores.
 
-    parameters, bits: of the records. people and pictures: how many. impostor: one score for every
-    two people. mated: of two pictures of a person; None where nobody has two.
+    parameters, bits: of the records. people, pictures: numbers of both. impostor: one score for
+    each pair of people. mated: one score for each pair of pictures of one person; None if nobody
+    has two pictures.
     """
 
     parameters: Parameters
@@ -77,7 +81,7 @@ class Calibration:
     mated: ScoreCounts | None
 
     def to_json(self) -> str:
-        """One JSON object. No name and nothing of a single face is in it."""
+        """One JSON object and a line feed. It has no names and no data of single faces."""
         one = self.parameters
         about = {
             "kind": KIND,
@@ -97,13 +101,13 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: bytes) -> Calibration:
-        """The inverse of `to_json`. Raises FormatError."""
+        """The inverse of `to_json`. Raises FormatError for damaged data and for other files."""
         if len(data) > MAX_FILE:
-            raise CorruptError(f"more than {MAX_FILE} bytes are no calibration scores")
+            raise CorruptError(f"more than {MAX_FILE} bytes: not a file of calibration scores")
         try:
             about = parse_object(data.decode())
         except ValueError as error:  # UnicodeDecodeError is one
-            raise BadMagicError("not a file of calibration scores: not JSON as it has") from error
+            raise BadMagicError("not a file of calibration scores: not a JSON object") from error
         if about.get("kind") != KIND:
             raise BadMagicError(f"not a file of calibration scores: its kind is not {KIND!r}")
         if type(about.get("version")) is not int or about["version"] != VERSION:
@@ -111,11 +115,12 @@ class Calibration:
                 f"version {str(about.get('version'))[:20]} is unknown: this release reads "
                 f"version {VERSION}"
             )
-        people, pictures = _whole(about, "people", 2, _MOST), _whole(about, "pictures", 2, _MOST)
+        people = _integer(about, "people", 2, _MAX_INTEGER)
+        pictures = _integer(about, "pictures", 2, _MAX_INTEGER)
         mated = about.get("mated")
         found = cls(
             _parameters(about),
-            _whole(about, "bits", 2, 8),
+            _integer(about, "bits", 2, 8),
             people,
             pictures,
             _counts_from_json(about.get("impostor"), "impostor"),
@@ -127,14 +132,14 @@ class Calibration:
 
 
 def _parameters(about: dict[str, Any]) -> Parameters:
-    groups, size = _whole(about, "groups", 1, 0xFFFF), _whole(about, "size", 2, 0xFFFF)
-    kept, steps = _whole(about, "kept", 2, size), _whole(about, "alpha_steps", 0, STEPS)
+    groups, size = _integer(about, "groups", 1, 0xFFFF), _integer(about, "size", 2, 0xFFFF)
+    kept, steps = _integer(about, "kept", 2, size), _integer(about, "alpha_steps", 0, STEPS)
     try:
         maker = bytes.fromhex(about.get("maker", ""))
     except (TypeError, ValueError):
         maker = b""
     if len(maker) != MAKER or not is_sound_shape(groups, size):
-        raise CorruptError("maker, groups or size are none that a record can have")
+        raise CorruptError("maker, groups or size have values that no record can have")
     return Parameters(groups, size, kept, steps, maker)
 
 
@@ -144,19 +149,19 @@ def _counts_to_json(counts: ScoreCounts) -> dict[str, Any]:
 
 def _counts_from_json(value: Any, name: str) -> ScoreCounts:
     about = value if isinstance(value, dict) else {}
-    first, counts = _whole(about, "first", 0, 2 * PARTS - 1), about.get("counts")
+    first, counts = _integer(about, "first", 0, 2 * PARTS - 1), about.get("counts")
     if not isinstance(counts, list) or not 1 <= len(counts) <= 2 * PARTS - first:
         raise CorruptError(f"{name} has no counts, or too many")
-    if not all(type(one) is int and 0 <= one <= _MOST for one in counts):
-        raise CorruptError(f"the counts of {name} are not whole numbers")
-    if not (counts[0] and counts[-1] and sum(counts) <= _MOST):
-        raise CorruptError(f"the counts of {name} do not begin and end with scores")
+    if not all(type(one) is int and 0 <= one <= _MAX_INTEGER for one in counts):
+        raise CorruptError(f"a count of {name} is not an integer from 0 to {_MAX_INTEGER}")
+    if not (counts[0] and counts[-1] and sum(counts) <= _MAX_INTEGER):
+        raise CorruptError(f"the counts of {name} begin or end with 0, or their sum is too large")
     return ScoreCounts(first - PARTS, np.array(counts, np.int64))
 
 
-def _whole(about: dict[str, Any], name: str, least: int, most: int) -> int:
-    """A whole number of the object. Raises CorruptError."""
+def _integer(about: dict[str, Any], name: str, least: int, most: int) -> int:
+    """The integer called `name`, from `least` to `most`. Raises CorruptError."""
     value = about.get(name)
     if type(value) is not int or not least <= value <= most:
-        raise CorruptError(f"{name} is not a whole number from {least} to {most}")
+        raise CorruptError(f"{name} is not an integer from {least} to {most}")
     return value

@@ -1,13 +1,14 @@
-"""Sketches: of every record a few whole numbers, whose inner product with a query ranks records.
+"""Sketches: a short vector of integers for every record, whose inner product with a query ranks it.
 
-The score of a record is, group by group, the cosine of two parts: of the query and of the record,
-both rotated, cut, and less the noise. The record's part s, turned back by the key's rotation R, is
-a direction in the faces' own space, since <M R q, s> = <q, R^T s>. But for the length of the
-query's part, which is nearly the same in all records, the score is linear in q: all records
-together are one matrix, and a projection onto the principal axes of the records makes it narrow.
+In every group, the score of a record is the cosine of the query's and the record's component: both
+rotated, without the dropped dimensions and without the noise. The record's component s, rotated
+back by the key's rotation R, is a direction in the space of plain features, since
+<M R q, s> = <q, R^T s> with M the mask of kept dimensions. Apart from the length of the query's
+component, which is nearly the same for all records, the score is linear in q: all records together
+are one matrix, and a projection onto the principal axes of the records reduces its columns.
 
-Whoever has the key can compute a sketch from its record, and nobody else can: sketches are stored
-encrypted, and never leave this machine's memory otherwise.
+A sketch can be computed from its record only with the key. Sketches are therefore stored
+encrypted, and exist in plain form only in memory.
 """
 
 from __future__ import annotations
@@ -27,17 +28,18 @@ from stc.protection.rotation import across, mixing, normalise, unrotate
 from stc.protection.stream import draw
 from stc.protection.template import Floats, GroupedTemplate
 
-MAX_CELLS = 2048  # dimensions of all groups: finding the axes takes their square in memory
-DIMENSIONS = 128
-SAMPLE = 8192  # records of which the axes are found
-_MOST = 127
-_DEVIATIONS = 5.0  # standard deviations that a code reaches to
+MAX_CELLS = 2048  # dimensions of all groups: computing the axes takes their square in memory
+DIMENSIONS = 128  # of a sketch, by default
+SAMPLE = 8192  # records from which the axes are computed
+_MAX_CODE = 127
+_DEVIATIONS = 5.0  # standard deviations that _MAX_CODE stands for
 
 
 def directions(gallery: Gallery, key: Key) -> Floats:
-    """What N records say of their faces, in the faces' own space: unit rows [N, m, c].
+    """The components of N records without noise, rotated back: unit rows [N, m, c].
 
-    Raises WrongKeyError if a record was made with another key.
+    They are directions in the space of plain features. Raises WrongKeyError if a record was made
+    with another key.
     """
     parameters = gallery.parameters
     found = np.empty(gallery.features.shape, np.float32)
@@ -56,16 +58,20 @@ def directions(gallery: Gallery, key: Key) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Sketcher:
-    """axes: orthonormal rows, float32 [D, m * c]. steps: what a code of each axis counts [D]."""
+    """Computes sketches of D dimensions.
+
+    axes: orthonormal rows, float32 [D, m * c]. steps: quantizer step of each axis, float32 [D].
+    """
 
     axes: Floats
     steps: Floats
 
     @classmethod
     def of(cls, found: Floats, dimensions: int) -> Sketcher:
-        """The D axes along which the directions [N, m, c] of some records have the most energy.
+        """The sketcher with the `dimensions` principal axes of some directions [N, m, c].
 
-        Raises TemplateError for records of too many dimensions.
+        There are at most m * c axes. Raises TemplateError for records with more than 2,048
+        dimensions.
         """
         rows = found.reshape(len(found), -1)
         if rows.shape[1] > MAX_CELLS:
@@ -77,15 +83,16 @@ class Sketcher:
         largest = np.sqrt(np.maximum(energies[::-1][:count], 1e-12))
         return cls(
             np.ascontiguousarray(axes.T[::-1][:count], np.float32),
-            np.asarray(largest * (_DEVIATIONS / _MOST), np.float32),
+            np.asarray(largest * (_DEVIATIONS / _MAX_CODE), np.float32),
         )
 
     def codes(self, found: Floats) -> npt.NDArray[np.int8]:
-        """The sketches of directions [N, m, c]: int8 [N, D]."""
+        """The sketches of directions [N, m, c] as returned by `directions`: int8 [N, D]."""
         values = np.rint(found.reshape(len(found), -1) @ self.axes.T / self.steps)
-        return np.asarray(np.clip(values, -_MOST, _MOST), np.int8)
+        return np.asarray(np.clip(values, -_MAX_CODE, _MAX_CODE), np.int8)
 
     def query(self, template: GroupedTemplate) -> Floats:
-        """Numbers [D] whose inner product with a record's codes is higher the more alike it is."""
+        """A vector float32 [D] whose inner product with a record's sketch approximates, up to a
+        factor, their score. Raises TemplateError if only empty groups of the query have weight."""
         rows, weights = evidence(template.features[None], template.weights[None])
         return np.asarray((self.axes @ (rows * weights[..., None]).ravel()) * self.steps)

@@ -1,4 +1,4 @@
-"""The plain template: groups of features, and how much each group counts."""
+"""The plain template: groups of features, with a weight for each group."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ Floats = npt.NDArray[np.float32]
 MAX_GROUPS = 1024
 MAX_DIMENSIONS = 256  # of one group
 MAX_CELLS = 1 << 14  # dimensions of all groups
-MAKER = 4  # bytes that tell what made templates from one another
+MAKER = 4  # bytes that identify the recognition model and head that made a template
 UNKNOWN = bytes(MAKER)
-# How far the sum of the weights may be from one: a softmax in half precision is no farther.
+# Tolerance for the sum of the weights, which a softmax in half precision keeps.
 _SLACK = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class GroupedTemplate:
-    """features [m, c], one row a group; weights [m], not negative, that sum to one.
+    """A template of m groups: features [m, c], one row per group, and weights [m].
 
-    Rows need not have length one, and a row of zeros is an empty group. Both are kept as float32.
-    maker: four bytes that tell recognisers and heads from one another (`Extractor.maker`), since
-    templates of two makers cannot be compared; zeros where nothing is known.
-    Raises TemplateError for other shapes, for NaN and infinities, and for other weights.
+    Rows can have any length; a row of zeros is an empty group. Weights are not negative and sum to
+    one. Both arrays are stored as float32.
+    maker: four bytes that identify the recognition model and head (`Extractor.maker`), since
+    templates of different makers cannot be compared; zeros if unknown.
+    Raises TemplateError for other shapes, NaN, infinities, features that are all zero, and weights
+    that are negative or do not sum to one.
     """
 
     features: Floats
@@ -44,35 +46,38 @@ class GroupedTemplate:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Groups m and dimensions c."""
+        """(m, c): the number of groups, and of dimensions of a group."""
         return self.features.shape
 
 
 def as_floats(values: Any, dimensions: int) -> Floats:
-    """A read-only float32 copy of an array of so many dimensions. Raises TemplateError."""
+    """A read-only float32 copy of an array with `dimensions` dimensions.
+
+    Raises TemplateError for anything else.
+    """
     try:
         array = np.array(values, dtype=np.float32, order="C")
     except (TypeError, ValueError, OverflowError) as error:
         raise TemplateError(f"not an array of numbers: {error}") from error
     if array.ndim != dimensions:
-        raise TemplateError(f"{dimensions} dimensions are needed, these are {array.ndim}")
+        raise TemplateError(f"an array of {dimensions} dimensions is needed, not {array.ndim}")
     array.flags.writeable = False
     return array
 
 
 def check_maker(maker: bytes) -> None:
-    """Raise TemplateError unless it has four bytes."""
+    """Raise TemplateError unless `maker` has four bytes."""
     if len(maker) != MAKER:
         raise TemplateError(f"a maker has {MAKER} bytes, this has {len(maker)}")
 
 
 def is_sound_shape(groups: int, size: int) -> bool:
-    """Whether templates may have so many groups of so many dimensions."""
+    """Whether a template may have `groups` groups of `size` dimensions."""
     return 1 <= groups <= MAX_GROUPS and 2 <= size <= MAX_DIMENSIONS and groups * size <= MAX_CELLS
 
 
 def check_arrays(features: Floats, weights: Floats) -> None:
-    """Raise TemplateError unless [N, m, c] and [N, m] are the arrays of N sound templates."""
+    """Raise TemplateError unless features [N, m, c] and weights [N, m] are N valid templates."""
     count, groups, size = features.shape
     if not is_sound_shape(groups, size):
         raise TemplateError(
@@ -80,26 +85,27 @@ def check_arrays(features: Floats, weights: Floats) -> None:
             f"m * c up to {MAX_CELLS}, these are [{groups}, {size}]"
         )
     if weights.shape != (count, groups):
-        raise TemplateError(f"{groups} groups need as many weights, there are {weights.shape[-1]}")
+        raise TemplateError(f"{groups} groups need {groups} weights, not {weights.shape[-1]}")
     if not (np.isfinite(features).all() and np.isfinite(weights).all()):
         raise TemplateError("features and weights must be finite numbers")
     sums = weights.sum(1, dtype=np.float64)
     if (weights < 0).any() or (np.abs(sums - 1) > _SLACK).any():
         raise TemplateError("weights must not be negative and must sum to one")
     if not features.any((1, 2)).all():
-        raise TemplateError("a template of zeros alone shows nobody")
+        raise TemplateError("at least one feature of a template must not be zero")
 
 
 def unit(rows: Floats) -> Floats:
-    """Rows [..., c] with length one; rows of zeros stay zero, whatever their scale."""
+    """Rows [..., c] of any scale, scaled to length one; rows of zeros stay zero."""
     largest = np.abs(rows).max(-1, keepdims=True)
-    # Scaled first, so that squares neither vanish nor overflow.
+    # Scaled first, so that squares neither underflow nor overflow.
     scaled = rows / np.where(largest > 0, largest, 1)
     length = np.sqrt(np.square(scaled).sum(-1, keepdims=True))
     return np.asarray(scaled / np.where(length > 0, length, 1), np.float32)
 
 
 def similarity(query: GroupedTemplate, other: GroupedTemplate) -> float:
-    """The plain score in [-1, 1]: cosine of every group, by the query's weights."""
+    """The score of two plain templates, in [-1, 1]: the mean of the groups' cosines, weighted by
+    the query's weights."""
     cosines = (unit(query.features) * unit(other.features)).sum(-1)
     return float(np.clip((query.weights * cosines).sum(), -1, 1))

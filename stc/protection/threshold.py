@@ -1,4 +1,4 @@
-"""A threshold by the false match rate that it must keep, and how sure that is."""
+"""Chooses a threshold for a false match rate (FMR), with a confidence interval."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import numpy.typing as npt
 from stc.errors import SettingsError
 from stc.protection.score_file import PARTS, Calibration
 
-_TAIL = 0.025  # of a two-sided interval of 95 %
-_NONE_SEEN = 0.05  # with no hit the whole error is on one side: the rule of three
+_TAIL = 0.025  # probability of each tail of a two-sided 95 % interval
+_NONE_SEEN = 0.05  # with no hits the interval is one-sided (the rule of three)
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """score: what a score must be above. hits of `pairs` impostor scores are above it.
+    """A threshold: pairs with a higher score match.
 
-    interval: of the false match rate, 95 %. missed: how many mated scores are not above it, None
-    where the calibration has none.
+    score: the threshold. hits: number of impostor scores above it, of `pairs` in all. interval: the
+    95 % interval of the false match rate. missed: number of mated scores that are not above it;
+    None if the calibration has no mated scores.
     """
 
     score: float
@@ -33,11 +34,11 @@ class Threshold:
 def choose_threshold(calibration: Calibration, rate: float) -> Threshold:
     """The lowest threshold whose 95 % interval for the false match rate ends at `rate` or below.
 
-    Raises SettingsError for a rate that is not between 0 and 1, and for one that so few pairs
-    cannot support: with not one false match seen, the interval would still end above it.
+    Raises SettingsError for a rate that is not between 0 and 1, and for one that is too low for the
+    number of impostor pairs: even with no false match, the interval would end above it.
     """
     impostor, pairs = calibration.impostor, calibration.impostor.pairs
-    if not 0 < rate < 1:  # which NaN is not, either
+    if not 0 < rate < 1:  # also refuses NaN
         raise SettingsError(f"a false match rate is between 0 and 1, not {rate}")
     needed = math.ceil(math.log(_NONE_SEEN) / math.log1p(-rate))
     if pairs < needed:
@@ -54,14 +55,15 @@ def choose_threshold(calibration: Calibration, rate: float) -> Threshold:
 
 
 def lowest_rate(pairs: int) -> float:
-    """The lowest false match rate that so many impostor pairs can support: some 3 / pairs."""
+    """The lowest false match rate that `pairs` impostor pairs can support: about 3 / pairs."""
     return -math.expm1(math.log(_NONE_SEEN) / pairs)
 
 
 def interval(hits: int, pairs: int) -> tuple[float, float]:
-    """The 95 % interval of a share: Clopper and Pearson's; with no hit one-sided, 0 to 3 / pairs.
+    """The 95 % interval of the rate hits / pairs (Clopper and Pearson 1934).
 
-    Exact for independent pairs. Those of a calibration share people, so it is somewhat too narrow.
+    With no hits it is one-sided, from 0 to about 3 / pairs. It is exact for independent pairs; the
+    pairs of a calibration share people, so it is somewhat too narrow.
     """
     if hits == 0:
         return 0.0, lowest_rate(pairs)
@@ -72,27 +74,28 @@ def interval(hits: int, pairs: int) -> tuple[float, float]:
 
 
 def _most_hits(pairs: int, rate: float) -> int:
-    """The most hits of so many pairs for which the interval ends at `rate` or below."""
-    # No more than the rate itself allows: the interval ends above the share that was seen.
+    """The largest number of hits among `pairs` whose interval ends at `rate` or below."""
+    # At most rate * pairs hits qualify, because the interval ends above hits / pairs.
     shares = np.cumsum(_shares(_log_ways(int(pairs * rate) + 1, pairs), pairs, rate))
     below = int((shares <= _TAIL).sum()) - 1
     return max(below, 0)
 
 
 def _log_ways(hits: int, pairs: int) -> npt.NDArray[np.float64]:
-    """Logarithms of the binomial coefficients of 0 to `hits` of so many pairs."""
+    """Logarithms of the binomial coefficients (pairs choose k) for k from 0 to `hits`."""
     some = np.arange(1, min(hits, pairs) + 1, dtype=np.float64)
     return np.concatenate([[0.0], np.cumsum(np.log(pairs - some + 1) - np.log(some))])
 
 
 def _shares(log_ways: npt.NDArray[np.float64], pairs: int, rate: float) -> npt.NDArray[np.float64]:
-    """The probabilities of 0, 1, 2 and more hits at that rate."""
+    """The binomial probabilities of 0, 1, ..., len(log_ways) - 1 hits at `rate`."""
     hits = np.arange(len(log_ways))
     return np.asarray(np.exp(log_ways + hits * math.log(rate) + (pairs - hits) * math.log1p(-rate)))
 
 
 def _solve(log_ways: npt.NDArray[np.float64], pairs: int, wanted: float) -> float:
-    """The rate at which so few hits have the wanted probability, which falls as it rises."""
+    """The rate at which fewer than len(log_ways) hits have the probability `wanted`, by bisection:
+    the probability decreases with the rate."""
     low, high = 0.0, 1.0
     for _ in range(64):
         middle = (low + high) / 2

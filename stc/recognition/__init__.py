@@ -1,5 +1,5 @@
-"""Face recognisers, run as they are: canvas faces -> embeddings, and the feature map before them.
+"""Face-recognition models, fully trained: canvas faces -> embeddings and last feature maps.
 
-`opening.open_recogniser` gives the one that a name means. Knows nothing of those who use it:
-template protection, and the laboratory's evaluation.
+`opening.open_recogniser` opens a model by its name. Template protection and the evaluation in
+`stc.lab` use this package; it depends on neither.
 """

@@ -1,4 +1,4 @@
-"""What a recogniser is, for all that run one."""
+"""The interface of a recognition model, and constants that all of them share."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 Embeddings = npt.NDArray[np.float32]  # [N, D]
 Maps = npt.NDArray[np.float32]  # [N, C, H, W]
 
-# Faces at a time: large enough for the matrix products, small enough for the processor's cache.
+# Faces per call: large enough for the matrix products, small enough for the processor's cache.
 BATCH = 16
-# The ArcFace 112 px crop is this square of the canvas.
+# Rows and columns of the canvas that correspond to ArcFace's crop of 112 px.
 CROP = slice(12, 116)
 
 
 class Recogniser(Protocol):
-    """Anything that embeds faces, and shows the last feature map that it does so from."""
+    """A model that maps faces to embeddings and also returns its last feature map."""
 
     name: str
-    key: str  # changes when the embeddings or maps would be others
-    note: str  # what a reader of its figures should know
+    key: str  # identifies the weights and preprocessing: other embeddings or maps, another key
+    note: str  # a caveat to print beside its results, such as "used in training"
 
     def embed(self, faces: Faces) -> Embeddings:
-        """uint8 [N, 128, 128, 3] on the canvas -> [N, D]."""
+        """Canvas faces uint8 [N, 128, 128, 3] -> embeddings float32 [N, D]."""
         ...
 
     def embed_with_maps(self, faces: Faces) -> tuple[Embeddings, Maps]:
-        """The embeddings, and the last feature map of more than one cell, [N, C, H, W]."""
+        """Embeddings [N, D], and the last feature map with more than one cell, [N, C, H, W]."""
         ...

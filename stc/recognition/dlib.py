@@ -1,4 +1,7 @@
-"""dlib's recogniser, whole: canvas faces -> chips -> embeddings. Needs the extra `protection`."""
+"""dlib's recognition model with its alignment: canvas faces -> chips -> embeddings.
+
+Needs the extra `protection`.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from stc.recognition.base import BATCH, Embeddings, Faces, Maps
 
 
 class Dlib:
-    """dlib's ResNet, 128-d; it took no part in training.
+    """dlib's ResNet with embeddings of 128 numbers; it took no part in training STC.
 
-    Its own five-point predictor cuts the 150 px chip, started from the box that dlib's detector
-    finds on the canvas (median over faces), so that a failed detection cannot hide a bad face.
-    The network itself is run by torch (`dlib_network`), to within rounding of what dlib gives.
+    dlib's five-point landmark predictor aligns the chip of 150 px. It starts from a fixed box, the
+    median of what dlib's detector finds on canvases, so no face is left out because the detector
+    failed on it. torch runs the network (`dlib_network`); the results equal dlib's to within
+    rounding.
     Raises MissingExtraError if torch, dlib-bin or face_recognition_models is not installed.
     """
 
@@ -30,9 +34,10 @@ class Dlib:
         try:
             import dlib
 
-            # Files only: importing the package needs pkg_resources, which setuptools has dropped.
+            # Only its files are needed: importing the package would need pkg_resources, which
+            # setuptools has dropped.
             package = distribution("face_recognition_models")
-            # Here, and not above, because torch comes with the extra alone.
+            # Imported here because only the extra installs torch.
             from stc.recognition.dlib_network import DlibNetwork
         except (ImportError, PackageNotFoundError) as missing:
             raise MissingExtraError(
@@ -45,9 +50,9 @@ class Dlib:
         self._network = DlibNetwork(folder / "dlib_face_recognition_resnet_model_v1.dat")
 
     def chips(self, faces: Faces) -> Faces:
-        """Canvases -> the network's input, uint8 [N, 150, 150, 3]."""
+        """Canvases uint8 [N, 128, 128, 3] -> the network's input, uint8 [N, 150, 150, 3]."""
         box, chips = self._dlib.rectangle(*self.BOX), []
-        # dlib refuses reversed and otherwise strided arrays with a TypeError.
+        # dlib raises TypeError for arrays that are not contiguous.
         for face in map(np.ascontiguousarray, faces):
             shape = self._predictor(face, box)
             chips.append(self._dlib.get_face_chip(face, shape, size=150, padding=0.25))
@@ -57,7 +62,7 @@ class Dlib:
         return self.embed_with_maps(faces)[0]
 
     def embed_with_maps(self, faces: Faces) -> tuple[Embeddings, Maps]:
-        """Embeddings [N, 128], and the map before the last block, [N, 256, 4, 4]."""
+        """Embeddings [N, 128], and the feature map before the last block, [N, 256, 4, 4]."""
         parts = [
             self._network.run(self.chips(faces[start : start + BATCH]))
             for start in range(0, len(faces), BATCH)

@@ -1,5 +1,8 @@
-"""Any recogniser in an ONNX file, with a description of its input in a TOML file of the same name
-beside it, where that is not ArcFace's. Needs numpy and ONNX Runtime alone."""
+"""Recognition models in ONNX files, run by ONNX Runtime.
+
+The model's input is ArcFace's unless FILE.toml beside FILE.onnx describes it. Needs only numpy and
+ONNX Runtime.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ else:
 
 @dataclass(frozen=True)
 class Description:
-    """What a recogniser takes; the defaults are those of ArcFace's networks.
+    """The input of a recognition model; the defaults are those of ArcFace's networks.
 
     The input is (pixel - mean) / scale, of the ArcFace crop or of the whole canvas.
     """
@@ -35,14 +38,19 @@ class Description:
     mean: float = 127.5
     scale: float = 128.0
     crop: Literal["arcface", "canvas"] = "arcface"
-    size: int = 112  # pixels, where the file itself does not say
+    size: int = 112  # side in pixels, used if the ONNX file does not state it
     note: str = ""  # for the report, such as "used in training"
-    # The tensor that is the last feature map; empty: the last one of more than one cell.
+    # The name of the tensor that is the last feature map; if empty, the last tensor [N, C, H, W]
+    # with more than one cell.
     map: str = ""
 
     @classmethod
     def beside(cls, path: Path) -> Description:
-        """The description in FILE.toml beside FILE.onnx, or the default. Raises DataError."""
+        """The description in FILE.toml beside FILE.onnx, or the defaults if there is no such file.
+
+        Raises DataError for TOML that cannot be parsed, an unknown key, or a value of channels or
+        crop that does not exist.
+        """
         file = path.with_suffix(".toml")
         try:
             values = tomllib.loads(file.read_text()) if file.exists() else {}
@@ -53,16 +61,16 @@ class Description:
                 raise ValueError(f"channels are rgb or bgr, not {description.channels}")
             if description.crop not in ("arcface", "canvas"):
                 raise ValueError(f"crop is arcface or canvas, not {description.crop}")
-        except ValueError as error:  # what TOML's errors are, too
+        except ValueError as error:  # tomllib's TOMLDecodeError is one
             raise DataError(f"{file}: {error}") from error
         return description
 
 
 class Onnx:
-    """Any recogniser in an ONNX file of one input and one output, run by ONNX Runtime.
+    """A recognition model in an ONNX file with one input and one output, run by ONNX Runtime.
 
-    path: the file; `Description.beside` it says what it takes. Embeddings come out with length 1.
-    Raises StcError if the file is missing or cannot be run.
+    path: the file; `Description.beside` it describes the input. Embeddings are scaled to length 1.
+    Raises StcError if the file is missing or cannot be run, DataError for a wrong description.
     """
 
     def __init__(self, name: str, path: Path) -> None:
@@ -76,9 +84,9 @@ class Onnx:
         self.key = f"onnx-{digest.hexdigest()[:16]}"
         try:
             self._session = _session(str(path))
-        except Exception as error:  # ONNX Runtime's errors share no base of their own
+        except Exception as error:  # ONNX Runtime's errors have no common base class
             raise StcError(f"recogniser {name}: {path} cannot be run: {error}") from error
-        self._with_maps: Any = None  # the session that gives the map as well, once it is needed
+        self._with_maps: Any = None  # the session that also outputs the map, opened on first use
         first = self._session.get_inputs()[0]
         batch, *shape = first.shape
         self._input = first.name
@@ -93,15 +101,15 @@ class Onnx:
         return embeddings
 
     def embed_with_maps(self, faces: Faces) -> tuple[Embeddings, Maps]:
-        """Embeddings [N, D], and the map [N, C, H, W] that the description names, or the last
-        tensor of more than one cell. Raises StcError if there is none."""
+        """Embeddings [N, D], and the feature map [N, C, H, W] that the description names, or the
+        last tensor [N, C, H, W] with more than one cell. Raises StcError if there is none."""
         if self._with_maps is None:
             self._with_maps = _session_with_map(self._path, self.description.map)
         embeddings, *others = self._run(self._with_maps, faces)
         return embeddings, others[-1]
 
     def _run(self, session: Any, faces: Faces) -> list[Any]:
-        """All that the session gives of N faces; the first of it with length one."""
+        """All outputs of the session for N faces; the first, the embeddings, with length one."""
         starts = range(0, len(faces), self._batch)
         parts = [self._run_batch(session, faces[i : i + self._batch]) for i in starts]
         first, *others = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
@@ -117,7 +125,7 @@ class Onnx:
         return [one[:count] for one in given]
 
     def _pixels(self, faces: Faces) -> npt.NDArray[np.float32]:
-        """The network's input, [N, 3, size, size], or channels last if it takes them so."""
+        """The network's input, [N, 3, size, size], or [N, size, size, 3] if that is its shape."""
         description = self.description
         if description.crop == "arcface":
             faces = faces[:, CROP, CROP]
@@ -131,9 +139,10 @@ class Onnx:
 
 
 def _session(model: str | bytes, folder: Path | None = None, *, plain: bool = False) -> Any:
-    """A session of a file, or of bytes that may keep weights in files beside them, in `folder`.
+    """An ONNX Runtime session of a file, or of a model's bytes.
 
-    plain: without optimisation, which is quicker to open and keeps every tensor.
+    folder: where the external weights of a model in bytes are. plain: without graph optimisation,
+    which opens faster and keeps every tensor.
     """
     import onnxruntime
 
@@ -149,7 +158,7 @@ def _session(model: str | bytes, folder: Path | None = None, *, plain: bool = Fa
 
 
 def _session_with_map(path: Path, name: str) -> Any:
-    """The network with one more output: its last feature map. Raises StcError."""
+    """A session whose additional last output is the feature map. Raises StcError."""
     model, folder = path.read_bytes(), path.absolute().parent
     try:
         computed, own = onnx_graph.tensors(model), onnx_graph.outputs(model)
@@ -161,13 +170,15 @@ def _session_with_map(path: Path, name: str) -> Any:
             name = _last_map(model, folder, [one for one in computed if one not in own])
         if name in computed and name not in own:
             return _session(onnx_graph.with_outputs(model, [name]), folder)
-    except Exception as error:  # ONNX Runtime's errors share no base of their own
-        raise StcError(f"{path} does not run with its map as an output, {hint}: {error}") from error
-    raise StcError(f"{path} has no map called {name!r}: {hint}")
+    except Exception as error:  # ONNX Runtime's errors have no common base class
+        raise StcError(
+            f"{path} does not run with its feature map as an output, {hint}: {error}"
+        ) from error
+    raise StcError(f"{path} has no feature map called {name!r}: {hint}")
 
 
 def _last_map(model: bytes, folder: Path, names: list[str]) -> str:
-    """The last tensor [N, C, H, W] of more than one cell; empty if there is none."""
+    """The name of the last tensor [N, C, H, W] with more than one cell; "" if there is none."""
     session = _session(onnx_graph.with_outputs(model, names), folder, plain=True)
     sides = {one.name: one.shape for one in session.get_outputs()}
     maps = [

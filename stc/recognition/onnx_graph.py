@@ -1,10 +1,9 @@
-"""What is read and changed in an ONNX file, without the package onnx: the names of its tensors, and
-which of them the network gives.
+"""Reads the tensor names of an ONNX file and adds outputs to its graph, without the package onnx.
 
 The file is a protobuf message. ModelProto: field 7 is the graph. GraphProto: field 1, repeated, is
 a node; field 12, repeated, an output. NodeProto: field 2, repeated, is the name of an output.
-ValueInfoProto: field 1 is a name (onnx.proto, IR version 3 and later). A message that comes twice
-is merged with the first by every reader, so outputs are added by appending a second graph.
+ValueInfoProto: field 1 is a name (onnx.proto, IR version 3 and later). Protobuf readers merge a
+field that holds one message if it occurs twice, so outputs are added by appending a second graph.
 """
 
 from __future__ import annotations
@@ -17,19 +16,22 @@ _GRAPH, _NODE, _NODE_OUTPUT, _OUTPUT, _NAME = 7, 1, 2, 12, 1
 
 
 def tensors(model: bytes) -> list[str]:
-    """Names of what the nodes of the graph compute, in the order of the file.
+    """The names of all tensors that nodes of the graph compute, in the order of the file.
 
-    Raises ValueError if the bytes are no protobuf message.
+    Raises ValueError if the bytes are not a protobuf message.
     """
     found = []
     for graph in _fields(memoryview(model), _GRAPH):
         for node in _fields(graph, _NODE):
             found += [str(name, "utf-8") for name in _fields(node, _NODE_OUTPUT)]
-    return [name for name in found if name]  # an output that is left out has an empty name
+    return [name for name in found if name]  # an optional output that is unused has an empty name
 
 
 def outputs(model: bytes) -> list[str]:
-    """Names of what the network gives. Raises ValueError as `tensors` does."""
+    """The names of the graph's outputs, in the order of the file.
+
+    Raises ValueError if the bytes are not a protobuf message.
+    """
     return [
         str(name, "utf-8")
         for graph in _fields(memoryview(model), _GRAPH)
@@ -39,13 +41,13 @@ def outputs(model: bytes) -> list[str]:
 
 
 def with_outputs(model: bytes, names: Iterable[str]) -> bytes:
-    """The network that gives these tensors too, after its own outputs and in this order."""
+    """The model with these tensors as further outputs, in this order after the existing ones."""
     added = b"".join(entry(_OUTPUT, entry(_NAME, name.encode())) for name in names)
     return model + entry(_GRAPH, added)
 
 
 def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
-    """The values of one field that holds bytes, text or messages, in order."""
+    """The values of one length-delimited field (bytes, text or messages), in order."""
     for field, value in fields(message):
         if field == wanted and isinstance(value, memoryview):
             yield value

@@ -1,4 +1,4 @@
-"""Which recogniser a name on the command line means."""
+"""Opens the recognition model that a name on the command line stands for."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from stc.recognition.onnx import Onnx
 
 
 def open_recogniser(text: str) -> Recogniser:
-    """The recogniser that `dlib` or `NAME=FILE.onnx` means.
+    """The recognition model for `dlib` or `NAME=FILE.onnx`.
 
-    Raises StcError for another text or a file that cannot be run, MissingExtraError if dlib's is
-    asked for and the extra `protection` is not installed.
+    Raises StcError for any other text and for a file that cannot be run, MissingExtraError for
+    `dlib` if the extra `protection` is not installed.
     """
     name, _, file = text.partition("=")
     if file:

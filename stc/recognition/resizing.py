@@ -1,8 +1,8 @@
-"""Bilinear resizing in floating point, for networks that want faces of another size.
+"""Bilinear resizing in floating point, for networks whose input has another size.
 
-As torch's interpolate(mode="bilinear", align_corners=False, antialias=True) does it, to within
-rounding: a triangle filter, as wide as a pixel of whichever picture has the larger ones. Pillow's
-filter is the same but rounds to whole numbers, twice.
+Equals torch's interpolate(mode="bilinear", align_corners=False, antialias=True) to within rounding:
+a triangle filter, whose half width is the larger of the input's and the output's pixel. Pillow's
+filter is the same but rounds to integers, twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 
 def resize(pictures: npt.NDArray[Any], size: int) -> npt.NDArray[np.float32]:
-    """Square pictures [N, S, S, 3] of any type -> float32 [N, 3, size, size]."""
+    """Resize square pictures: [N, S, S, 3] of any numeric type -> float32 [N, 3, size, size]."""
     planes = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32)
     if planes.shape[-1] == size:
         return planes
@@ -25,7 +25,7 @@ def resize(pictures: npt.NDArray[Any], size: int) -> npt.NDArray[np.float32]:
 
 @lru_cache(maxsize=8)
 def _weights(before: int, after: int) -> npt.NDArray[np.float32]:
-    """What every pixel before gives to every pixel after, [after, before]; rows sum to one."""
+    """The weight of each input pixel in each output pixel, [after, before]; rows sum to one."""
     scale = before / after
     centres = (np.arange(after)[:, None] + 0.5) * scale
     distances = np.abs(np.arange(before) + 0.5 - centres) / max(scale, 1)

@@ -1,6 +1,6 @@
-"""The codec over HTTP: pictures in, bytes out, and back. Needs the extra `serve`.
+"""The codec as an HTTP service: encodes pictures, decodes .stc files. Needs the extra `serve`.
 
-What is named here is imported when it is first used: `stc serve --help` needs no web server.
+The names below are imported on first use, so that `stc serve --help` works without the extra.
 """
 
 from __future__ import annotations

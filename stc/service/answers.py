@@ -1,4 +1,4 @@
-"""Between server and routes: every request gets an answer, and its sender can read it."""
+"""Middleware between server and routes: every request gets an answer that its client can read."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stc.service.limits import Limits
 
-_IDLE = 2.0  # seconds without a byte after which a body is no longer waited for
-_BODIES = 4  # so many times the largest body is read to no purpose, and no more
+_IDLE = 2.0  # seconds without data after which the rest of a body is no longer awaited
+_MAX_BODIES = 4  # multiple of the largest accepted body that is read and discarded at most
 
 
 class Answers:
-    """ASGI middleware: HEAD wherever GET is, errors as answers, bodies that nobody wanted.
+    """ASGI middleware: HEAD for every GET route, answers for errors, and draining of bodies.
 
-    A request may be answered before its body was read, as one too large is. Who is still sending
-    gets a broken pipe instead of the answer if the server closes then. So the answer is sent,
-    then what still comes is read and forgotten, within limits, and then the connection is closed.
+    A request may be answered before its body was read, for example if it is too large. If the
+    server closed the connection then, a client that is still sending would get a broken pipe
+    instead of the answer. So the answer is sent, the rest of the body is read and discarded, within
+    limits, and then the connection is closed.
     """
 
     def __init__(
         self, app: ASGIApp, limits: Limits, failed: Callable[[str, Exception], Response]
     ) -> None:
-        """failed: (method, error) -> the response for an error that no route handled; logs it."""
+        """Wrap `app`.
+
+        limits: of the service. failed: (method, error) -> the response for an error that no route
+        handled; it also logs the error.
+        """
         self.app, self.limits, self.failed = app, limits, failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,7 +43,8 @@ class Answers:
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except Exception as error:
-            # Not passed on: a server logs where it was raised, and what it says.
+            # Not raised again: the server would log its traceback and message, which may contain
+            # data of the request.
             response = self.failed(scope["method"], error)
             if not exchange.began:
                 await response(scope, exchange.receive, exchange.send)
@@ -51,10 +57,10 @@ class _Exchange:
         self._receive, self._send, self._limits = receive, send, limits
         headers = dict(scope["headers"])
         self._is_head = scope["method"] == "HEAD"
-        # Who asks first sends nothing after a refusal.
+        # A client that sent Expect: 100-continue sends no body after a refusal.
         self._waits = b"expect" in headers
         length = headers.get(b"content-length", b"0").strip(b"0")
-        self._ended = not length and b"transfer-encoding" not in headers  # the body was read
+        self._ended = not length and b"transfer-encoding" not in headers  # no more body to read
         self.began = False
 
     async def receive(self) -> Message:
@@ -81,8 +87,8 @@ class _Exchange:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pass_over(self) -> None:
-        """Read what still comes of the body, until it ends, stops, or is too much."""
-        left = max(self._limits.body, 1 << 20) * _BODIES
+        """Read and discard the rest of the body, until it ends, stalls, or exceeds the limits."""
+        left = max(self._limits.body, 1 << 20) * _MAX_BODIES
         loop = asyncio.get_running_loop()
         end = loop.time() + self._limits.seconds
         while not self._ended and left > 0 and loop.time() < end:

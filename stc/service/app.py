@@ -1,8 +1,9 @@
 """The routes of the service, as a FastAPI application.
 
-Every answer that is no success is JSON: `error`, the error's class, and `message`.
+Every error is answered in JSON: `error`, the error's class, and `message`.
 
-Nothing of a request outlives its answer: no picture, file, name or address is stored or logged.
+No data of a request is kept after its answer: no picture, file, name or address is stored or
+logged.
 """
 
 from __future__ import annotations
@@ -50,14 +51,14 @@ def create_app(
 ) -> FastAPI:
     """The service, for any ASGI server.
 
-    limits: what a request may cost; the defaults of `Limits` if None. model: the one to encode
-    with, by name or path; files name the one that decodes them. threads: faces coded at the same
-    time, `stc.threads.threads()` if None. page: the file of the page to offer at `/`, as web/page
-    builds it, or `installed_page()`; nothing is there if None.
+    limits: of requests and of the server; the defaults of `Limits` if None. model: name or path of
+    the model that encodes, the default model if None; a file to decode names its model. threads:
+    number of faces processed at the same time, `stc.threads.threads()` if None. page: path of the
+    page to serve at `/`, as web/page builds it, or `installed_page()`; no page if None.
 
-    The model is loaded when the server starts the application, which fails with ModelError if that
-    cannot be done. The page is read at once. Raises OSError if that cannot be done; StcError if the
-    file is not the page.
+    The model is loaded when the server starts the application; that fails with ModelError if the
+    model cannot be loaded. The page is read here: raises OSError if its file cannot be read,
+    StcError if it is another file.
     """
     dispatcher = Dispatcher(limits or Limits(), threads or usable_threads())
 
@@ -67,14 +68,14 @@ def create_app(
         yield
         dispatcher.close()
 
-    # FastAPI's own pages of documentation load scripts from elsewhere; openapi.json does not.
+    # FastAPI's documentation pages load scripts from other servers; openapi.json does not.
     app = FastAPI(
         title="STC",
         version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # a redirection has no message
+        redirect_slashes=False,  # a redirect would be an answer without a message
     )
 
     def failed(what: str, error: Exception) -> Response:
@@ -83,7 +84,7 @@ def create_app(
     app.add_middleware(Answers, limits=dispatcher.limits, failed=failed)
 
     async def body_of(request: Request) -> bytes:
-        """The body of a request that asks for nothing unknown. Raises RequestError."""
+        """Check parameters and headers of a request and read its body. Raises RequestError."""
         check_parameters(request, parameters(app))
         check_headers(request)
         return await dispatcher.read(request, dispatcher.limits.body)
@@ -99,7 +100,7 @@ def create_app(
         settings: Annotated[Settings, Depends()],
         form: Literal["stc", "base45"] = "stc",
     ) -> Response:
-        """A picture -> a .stc file, or JSON with its Base45 text; with size and quality."""
+        """A picture -> a .stc file, or JSON with its Base45 text; both with size and quality."""
 
         async def handle() -> Response:
             picture = await body_of(request)
@@ -127,8 +128,8 @@ def create_app(
         mark: bool = False,
         bare: bool = False,
     ) -> Response:
-        """A .stc file, or what carries one -> a PNG, which says in its metadata that it is
-        reconstructed."""
+        """A .stc file, or a carrier of one (QR code, text, NFC tag) -> a PNG, whose metadata state
+        that it is reconstructed."""
 
         async def handle() -> Response:
             limits = dispatcher.limits
@@ -143,7 +144,7 @@ def create_app(
     @app.get("/health", responses=SERVER_FAILURE)
     async def health() -> dict[str, str]:
         """Whether the model is loaded and requests are served."""
-        if dispatcher.model is None:  # some servers do not tell an application that they start
+        if dispatcher.model is None:  # some servers do not send ASGI's lifespan events
             await dispatcher.start(model)
         return {"status": "ok", "version": __version__, "model": str(dispatcher.model)}
 
@@ -179,11 +180,11 @@ def create_app(
         served = ", ".join(app.openapi()["paths"])
         message = f"{error.detail}: there are {served} and /openapi.json"
         if page is None and request.url.path == "/":
-            message += "; the page is not installed here, which stc serve --page FILE would offer"
+            message += "; this server has no page, which stc serve --page FILE would offer"
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = headers["Allow"].replace("GET", "GET, HEAD")
-            message = f"{error.detail}: {headers['Allow']} is served here"
+            message = f"{error.detail}: this route supports {headers['Allow']}"
         response = failure(error.status_code, "HttpError", message)
         response.headers.update(headers)
         return response

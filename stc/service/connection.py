@@ -1,7 +1,7 @@
-"""Connections of the server: how many there are, and how long one may say nothing.
+"""Limits on the server's connections: their number, and how long one may be idle.
 
-uvicorn waits for the headers of a request, and for a client that reads nothing, as long as they
-take. Some hundred idle clients then use up all files that the process may open.
+uvicorn waits without a limit for the headers of a request and for a client that does not read. A
+few hundred idle clients would use up all files that the process may open.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stc.service.limits import Limits
 
-UNSENT = 1 << 14  # bytes of answers that the system holds beyond those that are on their way
-LINGER = 2.0  # seconds that a client has to read why it was refused
+MAX_UNSENT = 1 << 14  # bytes of answers that the system buffers and has not sent yet
+LINGER = 2.0  # seconds that a refused client has to read the answer
 
 _log = logging.getLogger(__name__)
 
 
 class Connection(H11Protocol):
-    """A connection that is cut when it keeps the server waiting for more than `limits.seconds`.
+    """A connection that is closed if the server waits for it for more than `limits.seconds`.
 
-    The time runs while the headers of a request are awaited, the first or another, and while the
-    client does not read what was written. Bodies and work have limits of their own, in
-    `Dispatcher`. One connection more than `limits.connections` cuts the one that has waited
-    longest without a request; where all have one, the new one is answered with status 503.
+    The time runs while the headers of the first or next request are awaited, and while the client
+    does not read the answer. `Dispatcher` limits the time for bodies and work. If there are more
+    than `limits.connections`, the connection that has been without a request for the longest time
+    is closed; if all have a request, the new one is answered with status 503.
     """
 
     limits = Limits()
@@ -80,33 +80,39 @@ class Connection(H11Protocol):
         self._watch()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP in JSON, as every error; called where h11's error is handled."""
+        """Answer data that is not valid HTTP in JSON, like every error.
+
+        uvicorn calls it while it handles h11's exception.
+        """
         if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True  # whoever waits for the body is told that it ended
+            self.cycle.disconnected = True  # a handler that awaits the body gets a disconnect
             self.cycle.message_event.set()
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            self.transport.abort()  # an answer was begun, and cannot be begun again
+            self.transport.abort()  # an answer has begun already
             return
         status = getattr(sys.exc_info()[1], "error_status_hint", 400)
         self.transport.write(_response(HTTPStatus(status), "HttpError", msg.rstrip(".")))
         self._linger()
 
     def _watch(self) -> None:
-        """Let the time run while the client is waited for, and only then."""
+        """Start the timer if the server waits for the client; stop it otherwise."""
         if not (self.is_waiting or self.flow.write_paused):
             self._stop_timer()
         elif self._timer is None:
             self._start_timer(self.limits.seconds)
 
     def _make_room(self) -> bool:
-        """Cut the connection that has waited longest without a request, if there is one."""
+        """Close the connection that has been without a request for the longest time.
+
+        Returns False if every other connection has a request.
+        """
         others = (one for one in self.connections if isinstance(one, Connection))
         waiting = [one for one in others if one.is_waiting and one is not self]
         _log.warning("more than %d connections", self.limits.connections)
         if not waiting:
             return False
         oldest = min(waiting, key=lambda one: one._waits_since)
-        self.connections.discard(oldest)  # which connection_lost does, but only later
+        self.connections.discard(oldest)  # connection_lost also does this, but later
         oldest.transport.abort()
         return True
 
@@ -117,8 +123,10 @@ class Connection(H11Protocol):
         self._linger()
 
     def _linger(self) -> None:
-        """Say no more, and pass over what still comes: closing at once would take away from the
-        client what it has not read yet."""
+        """End the answer and discard further input for a while.
+
+        Closing at once would reset the connection, and the client would lose what it has not read.
+        """
         self._refused = True
         try:
             if self.transport.can_write_eof():
@@ -139,25 +147,25 @@ class Connection(H11Protocol):
 
 
 def connection_class(limits: Limits) -> type[Connection]:
-    """The class of connections with these limits, for uvicorn's setting `http`."""
+    """A subclass of `Connection` with these limits, for uvicorn's setting `http`."""
     return type("LimitedConnection", (Connection,), {"limits": limits})
 
 
 def _hold_little(transport: asyncio.Transport) -> None:
-    """Let the system take no more than it can soon send.
+    """Limit the unsent bytes that the system buffers for a connection.
 
-    It would take megabytes at once, and no more before a third of them is gone: for that long a
-    client that reads slowly would look like one that does not read.
+    By default it accepts megabytes at once, and the next bytes only after a third of them was sent:
+    until then, a client that reads slowly cannot be distinguished from one that does not read.
     """
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
     link = transport.get_extra_info("socket")
     if option is not None and link is not None and link.family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError):
-            link.setsockopt(socket.IPPROTO_TCP, option, UNSENT)
+            link.setsockopt(socket.IPPROTO_TCP, option, MAX_UNSENT)
 
 
 def _response(status: HTTPStatus, name: str, message: str, *headers: str) -> bytes:
-    """A whole response, as `stc.service.dispatch.failure` makes them, after which nothing comes."""
+    """The bytes of a complete last response, in the form of `stc.service.dispatch.failure`."""
     content: dict[str, Any] = {"error": name, "message": message}
     body = json.dumps(content).encode()
     lines = [

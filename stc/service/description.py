@@ -1,4 +1,4 @@
-"""How openapi.json describes bodies and answers."""
+"""Descriptions of bodies and answers for openapi.json."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ TEXT: dict[int | str, dict[str, Any]] = {
 PAGE: dict[int | str, dict[str, Any]] = {
     200: {"description": "done", "content": {"text/html": {"schema": {"type": "string"}}}},
     304: {"description": "not changed"},
-    400: {"description": "a parameter", "content": {"application/json": _FAILURE}},
+    400: {"description": "unknown parameter", "content": {"application/json": _FAILURE}},
 }
 _FAILURES = {
-    400: "a parameter that is not known, or no HTTP",
-    408: "the body came too slowly",
+    400: "unknown parameter, or the request is not valid HTTP",
+    408: "the body was sent too slowly",
     413: "the body is too large",
-    415: "the body is wrapped in something: a form, JSON, Base64, compression",
-    422: "what was sent cannot be used",
-    500: "something went wrong here",
+    415: "the body is not the plain file but a form, JSON, Base64 or compressed",
+    422: "the file or a parameter cannot be used",
+    500: "internal error",
     503: "busy, try again",
     504: "not done in time",
 }
 
 
 def responses(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """A route's answers: what it gives when all went well, and the failures, which all share."""
+    """The answers of a route: its content for status 200, and the failures of all routes."""
     failures: dict[int | str, dict[str, Any]] = {
         status: {"description": what, "content": {"application/json": _FAILURE}}
         for status, what in _FAILURES.items()
@@ -58,7 +58,7 @@ def responses(content: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
 
 
 def body(*media: str) -> dict[str, Any]:
-    """A request's body of bytes, of one of these types."""
+    """A required request body of bytes, of one of these media types."""
     return {"requestBody": {"required": True, "content": dict.fromkeys(media, BYTES)}}
 
 

@@ -1,4 +1,4 @@
-"""Requests within limits: threads that work, a bounded number that wait, errors as answers."""
+"""Processing of requests within limits: worker threads, a bounded queue, answers for errors."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
-_DIGITS = 20  # of a length; int() refuses numbers of some thousand
+_MAX_DIGITS = 20  # of a Content-Length; int() raises an error for some thousand digits
 
-# What was sent cannot be used, and the message says why.
+# Errors of the client's input; their messages state the reason.
 _INPUT_ERRORS = (
     FormatError,
     FaceError,
@@ -46,12 +46,12 @@ _INPUT_ERRORS = (
     QualityError,
     UnknownModelError,
 )
-# Something is missing or damaged here, and the message says what.
+# Errors of the server's installation; their messages state what is missing or damaged.
 _SERVER_ERRORS = (ModelError, BackendError, MissingExtraError)
 
 
 class RequestError(Exception):
-    """A request that is answered with an error of the service itself, not of the codec."""
+    """An error of the service, not of the codec: status and name of the answer, and its message."""
 
     def __init__(self, status: int, name: str, message: str) -> None:
         super().__init__(message)
@@ -59,24 +59,27 @@ class RequestError(Exception):
 
 
 class Dispatcher:
-    """Threads that code, a bounded number of requests that wait for them, and the counters."""
+    """The worker threads, a bounded number of requests that wait for them, and the counters."""
 
     def __init__(self, limits: Limits, threads: int) -> None:
         self.limits, self.metrics = limits, Metrics()
-        self.model: str | None = None  # name of the model, once it is loaded
+        self.model: str | None = None  # name of the model, None until it is loaded
         self._threads = ThreadPoolExecutor(threads, "stc")
         self._places = threading.Semaphore(limits.waiting)
         self._bodies = threading.Semaphore(limits.waiting)
 
     async def run(self, work: Callable[..., _Result], *arguments: Any) -> _Result:
-        """work(*arguments) in a thread, within the limits. Raises RequestError."""
+        """Run work(*arguments) in a thread and return its result.
+
+        Raises RequestError if too many requests are waiting, or if it takes too long.
+        """
         if not self._places.acquire(blocking=False):
             raise RequestError(
                 503, "BusyError", f"{self.limits.waiting} requests are waiting already"
             )
         self.metrics.in_work.inc()
         future = self._threads.submit(work, *arguments)
-        future.add_done_callback(self._leave)  # the place is free when the thread is
+        future.add_done_callback(self._leave)  # a request that timed out still uses its thread
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self.limits.seconds)
         except asyncio.TimeoutError:
@@ -89,29 +92,32 @@ class Dispatcher:
         self._places.release()
 
     async def start(self, model: str | None) -> None:
-        """Load the model in a thread, so that no request waits for it, and keep its name.
+        """Load the model in a thread, so that no request has to wait for it, and store its name.
 
-        Raises ModelError, BackendError.
+        Raises ModelError if the model cannot be loaded, BackendError if the backend cannot.
         """
         codec = await asyncio.wrap_future(self._threads.submit(load_codec, model))
         self.model = codec.model.name
 
     async def read(self, request: Request, max_bytes: int) -> bytes:
-        """A request's body of at most so many bytes. Raises RequestError."""
+        """Read a request's body. Raises RequestError if it is larger than `max_bytes` or slow."""
         try:
             return await asyncio.wait_for(_read(request, max_bytes), self.limits.seconds)
         except asyncio.TimeoutError:
-            raise RequestError(408, "TimeLimitError", "the body came too slowly") from None
+            raise RequestError(408, "TimeLimitError", "the body was sent too slowly") from None
 
     async def respond(self, verb: str, handle: Callable[[], Awaitable[Response]]) -> Response:
-        """The response that handle() returns, or one for the error that it raised; and count it."""
+        """The response that handle() returns, or the one for the error that it raises.
+
+        Counts the request. verb: the route's name in the counters.
+        """
         start, outcome = time.perf_counter(), "ok"
-        # Before anything is read: so many bodies are in memory at most.
+        # Acquired before the body is read, which limits the number of bodies in memory.
         admitted = self._bodies.acquire(blocking=False)
         try:
             if not admitted:
                 raise RequestError(
-                    503, "BusyError", f"{self.limits.waiting} requests are here already"
+                    503, "BusyError", f"{self.limits.waiting} requests are in progress already"
                 )
             response = await handle()
         except Exception as error:
@@ -123,19 +129,19 @@ class Dispatcher:
         return response
 
     def close(self) -> None:
-        """Wait for the threads to finish what they are doing, and drop what waits for them."""
+        """Wait for the threads to finish their current work, and cancel the requests that wait."""
         self._threads.shutdown(cancel_futures=True)
 
 
 def failure(status: int, name: str, message: str) -> JSONResponse:
-    """The response that tells of an error: JSON with `error`, its class, and `message`."""
+    """The response for an error: JSON with `error`, its class, and `message`."""
     return JSONResponse({"error": name, "message": message}, status)
 
 
 def error_response(verb: str, error: Exception) -> tuple[str, Response]:
-    """An error's name in the counters, and the response that tells of it.
+    """An error's name in the counters, and its response.
 
-    verb: what was asked for, in the log's line of an error that is the server's fault.
+    An error that is the server's fault is logged with `verb`, the route's name.
     """
     name = type(error).__name__
     if isinstance(error, RequestError):
@@ -147,18 +153,18 @@ def error_response(verb: str, error: Exception) -> tuple[str, Response]:
         return name, failure(400, name, "the body ended early")
     if isinstance(error, _INPUT_ERRORS):
         return name, failure(422, name, str(error))
-    # The class alone: what an error says may hold what was sent.
+    # Only the class is logged: the message may contain data of the request.
     _log.error("%s failed: %s", verb, name)
     if isinstance(error, _SERVER_ERRORS):
         return name, failure(500, name, str(error))
-    return "InternalError", failure(500, "InternalError", "something went wrong here")
+    return "InternalError", failure(500, "InternalError", "an internal error of the server")
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:
-    """The body; of one that says that it is too large, nothing is read. Raises RequestError."""
+    """Read the body; if Content-Length is already too large, read nothing. Raises RequestError."""
     declared = request.headers.get("content-length", "0")
-    body = bytearray()  # grows in place: chunks of one byte cost no more than large ones
-    too_large = declared.isdecimal() and (len(declared) > _DIGITS or int(declared) > max_bytes)
+    body = bytearray()  # grows in place, so that many small chunks do not copy it every time
+    too_large = declared.isdecimal() and (len(declared) > _MAX_DIGITS or int(declared) > max_bytes)
     if not too_large:
         async for chunk in request.stream():
             body += chunk

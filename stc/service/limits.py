@@ -1,4 +1,4 @@
-"""The limits of a service, which `stc serve` and docs/service.md take from here."""
+"""The limits of a service; `stc serve` uses these defaults, and docs/service.md lists them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may cost, and how many a server holds."""
+    """Limits on the cost of a request, and on the numbers of requests and connections."""
 
-    body: int = 16 << 20  # bytes of a picture
-    pixels: int = 50_000_000  # of a picture, once unpacked
+    body: int = 16 << 20  # bytes of a request's body
+    pixels: int = 50_000_000  # of a picture after decompression
     size: int = 1024  # pixels along a side of a decoded face
-    # To send a request's headers, to send its body, and to be answered, waiting included.
+    # For each of: sending a request's headers, sending its body, and computing its answer,
+    # including the time in the queue.
     seconds: float = 10.0
-    waiting: int = 64  # requests in work or waiting for it; more are asked to come back
+    waiting: int = 64  # requests in progress or in the queue; further ones get status 503
     connections: int = 512  # open at once; at most half of the files that the process may open

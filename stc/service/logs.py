@@ -1,4 +1,4 @@
-"""A log that strangers cannot fill: what repeats is written once a minute, with a count."""
+"""A log that clients cannot flood: a repeated line is written once a minute, with a count."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from contextlib import contextmanager
 
 MINUTE = 60.0  # seconds
 LOGGERS = ("asyncio", "uvicorn.error", "stc.service.connection", "stc.service.dispatch")
-_MAX_KINDS = 100  # of lines that are known
-_MAX_LENGTH = 200  # characters of a line that tell it from others
+_MAX_KINDS = 100  # different lines that are remembered
+_MAX_LENGTH = 200  # characters of a line that are compared
 
 
 class OncePerMinute(logging.Filter):
-    """Lets a warning or error pass once a minute, and then says how many like it did not.
+    """A filter that passes each warning or error once a minute and drops repetitions.
 
-    Alike are records of one logger whose first lines are the same.
+    The next one that passes states how many were dropped. Records count as repetitions if their
+    logger and the beginning of their first line are equal.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
         self._lock = threading.Lock()
-        self._kinds: dict[tuple[str, str], tuple[float, int]] = {}  # last written, left out since
+        # (logger, line) -> when it was last written, and how many were dropped since then
+        self._kinds: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is written; adds the count to the message of one that is."""
+        """Whether to write the record; adds the count of dropped ones to its message."""
         if record.levelno < logging.WARNING:
             return True
         message = record.getMessage()
@@ -48,7 +50,7 @@ class OncePerMinute(logging.Filter):
 
 @contextmanager
 def few_lines() -> Iterator[None]:
-    """While a server runs, its loggers write each line once a minute."""
+    """A context in which the server's loggers write each line at most once a minute."""
     once = OncePerMinute()
     for name in LOGGERS:
         logging.getLogger(name).addFilter(once)

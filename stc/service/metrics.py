@@ -1,4 +1,4 @@
-"""Counts for Prometheus: how many requests, how they ended, how long they took. Nothing else."""
+"""Metrics for Prometheus: requests by route and outcome, durations, qualities, and load."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ _QUALITY = (0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 1)
 
 
 class Metrics:
-    """The counters of one server, in a registry of their own."""
+    """The metrics of one server, in a separate registry."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "stc_requests",
-            "Requests, by what was asked for and how it ended (ok, or the error's class).",
+            "Requests, by route and outcome (ok, or the error's class).",
             ["verb", "outcome"],
             registry=self._registry,
         )
         self._seconds = Histogram(
             "stc_request_seconds",
-            "From the first byte of a request to its answer.",
+            "Time from the start of a request to its answer.",
             ["verb"],
             buckets=_SECONDS,
             registry=self._registry,
@@ -33,21 +33,22 @@ class Metrics:
             registry=self._registry,
         )
         self.in_work = Gauge(
-            "stc_in_work", "Requests in work or waiting for it.", registry=self._registry
+            "stc_in_work", "Requests in progress or in the queue.", registry=self._registry
         )
 
     def count(self, verb: str, outcome: str, seconds: float) -> None:
-        """Count a request that was answered.
+        """Count an answered request.
 
-        outcome: `ok`, or the error's class. seconds: from its first byte to its answer.
+        verb: the route's name. outcome: `ok`, or the error's class. seconds: from the start of the
+        request to its answer.
         """
         self._requests.labels(verb, outcome).inc()
         self._seconds.labels(verb).observe(seconds)
 
     def observe_quality(self, quality: float) -> None:
-        """Count a face that was encoded, by its quality, 0 to 1."""
+        """Add the quality of an encoded face, 0 to 1, to the histogram."""
         self._quality.observe(quality)
 
     def text(self) -> bytes:
-        """The counters in Prometheus's text format."""
+        """All metrics in Prometheus's text format."""
         return bytes(generate_latest(self._registry))

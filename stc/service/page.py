@@ -1,6 +1,7 @@
-"""The page that reads a face from a card, offered at `/` as the one file that it is.
+"""Serves the page that reads a face from a card, a single file, at `/`.
 
-`web/page` builds the file. Here it is bytes: nothing is known of it but that it loads nothing else.
+`web/page` builds the file. The service treats it as bytes and checks only that it loads no other
+files.
 """
 
 from __future__ import annotations
@@ -16,24 +17,24 @@ from stc.errors import StcError
 
 INSTALLED = Path(__file__).with_name("page.html")
 MAX_PAGE = 1 << 26  # bytes of the file
-# Bytes that are sent at once. A connection is cut when a part is not read in time; if the page were
-# one part, all clients whose line is too slow for it would be cut.
+# Bytes per part of an answer. A connection is closed if a part is not read in time; if the page
+# were one part, clients with slow connections could never load it.
 PART = 1 << 14
-# In the file's own policy, near its start. Another page of the same build needs files beside it.
+# Part of the file's Content-Security-Policy. The build has another page, which loads more files.
 _ALONE = b"connect-src 'none'"
-_START = 4096
+_START = 4096  # bytes at the beginning of the file that contain the policy
 
 
 def installed_page() -> Path | None:
-    """The page's file in this installation, if there is one."""
+    """The path of the page in this installation; None if it was installed without one."""
     return INSTALLED if INSTALLED.is_file() else None
 
 
 class Page:
-    """The page in one file, read once."""
+    """The page, read from its file once and kept in memory."""
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        """Raises OSError; StcError for a file that is not the page in one file."""
+        """Read the page. Raises OSError if the file cannot be read, StcError if it is another."""
         with open(path, "rb") as file:
             self._content = file.read(MAX_PAGE + 1)
         start = self._content[:_START]
@@ -46,14 +47,14 @@ class Page:
         self._tag = f'"{hashlib.sha256(self._content).hexdigest()[:32]}"'
 
     def answer(self, known: str) -> Response:
-        """The response that has the page, or that says that it has not changed.
+        """The response with the page, or status 304 if the client has the same page already.
 
-        known: the request's If-None-Match, empty if there is none.
+        known: the request's header If-None-Match, "" if it has none.
         """
         headers = {
             "ETag": self._tag,
             "Cache-Control": "no-cache",
-            # A policy in a page, as it has one, cannot say this.
+            # The policy in the page's HTML cannot contain this directive.
             "Content-Security-Policy": "frame-ancestors 'none'",
             "X-Content-Type-Options": "nosniff",
         }
@@ -64,7 +65,8 @@ class Page:
 
 
 class _InParts(Response):
-    """A response whose body is sent in parts, each when the client has read most of the last."""
+    """A response whose body is sent in parts, each after the client has read most of the previous
+    one."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"status": self.status_code, "headers": self.raw_headers}

@@ -1,4 +1,4 @@
-"""How uvicorn serves the application within the limits of its connections."""
+"""Settings with which uvicorn serves the application within the limits on connections."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 from stc.service.connection import connection_class
 from stc.service.limits import Limits
 
-HEADERS = 16 << 10  # bytes of a request's line and headers
-_KEEP_ALIVE = 5  # seconds that a client may take to ask again on one connection
-_BACKLOG = 128  # connections that the system holds until they are accepted
+MAX_HEADERS = 16 << 10  # bytes of a request's line and headers
+_KEEP_ALIVE = 5  # seconds that an idle connection is kept open for the next request
+_BACKLOG = 128  # connections that wait in the system until they are accepted
 
 
 def uvicorn_settings(limits: Limits | None = None) -> dict[str, Any]:
     """Settings for `uvicorn.run`: no log of requests, and the limits on connections.
 
-    There are at most half as many connections as the process may open files when this is called:
-    the other half is for those that are being accepted, for models and for pictures.
+    limits: the defaults of `Limits` if None. The number of connections is at most half the number
+    of files that the process may open when this is called; the other half is for connections that
+    wait to be accepted, for models and for pictures.
     """
     limits, files = limits or Limits(), _max_files()
     limits = replace(limits, connections=max(1, min(limits.connections, files // 2)))
@@ -28,13 +29,13 @@ def uvicorn_settings(limits: Limits | None = None) -> dict[str, Any]:
         "access_log": False,
         "timeout_keep_alive": _KEEP_ALIVE,
         "timeout_graceful_shutdown": math.ceil(limits.seconds),
-        "h11_max_incomplete_event_size": HEADERS,
+        "h11_max_incomplete_event_size": MAX_HEADERS,
         "backlog": max(1, min(_BACKLOG, files // 4)),
     }
 
 
 def _max_files() -> int:
-    """How many files the process may have open."""
+    """The number of files that the process may have open."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows

@@ -1,4 +1,4 @@
-"""Encoding and decoding for one request, called in a thread; knows nothing of HTTP."""
+"""Encoding and decoding for one request, called in a thread; independent of HTTP."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from stc.settings import Encoded, Settings
 
 
 class UnknownModelError(WrongModelError):
-    """A file names a model that this server does not have: the file's fault, not the server's."""
+    """A file names a model that this server does not have: an error of the client's input."""
 
 
 def encode(body: bytes, settings: Settings, model: str | None, limits: Limits) -> Encoded:
     """The bytes of a picture -> its .stc file and quality.
 
+    model: name or path, the default model if None. limits: `pixels` is checked here.
     Raises ImageError, FaceError, BudgetError, QualityError; SettingsError for a stage that the
     model does not have; ModelError if the server's model or detector is missing or damaged.
     """
@@ -36,18 +37,18 @@ def encode(body: bytes, settings: Settings, model: str | None, limits: Limits) -
 def decode(
     body: bytes, size: int, mark: bool, bare: bool, model: str | None, limits: Limits
 ) -> bytes:
-    """The bytes of a .stc file -> a PNG that says in its metadata that it is reconstructed.
+    """The bytes of a .stc file -> a PNG whose metadata state that it is reconstructed.
 
-    body: the file, or what carries it, as `read_carried` takes it, or the JSON that `form=base45`
-    gives. model: the service's own, for bare files and for those that name it; other files are
-    decoded by the shipped model that they name. size: pixels along a side, at least 1. mark: stamp
-    the picture itself as well.
+    body: the file, any carrier that `read_carried` accepts, or the JSON answer of `form=base45`.
+    size: pixels along a side, at least 1. mark: also stamp the picture itself. bare: the file may
+    have no header. model: the service's model, for bare files and for files that name it; other
+    files are decoded by the shipped model that they name.
 
-    Raises FormatError, UnknownModelError, ImageError; another ModelError if a model here is
-    damaged, MissingExtraError if there is no reader of QR codes.
+    Raises FormatError, UnknownModelError, ImageError; another ModelError if a model of the server
+    is damaged, MissingExtraError if the reader of QR codes is not installed.
     """
     if not has_header(body) and is_picture(body):
-        read_picture(body, limits.pixels)  # is refused before its pixels are decoded
+        read_picture(body, limits.pixels)  # refuses large pictures before decompression
     data = read_carried(body, bare=bare)
     own = bare or _is_own(parse_header(data).fingerprint, model)
     picture = api.decode(data, size=size, bare=bare, model=model if own else None)
@@ -57,8 +58,10 @@ def decode(
 
 
 def _is_own(short: bytes, model: str | None) -> bool:
-    """Whether the two bytes name the service's own model. Raises UnknownModelError if they name
-    none that ships either."""
+    """Whether the fingerprint's two bytes `short` name the service's model.
+
+    Raises UnknownModelError if they name neither that nor a shipped model.
+    """
     if load_codec(model).model.is_named(short):
         return True
     try:
@@ -71,16 +74,16 @@ def _is_own(short: bytes, model: str | None) -> bool:
 
 
 def read_picture(body: bytes, max_pixels: int) -> Image.Image:
-    """A picture of at most so many pixels, not decoded yet. Raises ImageError."""
+    """A picture of at most `max_pixels` pixels, opened but not decompressed. Raises ImageError."""
     try:
         picture = reading.open_picture(io.BytesIO(body))
     except UnidentifiedImageError:
         raise ImageError(
-            "not a picture, or of a kind that is not served; try JPEG or PNG"
+            "not a picture, or in a format that is not supported; try JPEG or PNG"
         ) from None
-    except ImageError:  # of a kind that needs a plug-in
+    except ImageError:  # of a format that needs a plug-in
         raise
-    except Exception as error:  # broken bytes make Pillow's openers raise almost anything
+    except Exception as error:  # for damaged files Pillow raises many kinds of exceptions
         raise ImageError(f"the picture is broken or too large: {error}") from error
     reading.check(picture, max_pixels)
     return picture

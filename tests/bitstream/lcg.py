@@ -1,22 +1,20 @@
-"""Tables and messages from integers alone: golden vectors need no model and no random module."""
+"""Pseudorandom tables and messages for the golden vectors, which need neither a model nor `random`.
+
+The generator is that of the conformance vectors; the frequencies are made differently, and fixed by
+tests/bitstream/vectors.
+"""
 
 import numpy as np
 
+from conformance.numbers import Numbers
 from stc.bitstream import Tables
 
 
-class Lcg:
-    """The 64-bit generator of Knuth's MMIX; its upper bits are good enough."""
-
-    def __init__(self, seed: int) -> None:
-        self.state = seed
-
-    def below(self, n: int) -> int:
-        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64
-        return (self.state >> 33) % n
+class Lcg(Numbers):
+    """The generator of the conformance vectors, with its own rule for frequencies."""
 
     def row(self, symbols: int) -> list[int]:
-        """Frequencies of at least 1 that sum to 2^16, uneven."""
+        """Uneven frequencies of at least 1 that sum to 2^16."""
         weights = [1 + self.below(1000) ** 2 for _ in range(symbols)]
         free = 2**16 - symbols
         row = [1 + free * w // sum(weights) for w in weights]
@@ -25,7 +23,7 @@ class Lcg:
 
 
 def make_tables(seed: int, groups: int, levels: list[tuple[int, int]]) -> Tables:
-    """levels: (tokens, codewords) of each."""
+    """Random tables; levels: the numbers (tokens, codewords) of each residual stage."""
     lcg = Lcg(seed)
     return Tables(
         np.array(lcg.row(groups)),
@@ -34,7 +32,7 @@ def make_tables(seed: int, groups: int, levels: list[tuple[int, int]]) -> Tables
 
 
 def make_message(seed: int, tables: Tables, count: int) -> tuple[int, np.ndarray]:
-    """A group and `count` indices, all symbols equally likely."""
+    """A random group and indices, int64 [count], with equal probabilities."""
     lcg = Lcg(seed)
     group = lcg.below(len(tables.groups))
     alphabets = [rows.shape[1] for _, rows in tables.rows(group, count) for _ in rows]

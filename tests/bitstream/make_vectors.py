@@ -1,4 +1,4 @@
-"""Writes the golden vectors; run by hand, once a format version: python -m ... from the root."""
+"""Writes the golden vectors of a format version: python -m tests.bitstream.make_vectors."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The entropy coder: exact, short, and strict."""
+"""The entropy coder: exact, shortest, and strict."""
 
 import contextlib
 
@@ -18,7 +18,7 @@ TABLES = {groups: make_tables(groups, groups, LEVELS) for groups in (1, 3)}
 
 
 def draw(tables, count, seed):
-    """A message that follows the tables."""
+    """A random message that follows the tables."""
     generator = np.random.default_rng(seed)
     group = int(generator.integers(len(tables.groups)))
     indices = [
@@ -46,7 +46,7 @@ def test_round_trip_within_two_bytes_of_ideal(groups, count):
 
 @pytest.mark.parametrize("groups", [1, 3])
 def test_payloads_are_the_shortest_and_sizes_are_known_before(groups):
-    """Held to the definition in plain Python: nothing shorter says the same."""
+    """Compared with the definition in plain Python: no shorter payload decodes to the message."""
     tables = TABLES[groups]
     group, indices = draw(tables, 377, 5)
     sizes = list(payload_sizes(tables, group, indices))

@@ -1,4 +1,4 @@
-"""The container: small, checked, and never larger than promised."""
+"""The container: small, checked, and never larger than the limit."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The three decoders say the same: plain Python, the native core, and constriction.
+"""The three decoders agree: plain Python, the native core, and constriction.
 
 Random tables of any number of groups; payloads that a writer makes, and others.
 """
@@ -63,7 +63,7 @@ def messages(draw):
 
 @st.composite
 def payloads(draw):
-    """Tables, a count and a payload: a writer's, cut short, changed, longer, or any bytes."""
+    """Tables, a count and a payload: valid, truncated, changed, longer, or random bytes."""
     tables, group, indices = draw(messages())
     payload = encode_payload(tables, group, indices)
     kind = draw(st.sampled_from(["sound", "short", "changed", "long", "any"]))
@@ -81,10 +81,10 @@ def payloads(draw):
 
 
 def told(decode, tables, count, payload):
-    """Group and indices in one list, or None for a payload that no message has."""
+    """Group and indices in one list, or None for a payload that decodes to no message."""
     try:
         group, indices = decode(tables, count, payload)
-    except (AssertionError, CorruptError):  # constriction's word for it is the former
+    except (AssertionError, CorruptError):  # constriction raises the former
         return None
     assert indices.dtype == np.int64
     return [group, *indices.tolist()]
@@ -111,7 +111,7 @@ def test_plain_and_constriction_agree_on_any_payload(given_payload):
 @needs_native
 @given(payloads())
 def test_the_native_core_takes_only_the_form_that_a_writer_makes(given_payload):
-    """It knows from the decoder's state alone; here the message is encoded again."""
+    """The native core decides by the decoder's state; here the message is encoded again."""
     tables, _, payload = given_payload
     found = told(plain.decode_message, *given_payload)
     sound = found is not None and payload == encode_payload(

@@ -1,4 +1,4 @@
-"""Tables: legal rows only, and near what was counted."""
+"""Tables: valid rows only, and frequencies near the counts."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Golden vectors: the same bytes and the same tokens, for ever."""
+"""Golden vectors: the same bytes and the same tokens in every release."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a tag holds, against a message written by hand and against the memory of every tag."""
+"""NDEF: compared with messages written by hand, and with the memory of every tag."""
 
 import pytest
 from hypothesis import given
@@ -76,7 +76,7 @@ def test_any_memory_gives_bytes_or_a_typed_error(dump):
 
 
 def test_a_message_whose_payload_looks_like_a_memory_is_a_message():
-    """A container's byte where a dump with a header of 56 bytes has it, and blocks behind."""
+    """A byte of a capability container at its offset in Proxmark's dumps, and blocks after it."""
     hidden = ndef.memory(b"\xfa\xc1hidden", "ntag213")
     start = 72 - len(ndef.message(b""))
     payload = b"\xfa\xc1".ljust(start - 4, b"\0") + b"\xe1\x10\x12\x00" + hidden

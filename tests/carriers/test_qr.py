@@ -1,4 +1,4 @@
-"""Symbols of every size hold what is promised and no byte more; photographs of them are read."""
+"""Symbols of every size hold exactly their capacity; photographs of symbols are read."""
 
 import io
 import sys
@@ -24,19 +24,19 @@ from stc.errors import (
 
 
 def picture(content, scale=4, **options):
-    """A code of anything as an image."""
+    """An image of a code with the given contents."""
     return picture_of(segno.make_qr(content, **options), scale)
 
 
 def picture_of(code, scale=4):
-    """A code that segno made as an image."""
+    """An image of a code of segno."""
     buffer = io.BytesIO()
     code.save(buffer, kind="png", scale=scale, border=4)
     return Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
 
 
 def full(version, ecc, text, more=0):
-    """A symbol made of as many bytes as fit, or more, by the library alone."""
+    """A symbol of `size` bytes, made by the library alone, which fails if they do not fit."""
     data = b"\xff" * (qr.capacity(version, ecc, text=text) + more)
     return segno.make_qr(
         qr.to_text(data) if text else data,
@@ -44,7 +44,7 @@ def full(version, ecc, text, more=0):
         version=version if more else None,
         mode="alphanumeric" if text else "byte",
         boost_error=False,
-        mask=0,  # trying all eight takes longest
+        mask=0,  # trying all eight is slow
     )
 
 
@@ -79,7 +79,7 @@ def test_the_symbol_says_what_it_is(face_file):
     assert (symbol.version, symbol.modules, symbol.size) == (10, 57, len(face_file))
     assert symbol.ecc in ("M", "Q", "H")
     assert str(symbol).startswith("QR code 10-M, 57x57")
-    assert qr.make(face_file, version=20, ecc="L").ecc == "H"  # a higher level, where it is free
+    assert qr.make(face_file, version=20, ecc="L").ecc == "H"  # a higher level at no cost
     for kind, start in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF"), ("eps", b"%!PS")):
         assert symbol.draw(kind).startswith(start)
     with Image.open(io.BytesIO(symbol.draw(scale=3))) as drawn:
@@ -106,7 +106,7 @@ def test_files_come_back(text, size):
 
 
 def photo(symbol, case):
-    """A code as a camera would see it, on a desk with other things."""
+    """A simulated photograph of a code among other things."""
     rng = np.random.default_rng(case)
     code = Image.open(io.BytesIO(symbol.draw(scale=8))).convert("RGB")
     side = code.width
@@ -162,7 +162,7 @@ def test_several_codes(face_file):
     with pytest.raises(BadMagicError, match="https://example"):
         qr.read(address)
     with pytest.raises(BadMagicError, match="0000"):
-        qr.read(picture("0000"))  # Base45 letters, but of no number of bytes
+        qr.read(picture("0000"))  # Base45 letters, but of an invalid length
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -241,7 +241,7 @@ def test_large_pictures_are_refused_or_reduced_before_they_are_searched(face_fil
     monkeypatch.setattr(qr, "MAX_SIDE", 260)
     code = Image.open(io.BytesIO(qr.make(face_file).draw(scale=16)))
     assert qr.read(code) == face_file
-    assert code.size == (1040, 1040)  # the caller's picture stays as it is
+    assert code.size == (1040, 1040)  # the caller's picture is not changed
 
 
 def test_what_is_a_picture(face_file):

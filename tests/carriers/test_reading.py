@@ -1,4 +1,4 @@
-"""One door for whatever carries a face."""
+"""`read_carried`: all carriers of a file."""
 
 import contextlib
 import io
@@ -33,7 +33,7 @@ PAGES = bytes.fromhex("04a1b22f c3d4e5f6 00480000 e1103e00")
 
 
 def record(kind, name, payload, flags=0xD0):
-    """An NDEF record of a short payload: alone in its message unless the flags say otherwise."""
+    """An NDEF record with a short payload: the only one of its message, by the default flags."""
     return bytes([flags | kind, len(name), len(payload)]) + name + payload
 
 
@@ -42,7 +42,7 @@ FACE = record(2, MEDIA_TYPE.encode(), FILE, 0x50)
 
 
 def block(message):
-    """A message in a tag's memory, with the end of the list."""
+    """A message in a tag's memory, followed by the end block."""
     return b"\x03" + bytes([len(message)]) + message + b"\xfe"
 
 

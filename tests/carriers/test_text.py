@@ -1,4 +1,4 @@
-"""Base45 text as it comes from scanners, clipboards and editors."""
+"""Base45 text from scanners, clipboards and editors."""
 
 import codecs
 import json
@@ -12,7 +12,7 @@ from stc.bitstream.header import seal
 from stc.carriers.text import from_text, to_text
 from stc.errors import MissingExtraError
 
-FILE = seal(b"\xca\x63", bytes([60]) + bytes(range(100, 161)))  # sound, of an odd number of bytes
+FILE = seal(b"\xca\x63", bytes([60]) + bytes(range(100, 161)))  # valid, with an odd number of bytes
 TEXT = to_text(FILE)
 
 
@@ -60,7 +60,7 @@ def test_what_scanners_make_of_it(scanned):
         b"HELLO",
         TEXT[3:].encode(),  # no magic
         TEXT[:-1].encode() + b"_",
-        TEXT.replace("VV", "V\xdf").encode(),  # sharp s: large it is SS
+        TEXT.replace("VV", "V\xdf").encode(),  # sharp s, whose upper case is SS
         TEXT.encode() + b"\xff",
         b"\xff\xfe\xff",
         b"{",

@@ -1,4 +1,4 @@
-"""A file to work on; a key, and a stand-in for a recogniser, for `stc protect`."""
+"""Fixtures: a .stc file, and for `stc protect` a key and a stand-in for a recognition model."""
 
 import pytest
 

@@ -1,7 +1,7 @@
-"""Commands that are killed: python -m tests.cli.killing reads one a line, and runs it in a fork.
+"""Killing commands: python -m tests.cli.killing reads one per line, and runs it in a fork.
 
-A fork takes milliseconds, a new process half a second. Faces are not looked for: every picture
-gives the template that its name is the seed of.
+A fork takes milliseconds, a new process half a second. No faces are detected: the template of a
+picture is random, with the picture's name as the seed.
 """
 
 import json
@@ -18,7 +18,7 @@ STEPS = {"os.rename", "os.link", "os.remove", "os.truncate", "os.chmod", "os.cho
 
 
 def template_of(name, extractor=None):
-    """A template of 12 groups of 16, in place of a face's: much like all others of its kind."""
+    """A random template of 12 groups of 16 in place of a face's; those of one kind are similar."""
     from stc.protection import GroupedTemplate
 
     person = np.random.default_rng(0).standard_normal((12, 16))
@@ -27,7 +27,7 @@ def template_of(name, extractor=None):
 
 
 class Runner:
-    """The process that forks; `run` gives a command's exit code, or the negative signal."""
+    """The process that forks; `run` returns a command's exit code, or the negative signal."""
 
     def __init__(self):
         self._process = subprocess.Popen(
@@ -39,10 +39,10 @@ class Runner:
         )
 
     def run(self, *words, step=None, seconds=None, limit=None, user=None):
-        """Run `stc protect` with these words; kill -9 before a step of it, or after some time.
+        """Run `stc protect` with these words; kill -9 before a step, or after some time.
 
         step: the number of a call that changes files, from 1. limit: bytes after which no file
-        grows, as on a full disk. user: the number of whoever runs it.
+        grows, as on a full disk. user: the number of the user who runs it.
         """
         job = [[*map(str, words)], step, seconds, limit, user]
         self._process.stdin.write(json.dumps(job) + "\n")
@@ -56,7 +56,7 @@ class Runner:
 
 
 def serve():
-    """Run the commands that come in on stdin."""
+    """Run the commands from stdin."""
     import stc.cli.protect.enroll
     import stc.cli.protect.renew
     from stc.cli.main import main
@@ -91,7 +91,7 @@ def serve():
 
 
 def load():
-    """Have in memory what is made when it is first used."""
+    """Load what is loaded on first use, so that the forks have it in memory."""
     from stc.cli.main import main
     from stc.protection import Key, match, protect
 
@@ -101,7 +101,7 @@ def load():
 
 
 def kill_before(step):
-    """Have this process killed before the call of that number that changes a file."""
+    """Kill this process before the given call, counted from 1, that changes a file."""
     left = [step]
 
     def count(event, values):

@@ -1,4 +1,4 @@
-"""The command as people run it: real processes, real files."""
+"""The command in real processes, with real files."""
 
 import io
 import json
@@ -18,7 +18,7 @@ ASTRONAUT = Path("tests/assets/astronaut.png")
 
 
 def run(*arguments, stdin=b"", code=0):
-    """Run `stc` and return its stdout and stderr."""
+    """Run `stc`, check the exit code -> its stdout and stderr."""
     command = [sys.executable, "-W", "error::UserWarning", "-m", "stc.cli.main"]
     result = subprocess.run(
         [*command, *map(str, arguments)], input=stdin, capture_output=True, timeout=120
@@ -29,7 +29,7 @@ def run(*arguments, stdin=b"", code=0):
 
 @pytest.fixture(scope="module")
 def encoded(tmp_path_factory):
-    """The astronaut in 192 bytes, and what `stc encode` printed."""
+    """The astronaut's file of 192 bytes, and the output of `stc encode`."""
     path = tmp_path_factory.mktemp("cli") / "face.stc"
     printed, _ = run("encode", ASTRONAUT, "-o", path)
     return path, printed.decode()
@@ -254,7 +254,7 @@ def test_formats_without_room_for_a_note_are_not_written(encoded, tmp_path):
     path, _ = encoded
     for name in ("face.bmp", "face.blp", "face.pdf"):
         _, error = run("decode", path, "-o", tmp_path / name, code=2)
-        assert "end it with .png" in error
+        assert "use .png" in error
 
 
 def test_a_bare_file_that_begins_as_a_picture_would(tmp_path, monkeypatch):

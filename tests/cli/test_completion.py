@@ -1,4 +1,4 @@
-"""Completion in the shells themselves, where they are installed."""
+"""Completion in real shells, if they are installed."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 @pytest.fixture
 def script(request, tmp_path, capsys, monkeypatch):
-    """The script of a shell, in the current folder, which has a picture and a folder."""
+    """The script of a shell in a current folder that also has a picture and a folder."""
     if shutil.which(request.param) is None:
         pytest.skip(f"no {request.param}")
     assert main(["completion", request.param]) == 0
@@ -38,7 +38,7 @@ def script(request, tmp_path, capsys, monkeypatch):
 
 
 def complete(shell, *words):
-    """What a shell offers for the last word."""
+    """The completions that a shell offers for the last word."""
     if shell == "bash":
         command = ["bash", "-c", BASH, "bash", *words]
     else:

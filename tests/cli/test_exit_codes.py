@@ -1,4 +1,4 @@
-"""Exit codes: every kind of failure has its own, and documents say what the code does."""
+"""Exit codes: each kind of error has one, and the documents list the same codes."""
 
 import re
 from pathlib import Path

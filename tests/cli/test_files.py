@@ -1,4 +1,4 @@
-"""Inputs and outputs of every verb: what exists is kept, and nothing is written to what is read."""
+"""Inputs and outputs of every verb: existing files are kept, inputs are never overwritten."""
 
 import io
 import os
@@ -17,10 +17,10 @@ VERBS = ["encode -o", "encode --qr", "decode -o", "qr -o", "compare -o"]
 
 @pytest.fixture
 def folder(path, monkeypatch):
-    """The folder of face.stc, as the current one."""
+    """The folder of face.stc as the current folder."""
     monkeypatch.chdir(path.parent)
     for verb in ("encode_pictures", "decode"):
-        monkeypatch.setattr(f"stc.api.{verb}", None)  # nothing is done before it is refused
+        monkeypatch.setattr(f"stc.api.{verb}", None)  # errors come before any work
     return path.parent
 
 
@@ -75,7 +75,7 @@ def test_devices_are_not_the_same_file():
 def test_pipes_without_an_ending_get_png(path, tmp_path):
     if os.name != "posix":
         pytest.skip("pipes have no such names")
-    # Small pictures: nobody reads before all is written, and a pipe holds 64 KB.
+    # Small pictures: all is written before the pipe is read, and a pipe holds 64 KB.
     for verb in (["decode", "--size", "64"], ["qr"]):
         ours, theirs = os.pipe()
         assert main([*verb, str(path), "-o", f"/dev/fd/{theirs}", "-q"]) == 0
@@ -86,7 +86,7 @@ def test_pipes_without_an_ending_get_png(path, tmp_path):
 
 @pytest.fixture
 def carriers(face_file, tmp_path):
-    """Files that carry a face, as scanners and readers of tags save them."""
+    """Carriers of a face, as saved by scanners and tag readers."""
     memory = ndef.memory(face_file, "ntag215")
     pages = bytes.fromhex("04a1b22f c3d4e5f6 00480000 e1103e00")
     contents = {

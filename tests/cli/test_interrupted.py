@@ -1,4 +1,4 @@
-"""Processes that are killed while they write, and processes that write one file at once."""
+"""Processes that are killed while they write, and processes that write one file concurrently."""
 
 import os
 import random
@@ -13,7 +13,7 @@ import pytest
 ASTRONAUT = Path("tests/assets/astronaut.png").resolve()
 SIZE = 1 << 21
 
-# Writes files that each consist of one byte, over and over.
+# Writes files that consist of one repeated byte, until it is killed.
 WRITER = """\
 import sys
 from stc.cli.writing import write_atomically
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no signa
 
 
 def start(*arguments, folder):
-    """A process that begins to write as soon as this returns."""
+    """Start a process that writes; it is ready when this returns."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, *map(str, arguments)], cwd=folder, stdout=subprocess.PIPE
     )
@@ -42,7 +42,7 @@ def kill(process):
 
 
 def check(folder):
-    """Every file, by whatever name, is complete; returns how many there are."""
+    """Check that every file, also a temporary one, is complete -> their number."""
     files = list(folder.iterdir())
     for path in files:
         data = path.read_bytes()

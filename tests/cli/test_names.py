@@ -1,4 +1,4 @@
-"""Outputs that nobody named: beside the input, as compressors choose them, or stdout for stdin."""
+"""Default outputs: beside the input, as for compressors, or stdout for stdin."""
 
 import io
 import os
@@ -18,7 +18,7 @@ ASTRONAUT = "tests/assets/astronaut.png"
 
 @pytest.fixture
 def folder(face_file, tmp_path, monkeypatch):
-    """A folder with two pictures, one of them further down; what is encoded is one known file."""
+    """A folder with two pictures, one in a subfolder; encoding returns a fixed file."""
     with Image.open(ASTRONAUT) as picture:
         for name in ("photo.jpg", "below/my.photo.png"):
             (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -126,7 +126,7 @@ def test_names_without_a_stem(name):
 def test_force_where_nothing_is_overwritten(path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["-f", "info", str(path)])
-    assert "stc info overwrites no file" in capsys.readouterr().err
+    assert "stc info never overwrites files" in capsys.readouterr().err
 
 
 def test_loud_and_quiet_at_once(path, capsys):

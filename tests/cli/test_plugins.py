@@ -1,4 +1,4 @@
-"""Verbs of other packages: found by their entry points, and not before they are needed."""
+"""Verbs of other packages: found by their entry points, only when they are needed."""
 
 import argparse
 import importlib.metadata
@@ -37,7 +37,7 @@ def install(monkeypatch):
 
 
 def build(prefix=""):
-    """A parser with one verb of its own."""
+    """A parser with one built-in verb."""
     parser = VerbParser(prog="stc")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("own", help="do own").add_argument("word", nargs="?")

@@ -1,4 +1,4 @@
-"""Names that a terminal cannot print, or should not be made to print."""
+"""File names that a terminal cannot print, or must not print."""
 
 import os
 import sys
@@ -32,7 +32,7 @@ def test_text_on_one_line(text, expected):
 
 @pytest.fixture
 def odd(path, monkeypatch):
-    """A folder with a file of an odd name, and one of a plain name after it."""
+    """A folder with a file of an unprintable name, and one of a normal name after it."""
     if sys.platform != "linux":
         pytest.skip("file systems of other systems refuse such names")
     folder = path.parent

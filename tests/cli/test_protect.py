@@ -1,4 +1,4 @@
-"""`stc protect`, each subcommand, with a stand-in for a recogniser."""
+"""`stc protect`, each subcommand, with a stand-in for a recognition model."""
 
 import json
 import shutil
@@ -58,7 +58,7 @@ def test_a_key_is_not_printed(target, tmp_path, capsys, monkeypatch):
     assert main(["protect", "keygen", "-o", target]) == 8
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "is not printed" in captured.err
+    assert "is not written to a stream" in captured.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,7 +66,7 @@ def test_enroll_and_match(record, key, capsys):
     words = [FACE, record, "--key", key, "--head", "plain"]
     assert main(["protect", "match", *words]) == 0
     score, name = capsys.readouterr().out.split()
-    assert float(score) > 0.99  # as few keys as one in a thousand lose more than .001
+    assert float(score) > 0.99  # one key in a thousand loses more than .001
     assert name == "eileen"
     assert main(["protect", "match", *words, "--threshold", "1"]) == 1
     assert capsys.readouterr().out == ""
@@ -102,7 +102,7 @@ def test_a_search_while_a_key_is_replaced(record, key, tmp_path, capsys):
     assert "nothing is changed" in capsys.readouterr().err
     assert not (tmp_path / "revoked").exists()
     assert main(["protect", "renew", *words]) == 0
-    assert "scored 0.99" in capsys.readouterr().out
+    assert "the old record 0.99" in capsys.readouterr().out
     words = [FACE, record, str(tmp_path / "b.stp"), "--key", new, "--head", "plain"]
     assert main(["protect", "match", *words]) == 8
     assert "record eileen was not made with this key" in capsys.readouterr().err
@@ -115,7 +115,7 @@ def test_renew_overwrites_nothing_else_and_no_record_twice(record, key, tmp_path
     words += ["--revoked", str(tmp_path / "revoked"), "-o"]
     secret = (tmp_path / "k").read_bytes()
     assert main(["protect", "renew", *words, key]) == 1
-    assert "not the old record" in capsys.readouterr().err
+    assert "no renewal of the record" in capsys.readouterr().err
     assert (tmp_path / "k").read_bytes() == secret
     assert main(["protect", "renew", *words, str(tmp_path / "b.stp")]) == 0
     assert main(["protect", "renew", *words, str(tmp_path / "c.stp")]) == 8
@@ -138,7 +138,7 @@ def test_lists_that_are_none(record, key, tmp_path, capsys):
     with (tmp_path / "list").open("wb") as file:
         file.truncate(1 << 40)  # takes no room on the disk
     assert main(["protect", "match", *words]) == 4
-    assert "are no list of revoked records" in capsys.readouterr().err
+    assert "a list of revoked records has at most" in capsys.readouterr().err
     (tmp_path / "list").write_text("0123456789abcdef\n0123")
     assert main(["protect", "match", *words]) == 4
     assert "16 hex digits" in capsys.readouterr().err
@@ -156,7 +156,7 @@ def test_lists_that_are_none(record, key, tmp_path, capsys):
     ],
 )
 def test_a_list_is_added_to_whatever_its_end(there, kept, record, key, tmp_path):
-    """A line that an interruption cut short is no revocation, and goes."""
+    """An incomplete line, after an interruption, is no revocation, and is removed."""
     path = tmp_path / "list"
     path.write_bytes(there.encode())
     words = [FACE, record, "--key", key, "--head", "plain", "--revoked", str(path)]
@@ -177,7 +177,7 @@ def test_a_list_that_is_none_is_not_added_to(record, key, tmp_path):
 
 
 def test_a_folder_that_vanishes(key, tmp_path, capsys, monkeypatch):
-    """While the face is looked for. The other pictures are done."""
+    """The output folder is removed during face detection."""
     from stc.cli.protect import enroll
 
     real = enroll.template_of
@@ -214,7 +214,7 @@ def test_a_renewal_to_stdout(record, key, tmp_path, capfdbinary):
     assert main(["protect", "renew", *words, "-o", "-"]) == 0
     captured = capfdbinary.readouterr()
     assert ProtectedTemplate.from_bytes(captured.out).generation == 1
-    assert b"generation 1; the picture scored" in captured.err
+    assert b"generation 1; score of the picture" in captured.err
     assert len((tmp_path / "list").read_text()) == 17
 
 

@@ -1,4 +1,4 @@
-"""`stc protect calibrate` and `threshold`, and --fmr, with templates by the picture's name."""
+"""`stc protect calibrate`, `threshold` and --fmr; a picture's name determines its template."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("thumbnails")
 
 @pytest.fixture
 def faces(tmp_path, monkeypatch):
-    """Forty people of one picture each, and anna of two; names stand in for what is in pictures."""
+    """Forty people with one picture each, and anna with two; the pictures are not decoded."""
     folder = tmp_path / "faces"
     (folder / "anna" / "more").mkdir(parents=True)
     for name in ("anna/1.jpg", "anna/more/2.jpg", ".hidden.jpg", "nobody.jpg"):
@@ -86,11 +86,11 @@ def test_a_folder_is_calibrated_with(faces, tmp_path, capsys, caplog):
 
 def test_what_is_no_folder_of_people(faces, tmp_path, capsys):
     assert main(["protect", "calibrate", FACE, "-o", str(tmp_path / "s")]) == 1
-    assert "is no folder of pictures" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err
     words = ["calibrate", str(faces / "anna"), "-o", str(tmp_path / "s")]
     (faces / "anna" / "1.jpg").unlink()
     assert main(["protect", *words]) == 1
-    assert "needs faces of two people or more" in capsys.readouterr().err
+    assert "needs faces of two or more people" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
 
 
@@ -139,14 +139,14 @@ def test_match_by_a_rate(faces, record, capsys):
 
 
 def test_scores_of_another_kind_are_no_threshold(faces, record, capsys):
-    """Of another recogniser or head, of other bits: refused before anything is decided."""
+    """Records of another recogniser, head or number of bits are an error before any decision."""
     for more in (["--head", "spread"], ["--head", "plain", "--bits", "5"]):
         found = calibrated(faces, *more)
         words = ["match", FACE, *record, "--fmr", "0.01", "--scores", found]
         assert main(["protect", *words]) == 8
         captured = capsys.readouterr()
         assert captured.out == ""
-        assert "than the calibration" in captured.err
+        assert "not those of the calibration" in captured.err
 
 
 def test_renewal_by_a_rate(faces, record, tmp_path, capsys):
@@ -154,7 +154,7 @@ def test_renewal_by_a_rate(faces, record, tmp_path, capsys):
     output, revoked = str(tmp_path / "b.stp"), str(tmp_path / "revoked")
     words = ["renew", FACE, *record, "--revoked", revoked, "-o", output]
     assert main(["protect", *words, "--fmr", "0.01", "--scores", found]) == 8
-    assert "than the calibration" in capsys.readouterr().err
+    assert "not those of the calibration" in capsys.readouterr().err
     assert not Path(output).exists()
     found = calibrated(faces, "--head", "plain")
     assert main(["protect", *words, "--fmr", "0.01", "--scores", found]) == 0
@@ -166,7 +166,7 @@ def test_renewal_by_a_rate(faces, record, tmp_path, capsys):
 )
 def test_a_rate_and_scores_go_together(more, record, capsys):
     assert main(["protect", "match", FACE, *record, *more]) == 2
-    assert "--fmr and --scores go together" in capsys.readouterr().err
+    assert "--fmr needs --scores" in capsys.readouterr().err
 
 
 def test_scores_that_are_none(record, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""`stc protect index`, and matching against what it makes."""
+"""`stc protect index`, and matching with an index."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("thumbnails")
 
 @pytest.fixture
 def records(tmp_path, key):
-    """The astronaut's record and two hundred of nobody, in two files."""
+    """The astronaut's record and two hundred random ones, in two files."""
     from stc.protection import GroupedTemplate
 
     maker = open_extractor("any", "plain").maker
@@ -87,7 +87,7 @@ def test_an_index_is_its_owners_and_is_not_overwritten(index, records, key, caps
     assert Path(index).stat().st_mode & 0o777 == 0o600
     capsys.readouterr()
     assert main(["protect", "index", *records, "--key", key, "-o", "-"]) == 1
-    assert "give the name of a new file" in capsys.readouterr().err
+    assert "cannot be written to a stream" in capsys.readouterr().err
 
 
 def test_what_fails_leaves_nothing(records, key, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""`stc protect` when it is killed, when the disk is full, and when two do the same at once."""
+"""`stc protect` if it is killed, if the disk is full, and in two processes at once."""
 
 import os
 import random
@@ -38,7 +38,7 @@ def runner(runners):
 
 
 class House:
-    """A folder with two keys and the record of a person, who is about to be given another."""
+    """A folder with two keys and a record of a person that is to be renewed."""
 
     def __init__(self, folder, *, in_place, new_key):
         self.folder, self.record = folder, folder / "old.stp"
@@ -59,7 +59,7 @@ class House:
         return read_revoked(self.list) if self.list.exists() else Revocations()
 
     def check_person(self):
-        """The person has a record: whole, not revoked, and matched."""
+        """Check that the person has a complete record that is not revoked and matches."""
         good = 0
         for path in self.folder.glob("*.stp"):
             record = read_record(str(path))
@@ -69,7 +69,7 @@ class House:
         assert good
 
     def check_renewed(self):
-        """The output is a new record, all before it are revoked, and nothing is left over."""
+        """Check that the output is a new record, earlier ones are revoked, and no file is left."""
         made = read_record(str(self.output))
         assert made.generation >= 1
         assert made_with(self.new_key, [made])[0]
@@ -104,7 +104,7 @@ def make_house(request, tmp_path):
 
 
 def finish(runner, house):
-    """Give the command again, as often as something is left to be done."""
+    """Repeat the command until the renewal is complete."""
     code = runner.run(*house.words)
     assert code in (0, 8)  # 8: it was done already
     if code == 8:
@@ -152,7 +152,7 @@ def test_renewal_is_killed_at_a_hundred_random_moments(runner, make_house):
 
 
 def enrol(runner, folder, **how):
-    """Enrol nine pictures, and check what is there then."""
+    """Enrol nine pictures, and check all records that exist -> exit code, number of records."""
     folder.mkdir(exist_ok=True)
     if not (folder / "key").exists():
         Key(bytes(32)).save(folder / "key")
@@ -190,13 +190,13 @@ def test_a_key_is_whole_or_not_there(runner, tmp_path):
 
 
 def at_once(runners, words):
-    """The exit codes of two processes with the same command."""
+    """Run the same command in two processes at once -> their exit codes, sorted."""
     with ThreadPoolExecutor(2) as pool:
         return sorted(pool.map(lambda one: one.run(*words), runners))
 
 
 def test_two_renew_at_once(runners, make_house):
-    """One renews; the other renews what the first has made, or says that it was done."""
+    """One renews; the other renews the new record, or reports that the record was renewed."""
     for _ in range(3):
         house = make_house()
         codes = at_once(runners, house.words)
@@ -224,7 +224,7 @@ def test_a_full_disk_changes_nothing(runner, make_house):
 
 
 def test_a_disk_that_fills_up_after_the_new_record(runner, make_house):
-    """The list cannot grow: it stays as it was, the new record is there, and no one is lost."""
+    """If the list cannot grow, it is unchanged, the new record exists, and nobody is locked out."""
     house = make_house()
     others = "".join(f"{number:016x}\n" for number in range(20))
     house.list.write_text(others)
@@ -238,7 +238,7 @@ def test_a_disk_that_fills_up_after_the_new_record(runner, make_house):
 
 @pytest.fixture
 def nobody(tmp_path):
-    """A number for a user who is not root, and a folder of theirs."""
+    """The number of a user who is not root, and a folder of that user."""
     if os.geteuid():
         yield None, tmp_path
         return

@@ -1,4 +1,4 @@
-"""QR codes, tags, marks and a least quality, on the command line."""
+"""QR codes, tags, marks and --min-quality on the command line."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import stc
-import stc.cli.compare  # before a test changes the limit that it takes
+import stc.cli.compare  # before a test changes the limit that it imports
 from stc.carriers import qr
 from stc.cli.main import main
 
@@ -58,7 +58,7 @@ def test_encode_to_a_code_of_a_version(tmp_path, capsys):
 
 
 def test_many_codes(tmp_path):
-    run("encode", ASTRONAUT, ASTRONAUT, "--qr", f"{tmp_path}/", code=2)  # of one name
+    run("encode", ASTRONAUT, ASTRONAUT, "--qr", f"{tmp_path}/", code=2)  # both have one name
     (tmp_path / "b.png").write_bytes(Path(ASTRONAUT).read_bytes())
     codes, files = tmp_path / "codes", tmp_path / "files"
     run("encode", ASTRONAUT, tmp_path / "b.png", "--qr", f"{codes}/", "-o", f"{files}/", "-q")
@@ -127,12 +127,12 @@ def test_marks(path, tmp_path):
     ("words", "code", "message"),
     [
         (["qr", ASTRONAUT, "-o", "x.png"], 4, "no QR code can be read"),
-        (["qr", "FACE", "-o", "x.jpg"], 2, "end it with .png, .svg"),
+        (["qr", "FACE", "-o", "x.jpg"], 2, "end with .png, .svg"),
         (["qr", "FACE", "-o", "x.png", "--qr-version", "5"], 5, "use version 10"),
         (["decode", "CODES", "-o", "x.png"], 4, "2 QR codes in the picture"),
         (["encode", ASTRONAUT, "--qr", ASTRONAUT], 2, "both input and output"),
         (["encode", ASTRONAUT, "-o", "x.png", "--qr", "./x.png"], 2, "both the file and its QR"),
-        (["encode", ASTRONAUT, "--qr", "x.gif"], 2, "end it with .png"),
+        (["encode", ASTRONAUT, "--qr", "x.gif"], 2, "end with .png"),
     ],
 )
 def test_errors(words, code, message, path, tmp_path, capsys):
@@ -155,9 +155,9 @@ def test_errors(words, code, message, path, tmp_path, capsys):
         (["encode", ASTRONAUT, "-o", "x", "--tag", "ntag424"], "invalid choice"),
         (["encode", ASTRONAUT, "-o", "x", "--min-quality", "1.1"], "from 0 to 1"),
         (["encode", ASTRONAUT, "--qr", "x.png", "--qr-version", "41"], "from 1 to 40"),
-        (["encode", ASTRONAUT, "-o", "x", "--qr-version", "3"], "give --qr CODE too"),
-        (["encode", ASTRONAUT, "-o", "x", "--text"], "give --qr CODE too"),
-        (["encode", ASTRONAUT, "-o", "x", "--ecc", "H"], "give --qr CODE too"),
+        (["encode", ASTRONAUT, "-o", "x", "--qr-version", "3"], "needs --qr CODE too"),
+        (["encode", ASTRONAUT, "-o", "x", "--text"], "needs --qr CODE too"),
+        (["encode", ASTRONAUT, "-o", "x", "--ecc", "H"], "needs --qr CODE too"),
         (["qr", "x", "-o", "y.png", "--scale", "0"], "from 1 to 64"),
         (["serve", "--port", "99999"], "from 0 to 65535"),
     ],
@@ -187,7 +187,7 @@ def test_a_missing_library_names_the_extra(path, capsys, monkeypatch):
 
 
 def test_an_existing_code_is_noticed_before_anything_is_written(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("stc.api.encode_pictures", None)  # nor is anything encoded
+    monkeypatch.setattr("stc.api.encode_pictures", None)  # fails if anything is encoded
     face, code = tmp_path / "face.stc", tmp_path / "code.png"
     code.write_bytes(b"precious")
     run("encode", ASTRONAUT, "-o", face, "--qr", code, code=10)
@@ -207,7 +207,7 @@ def test_bare_files_and_codes_of_them_in_info_and_compare(path, tmp_path, capsys
     size = bare.stat().st_size
     assert (first["size"], first["model"], first["overhead"]) == (size, "stc-open-1", 2)
     assert {**first, "file": str(code)} == second
-    assert first["tokens"] > 128  # two bytes of count, of which the first is no ASCII
+    assert first["tokens"] > 128  # two bytes of count, the first not ASCII
     run("info", "--bare", bare)
     assert "2 of them the token count" in capsys.readouterr().out
     run("info", bare, code=4)
@@ -216,6 +216,6 @@ def test_bare_files_and_codes_of_them_in_info_and_compare(path, tmp_path, capsys
         found = json.loads(capsys.readouterr().out)
         assert found["b"]["bytes"] == size
         assert found["identity"] > 0.9
-    run("compare", "--json", "--bare", path, bare)  # a file with a header says so
+    run("compare", "--json", "--bare", path, bare)  # --bare does not apply to a file with a header
     assert json.loads(capsys.readouterr().out)["identity"] > 0.9
     run("compare", ASTRONAUT, bare, code=7)

@@ -1,4 +1,4 @@
-"""The command with streams that are closed, full, or go to a process that has left."""
+"""The command with streams that are closed, full, or read by a process that has exited."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from stc.cli import streams
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="redirections of a POSIX shell")
 
-# `put NAME` does what every verb does with its output and its message, and loads no numpy.
+# `put NAME` writes an output and a message as every verb does, without importing numpy.
 PUT = """\
 import sys
 from stc.cli import files, main
@@ -28,7 +28,7 @@ sys.exit(main.main())
 
 
 def shell(line, folder, stdin=b"", unbuffered=False):
-    """Run a line of bash in a folder: its exit code, stdout and stderr."""
+    """Run a line of bash in a folder -> its exit code, stdout and stderr."""
     (folder / "put.py").write_text(PUT)
     for name, words in (("stc", "-m stc"), ("put", "put.py")):
         line = re.sub(rf"\b{name} ", f"{sys.executable} {words} ", line, count=1)
@@ -133,7 +133,7 @@ def test_a_reader_that_has_left_gets_no_message(unbuffered, folder):
     line = "put - | true; echo ${PIPESTATUS[0]}"
     status, printed, error = shell(line, folder, unbuffered=unbuffered)
     assert (status, error.replace("message\n", "")) == (0, "")
-    assert printed in (b"0\n", b"1\n")  # whether it had left already
+    assert printed in (b"0\n", b"1\n")  # depends on whether the reader had exited
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_streams_that_ask_nobody_to_wait(folder):
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=theirs
     ) as process:
         os.close(theirs)
-        time.sleep(0.3)  # long enough for it to find nothing there
+        time.sleep(0.3)  # long enough for a read that finds no data
         process.stdin.write(b"slow")
         process.stdin.close()
         with os.fdopen(ours, "rb") as pipe:

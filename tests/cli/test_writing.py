@@ -1,4 +1,4 @@
-"""Files appear complete or not at all, and never in place of one that must be kept."""
+"""Files appear complete or not at all, and never replace a file that must be kept."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ def no_links(*_, **__):
 
 @pytest.fixture(params=["links", "no links", "no os.link"])
 def links(request, monkeypatch):
-    """Write with hard links, where the file system has none, and where Python has none."""
+    """Write with hard links, without those of the file system, and without those of Python."""
     if request.param == "no links":
         monkeypatch.setattr(os, "link", no_links)
     elif request.param == "no os.link":
@@ -215,7 +215,7 @@ def test_a_current_folder_that_is_gone(tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    with pytest.raises(StcError, match="the current folder is gone"):
+    with pytest.raises(StcError, match="the current folder was removed"):
         write_atomically("a", b"new")
     write_atomically(str(tmp_path / "a"), b"new")
     assert (tmp_path / "a").read_bytes() == b"new"

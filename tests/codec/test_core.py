@@ -115,7 +115,7 @@ def test_rows_that_lie_apart_are_gathered(core):
     ],
 )
 def test_arrays_of_another_kind_are_refused(core, method, array):
-    with pytest.raises(ValueError, match=r"must be float32|numbers a row"):
+    with pytest.raises(ValueError, match=r"must be float32|latents per row"):
         getattr(core, method)(array, make_matrix(40, 24))
 
 

@@ -114,9 +114,9 @@ def test_damage_is_found_in_the_array_that_has_it(odd):
     model = open_model(odd.path)
     model.array("mean")
     for _ in range(2):
-        with pytest.raises(WrongModelError, match="basis gives digest"):
+        with pytest.raises(WrongModelError, match="basis has digest"):
             model.array("basis")
-    with pytest.raises(WrongModelError, match="basis gives digest"):
+    with pytest.raises(WrongModelError, match="basis has digest"):
         model.matrix("basis")
 
 

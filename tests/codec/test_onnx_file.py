@@ -50,5 +50,5 @@ def test_other_bytes_are_a_value_error():
             onnx_file.read(data)
     strings = numpy_helper.from_array(np.array(["a"], object), "s")
     model = helper.make_model(helper.make_graph([], "g", [], [], [strings]))
-    with pytest.raises(ValueError, match="type that is not read"):
+    with pytest.raises(ValueError, match="unsupported data type"):
         onnx_file.read(model.SerializeToString())

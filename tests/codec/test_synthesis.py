@@ -121,14 +121,14 @@ def test_there_is_a_plan_for_every_effort():
     assert sorted(plan.rounds for plan in PLANS) == [plan.rounds for plan in PLANS]
 
 
-class Studio:
+class SynthesisEngine:
     """Stands in for an engine: losses as they are told, indices that count the searches."""
 
     def __init__(self, *losses):
-        self.told, self.aims = list(losses), []
+        self.remaining, self.aims = list(losses), []
 
     def losses(self, tokens):
-        return np.array(self.told.pop(0), np.float32)
+        return np.array(self.remaining.pop(0), np.float32)
 
     def slopes(self, tokens):
         losses = self.losses(tokens)
@@ -148,33 +148,33 @@ def start(codec, faces, tokens=3, group=0, **settings):
 
 
 def test_the_best_of_all_rounds_is_kept(codec):
-    studio = Studio([3, 1, 2, 2], [2, 2, np.nan, 2], [1, 3, np.nan, 3], [2, 4, 3, 1])
-    found = improve(studio, *start(codec, 4, stages=1), Plan(3))
+    engine = SynthesisEngine([3, 1, 2, 2], [2, 2, np.nan, 2], [1, 3, np.nan, 3], [2, 4, 3, 1])
+    found = improve(engine, *start(codec, 4, stages=1), Plan(3))
     assert found.indices[:, 0].tolist() == [2, 0, 0, 3]
-    assert studio.told == []
+    assert engine.remaining == []
 
 
 def test_a_step_has_the_length_that_the_plan_says(codec):
-    studio = Studio([1.0], [1.0], [1.0])
-    improve(studio, *start(codec, 1, max_bytes=192), Plan(2, step=0.5, anchor=0.1))
-    first, second = (float(np.linalg.norm(aim)) for aim in studio.aims)
+    engine = SynthesisEngine([1.0], [1.0], [1.0])
+    improve(engine, *start(codec, 1, max_bytes=192), Plan(2, step=0.5, anchor=0.1))
+    first, second = (float(np.linalg.norm(aim)) for aim in engine.aims)
     assert first == pytest.approx(0.5)
     assert second == pytest.approx(0.5 + 0.9 * 0.5)
 
 
 @pytest.mark.parametrize(("max_bytes", "times"), [(192, 1), (96, 1), (64, 1.5), (48, 2), (32, 2)])
 def test_short_files_take_longer_steps(codec, max_bytes, times):
-    studio = Studio([1.0], [1.0], [1.0])
-    improve(studio, *start(codec, 1, max_bytes=max_bytes), Plan(1, step=0.2))
-    assert np.linalg.norm(studio.aims[0]) == pytest.approx(0.2 * times)
+    engine = SynthesisEngine([1.0], [1.0], [1.0])
+    improve(engine, *start(codec, 1, max_bytes=max_bytes), Plan(1, step=0.2))
+    assert np.linalg.norm(engine.aims[0]) == pytest.approx(0.2 * times)
 
 
 def test_the_best_of_all_groups_is_kept(small):
     """Each is descended from on its own; the first wins where none is better."""
     components, starts, limit = start(small, 3, stages=1)
     starts += start(small, 3, tokens=5, group=2, stages=1)[1]
-    studio = Studio([2, 2, 2], [1, 3, 3], [3, 3, 2], [4, 1, np.nan])
-    found = improve(studio, components, starts, limit, Plan(1))
+    engine = SynthesisEngine([2, 2, 2], [1, 3, 3], [3, 3, 2], [4, 1, np.nan])
+    found = improve(engine, components, starts, limit, Plan(1))
     assert found.groups.tolist() == [0, 2, 0]
     assert found.indices[:, 0].tolist() == [1, 1, 0]
     assert found.counts.tolist() == [3, 5, 3]
@@ -190,10 +190,10 @@ def test_the_highest_effort_tries_other_groups(small, faces):
 
 
 def test_a_flat_slope_leaves_the_aim_where_it_is(codec):
-    studio = Studio([1.0], [1.0])
-    studio.slopes = lambda tokens: (np.ones(1, np.float32), np.zeros((1, 5), np.float32))
-    improve(studio, *start(codec, 1, stages=1), Plan(1))
-    assert not studio.aims[0].any()
+    engine = SynthesisEngine([1.0], [1.0])
+    engine.slopes = lambda tokens: (np.ones(1, np.float32), np.zeros((1, 5), np.float32))
+    improve(engine, *start(codec, 1, stages=1), Plan(1))
+    assert not engine.aims[0].any()
 
 
 def test_tokens_that_the_entropy_coder_takes_are_missed(codec, monkeypatch):
@@ -203,8 +203,8 @@ def test_tokens_that_the_entropy_coder_takes_are_missed(codec, monkeypatch):
         return len(indices) - int(indices[0] > 0)
 
     monkeypatch.setattr(synthesis, "longest_prefix", shorter)
-    studio = Studio([2, 2], [1, 1], [1.5, 3])
-    found = improve(studio, *start(codec, 2, max_bytes=99), Plan(1))
+    engine = SynthesisEngine([2, 2], [1, 1], [1.5, 3])
+    found = improve(engine, *start(codec, 2, max_bytes=99), Plan(1))
     assert found.indices[:, 0].tolist() == [1, 0]
     assert found.counts.tolist() == [2, 3]
 

@@ -1,4 +1,4 @@
-"""The example runs, and its reader cannot be fooled."""
+"""The example runs, and its reader rejects invalid claims."""
 
 import importlib.util
 import zlib
@@ -37,7 +37,7 @@ def test_it_makes_a_card_and_reads_it(claim169, tmp_path, capsys):
     assert claim169.main(words) == 0
     said = capsys.readouterr().out
     assert "characters, 15-M" in said
-    assert "with a face of 484 bytes, as the sample's: 10" in said
+    assert "with a face of 484 bytes, as in the sample: 10" in said
     assert "characters, 21-M" in said
     assert "face unchanged: True" in said
     with Image.open(face) as picture:

@@ -1,4 +1,4 @@
-"""The example, on two real workers of a Ray that runs here: pytest -m ray."""
+"""The example with two real workers of a local Ray: pytest -m ray."""
 
 import importlib.util
 import io
@@ -11,7 +11,7 @@ from PIL import Image
 
 import stc
 
-# Ray's warnings are Ray's.
+# Warnings of Ray are not errors of this project.
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
 

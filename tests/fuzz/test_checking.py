@@ -39,7 +39,7 @@ def test_any_other_error_is_passed_on(error):
 
 def test_two_answers_are_a_failure():
     numbers = itertools.count()
-    with pytest.raises(Failure, match="second answer"):
+    with pytest.raises(Failure, match="second result"):
         check(target(lambda data: next(numbers)), b"")
 
 

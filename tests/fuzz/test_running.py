@@ -49,7 +49,7 @@ def test_an_input_is_replayed(tmp_path):
 def test_failures_are_not_written_into_the_repository():
     done = fuzz("ndef", "--runs", 1, "--out", ROOT / "fuzz")
     assert done.returncode == 2
-    assert "outside of the repository" in done.stderr
+    assert "outside the repository" in done.stderr
 
 
 PLANTED = """

@@ -13,7 +13,7 @@ ENCODER = Encoder(align="never", max_bytes=64, effort=0)
 
 
 def picture(seed, kind="WEBP"):
-    """A small picture that no other seed has."""
+    """A small random picture, different for every seed."""
     generator = np.random.default_rng(seed)
     pixels = generator.integers(0, 256, (4, 4, 3), dtype=np.uint8)
     buffer = io.BytesIO()

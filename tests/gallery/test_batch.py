@@ -1,4 +1,4 @@
-"""Rows in, rows out, whatever is in them."""
+"""`Encoder`: every row of a batch becomes a row of the result, also with broken pictures."""
 
 import pickle
 
@@ -15,7 +15,7 @@ ASTRONAUT = "tests/assets/astronaut.png"
 
 @pytest.fixture(scope="module")
 def canvas():
-    """Any 128x128 pixels: aligned by decree."""
+    """A picture of 128x128 pixels, to be encoded without alignment."""
     with Image.open(ASTRONAUT) as picture:
         return np.asarray(picture.convert("RGB").resize((128, 128)))
 
@@ -74,7 +74,7 @@ def test_a_batch_says_what_one_face_alone_says(canvas):
 
 
 def test_a_face_that_does_not_fit_is_one_row():
-    """The limit is chosen so that some of ten pictures fit."""
+    """With a limit that only some of ten pictures can meet."""
     generator = np.random.default_rng(0)
     pictures = list(generator.integers(0, 256, (10, 128, 128, 3), dtype=np.uint8))
     smallest = [row.error.smallest for row in Encoder(align="never", max_bytes=1).encode(pictures)]

@@ -1,4 +1,4 @@
-"""What several processes have done is one bar."""
+"""One progress bar for several processes."""
 
 import io
 import logging
@@ -26,7 +26,7 @@ def test_what_processes_count_is_shown(monkeypatch):
 
 @pytest.mark.parametrize(("level", "shown"), [(logging.WARNING, True), (logging.ERROR, False)])
 def test_quiet_shows_nothing(level, shown, monkeypatch):
-    """On what tqdm takes for a terminal."""
+    """With an output that tqdm treats as a terminal."""
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     real = meter.tqdm

@@ -1,4 +1,4 @@
-"""Bars and the command's --quiet."""
+"""Progress bars and the option --quiet."""
 
 import logging
 

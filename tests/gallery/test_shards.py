@@ -1,4 +1,4 @@
-"""Shards: whole or not there, each picture once."""
+"""Shards: complete or absent, with each picture exactly once."""
 
 import gzip
 import hashlib
@@ -30,7 +30,7 @@ from tests.gallery.tarfiles import ENCODER, link_to, picture, rows, tar_of, writ
 
 @pytest.fixture
 def sources(tmp_path):
-    """Two shards; the first with what shards also hold."""
+    """Two tar files; the first also has broken pictures and other files."""
     first = {
         "a/1.webp": picture(1),
         "a/1.json": b"{}",
@@ -64,7 +64,7 @@ def test_rows_and_manifest(sources, tmp_path):
     assert line.endswith(",ImageError:1,.json:1 .txt:1")
     assert other.startswith("in-1.parquet,2,2,")
     assert describe(total).startswith("5 pictures, 4 faces, ")
-    assert describe(total).endswith(", 1 ImageError; passed over 1 .json, 1 .txt")
+    assert describe(total).endswith(", 1 ImageError; skipped 1 .json, 1 .txt")
 
 
 def test_what_is_there_is_kept(sources, tmp_path, monkeypatch):
@@ -96,12 +96,12 @@ def test_what_is_there_is_kept(sources, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="max_bytes = 64, not 96"):
         shards.encode_shards(sources, out, other, workers=1)
     write_tar(sources[0], {f"{n}.webp": picture(n) for n in range(40)})
-    with pytest.raises(DataError, match=r"a in-0\.tar of other content"):
+    with pytest.raises(DataError, match=r"a in-0\.tar with other content"):
         shards.encode_shards(sources, out, ENCODER, workers=1)
 
 
 def hashed_again(monkeypatch):
-    """The sources that are hashed to see whether a shard is still theirs."""
+    """A list to which the sources are added that are hashed to check an existing shard."""
     monkeypatch.setattr(sources_module, "SETTLED_NS", -1)
     found = []
     real = sources_module.HashedFile
@@ -110,7 +110,7 @@ def hashed_again(monkeypatch):
 
 
 def test_a_source_is_known_by_its_content(sources, tmp_path, monkeypatch):
-    """Name and size are the same; only a changed time has it read again."""
+    """With the same name and size; the content is read again only if the time changed."""
     out = tmp_path / "out"
     shards.encode_shards(sources, out, ENCODER, workers=1)
     kept = json.loads(pq.read_schema(out / "in-0.parquet").metadata[b"stc"])
@@ -132,12 +132,12 @@ def test_a_source_is_known_by_its_content(sources, tmp_path, monkeypatch):
     assert read == sources[:1]
     sources[0].write_bytes(data.replace(b"not a picture", b"nor a picture"))
     os.utime(sources[0], ns=(0, 0))
-    with pytest.raises(DataError, match=r"a in-0\.tar of other content"):
+    with pytest.raises(DataError, match=r"a in-0\.tar with other content"):
         shards.encode_shards(sources, out, ENCODER, workers=1)
 
 
 def test_a_model_of_another_encoder_is_another_model(sources, tmp_path):
-    """The decoder, and so the fingerprint, is the same."""
+    """The decoder's arrays, and so the fingerprint, are the same."""
     shards.encode_shards(sources[:1], tmp_path / "out", ENCODER, workers=1)
     arrays = dict(open_model().read())
     arrays["encoder.levels.0.price"] = arrays["encoder.levels.0.price"] * np.float32(2)
@@ -248,7 +248,7 @@ def test_a_source_whose_name_is_not_utf8(sources, tmp_path):
 
 
 def test_one_bad_member_ends_no_gallery(tmp_path, capsys):
-    """A row with an error, or a shard's error; all other shards are done, also the next time."""
+    """It is a row with an error, or an error of its shard; all other shards are made."""
     link = write_tar(tmp_path / "link.tar", {"a.webp": picture(1), "b.webp": link_to("nowhere")})
     headers = {"GNU.sparse.map": "0,x", "GNU.sparse.size": "zz"}
     sparse = tmp_path / "sparse.tar"
@@ -318,7 +318,7 @@ def test_other_tables_in_the_folder_are_left_alone(sources, tmp_path):
 def test_the_summary_names_the_most_common_kinds():
     passed = Counter({f".{n}": 10 - n for n in range(8)})
     shown = describe(Tally(pictures=1, passed=passed))
-    assert shown.endswith("; passed over 10 .0, 9 .1, 8 .2, 7 .3, 6 .4, 5 .5, 7 others")
+    assert shown.endswith("; skipped 10 .0, 9 .1, 8 .2, 7 .3, 6 .4, 5 .5, 7 others")
 
 
 def test_the_usual_size_is_the_same_said_or_not(sources, tmp_path):

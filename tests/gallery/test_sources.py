@@ -1,4 +1,4 @@
-"""A file's digest, in whatever order it is read."""
+"""The digest of a file that is read in any order, and the check of its identity."""
 
 import hashlib
 import io
@@ -70,14 +70,14 @@ def test_a_part_that_was_not_read_counts_too(path):
 
 
 def settled(path):
-    """The file's identity as of a time when it had not been changed for long."""
+    """The file's identity, as if it had been read long after its last change."""
     with HashedFile(path) as file:
         known = file.identity()
     return {**known, "source_read_ns": known["source_ctime_ns"] + SETTLED_NS + 1}
 
 
 def test_other_content_is_noticed_whatever_its_time_of_change_says(path):
-    """As after `cp -p`, `rsync -t` or `touch -r`: same name, same size, same time of change."""
+    """As after `cp -p`, `rsync -t` or `touch -r`: same name, same size, same mtime."""
     known = settled(path)
     assert recognise(path, known) is known
     data = bytearray(path.read_bytes())
@@ -99,7 +99,7 @@ def test_a_copy_is_the_same_and_read_once(path):
 
 
 def test_a_file_that_was_new_when_it_was_read_is_read_again(path):
-    """It may have been changed within one step of the file system's clock."""
+    """A change within one step of the file system's clock would not be visible in its times."""
     known = settled(path)
     known["source_read_ns"] -= 1
     assert recognise(path, known) is not known

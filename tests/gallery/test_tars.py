@@ -1,4 +1,4 @@
-"""Every picture of a tar file is a row, whatever else it holds; what is wrong is one error."""
+"""Every picture of a tar file is read or has an error; a damaged file is one DataError."""
 
 import bz2
 import gzip
@@ -20,7 +20,7 @@ END = bytes(1024)
 
 
 def read(path, data, together=100):
-    """Names with pictures or errors, and what was passed over, of a tar file's bytes."""
+    """Read a tar file in bytes: names with pictures or errors, counts of passed-over members."""
     path.write_bytes(data)
     found, passed = [], Counter()
     with HashedFile(path) as source:
@@ -45,11 +45,11 @@ def pax(headers, data=b"1234", name="b.png"):
 
 
 def header(kind=b"0", size=b"%011o" % 0, name=b"b.png", extended=False):
-    """A block that is a header with a sound checksum and whatever size."""
+    """A header block with a valid checksum and any size field."""
     block = bytearray(name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2)
     block += size.ljust(12, b"\0") + b"00000000000\0" + b" " * 8 + kind
     block += bytes(100) + b"ustar\x0000" + bytes(247)
-    block[482] = extended  # of sparse members: another block follows
+    block[482] = extended  # for sparse members: another block follows
     block[148:156] = b"%06o\0 " % sum(block)
     assert len(block) == 512
     return bytes(block)
@@ -58,7 +58,7 @@ def header(kind=b"0", size=b"%011o" % 0, name=b"b.png", extended=False):
 @pytest.mark.parametrize("joint", [b"", BLOCK, BLOCK * 41])
 @pytest.mark.parametrize("cut", [0, 512, 1024, None])
 def test_joined_files_are_read_to_the_last(joint, cut, path):
-    """As `cat` and `tar --concatenate` leave them; with both zero blocks, one or none between."""
+    """As `cat` and `tar --concatenate` write them: with two, one or no zero blocks in between."""
     first, second = (tar_of({f"{name}.png": name.encode()}) for name in "ab")
     if cut is not None:
         first = first[: 1024 + cut]
@@ -204,7 +204,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize("name", DAMAGED)
 def test_headers_that_are_wrong_are_one_error(name, path):
-    """tarfile raises all kinds of errors, needs all memory, or goes round for ever."""
+    """For these, tarfile raises various errors, exhausts the memory, or never ends."""
     with pytest.raises(DataError, match=r"in\.tar is not a complete tar file: .") as raised:
         read(path, DAMAGED[name])
     assert len(str(raised.value)) < 1000
@@ -231,7 +231,7 @@ def test_a_tar_file_that_begins_like_a_compressed_one(path):
 
 
 def test_mutations_give_rows_or_the_error(path):
-    """Whatever bytes: no other error, and an end."""
+    """For any bytes, reading ends, and raises no other error."""
     generator = random.Random(0)  # noqa: S311
     seeds = [tar_of({"a.png": b"a", "b.png": link_to("a.png")}), *DAMAGED.values()]
     seeds = [data[:4096] for data in seeds]

@@ -1,4 +1,4 @@
-"""A process that is killed takes with it what it was at, and nothing else."""
+"""If a worker process is killed, only the item it worked on is lost."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_what_a_function_raises_is_raised():
 
 
 def test_processes_that_end_at_nothing_are_an_error(monkeypatch):
-    """Else new ones would be started for ever."""
+    """Otherwise new processes would be started without end."""
     monkeypatch.setattr(tasks, "_start", start_and_end)
     with pytest.raises(StcError, match="ended from outside"):
         list(tasks.share(work, [2, 3], 2, Counts(2), lambda: None))
@@ -38,7 +38,7 @@ def test_the_shard_of_a_killed_worker_is_named(tmp_path, capsys):
     victim = Victim(align="never", effort=0)
     with pytest.raises(DataError, match=r"1 of 2 shards failed; the first: .*in-1\.tar: .*killed"):
         shards.encode_shards(sources, out, victim, workers=2)
-    assert "in-1.tar: the process that coded it was killed" in capsys.readouterr().err
+    assert "in-1.tar: the process that encoded it was killed" in capsys.readouterr().err
     assert rows(out / "in-0.parquet")[0]["error"] is None
     assert len((out / "manifest.csv").read_text().splitlines()) == 2
     write_tar(sources[1], {"1.webp": picture(1)})

@@ -1,4 +1,4 @@
-"""Disks that are full, folders that go away, processes that are killed: nothing lost or half."""
+"""Full disks, vanishing folders, killed processes: no shard is lost or incomplete."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ from stc.gallery import shards, tables
 from tests.gallery.tarfiles import ENCODER, picture, rows, write_tar
 from tests.gallery.victims import Remover
 
-AGAIN = "give the same command again"
+AGAIN = "run the same command again"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def leftovers(folder):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 32 kB. Mounting one needs root, and a system that lets root do it."""
+    """A file system of 32 kB. Mounting it needs root, and a system that permits it."""
     folder = tmp_path / "small"
     folder.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", "size=32k", "none", str(folder)]
@@ -44,7 +44,7 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk(small_disk, sources, capsys):
-    """Full after the first shard, then with room for all."""
+    """The disk is full after the first shard; then it has space for all."""
     out = small_disk / "out"
     words = ["-o", str(out), "--align", "never", "--workers", "1", "--effort", "0", "-q"]
     assert main(["encode-shards", str(sources[0]), *words]) == 0
@@ -66,7 +66,7 @@ def test_a_full_disk(small_disk, sources, capsys):
 
 @pytest.mark.parametrize("step", ["write", "fsync", "replace"])
 def test_a_disk_that_fails(step, sources, tmp_path, monkeypatch):
-    """Whatever step of writing it is: no shard, nothing left, the other shards as they were."""
+    """If a step of writing fails, there is no shard and no leftover; other shards are unchanged."""
     out = tmp_path / "out"
     shards.encode_shards(sources[:1], out, ENCODER, workers=1)
     before = (out / "in-0.parquet").read_bytes()
@@ -127,7 +127,7 @@ def test_sources_that_vanish_are_their_own_error(sources, tmp_path, monkeypatch,
 
 @contextlib.contextmanager
 def somebody_else():
-    """Run as a user to whom modes apply, also where the tests run as root."""
+    """Run as a user for whom file modes are enforced, also if the tests run as root."""
     if os.geteuid():
         yield
         return
@@ -147,7 +147,7 @@ def test_no_permission(mode, sources, tmp_path, capsys):
     words = ["encode-shards", *map(str, sources), "-o", str(out), "--align", "never", "-q"]
     words += ["--workers", "1", "--effort", "0", "--max-bytes", "64"]
     for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)  # pytest's are closed to others
+        folder.chmod(0o755)  # pytest's folders are not accessible to other users
     out.chmod(mode)
     with somebody_else():
         code = main(words)
@@ -159,7 +159,7 @@ def test_no_permission(mode, sources, tmp_path, capsys):
 
 
 def test_two_processes_on_one_folder(sources, tmp_path):
-    """One of them works, the other says why not; started again it finds all done."""
+    """At least one succeeds; the other may fail with a message. All shards are complete."""
     out = tmp_path / "out"
     words = [sys.executable, "-m", "stc", "encode-shards", *map(str, sources), "-o", str(out)]
     words += ["--align", "never", "--workers", "1", "--effort", "0", "-q"]
@@ -190,13 +190,13 @@ def test_a_file_system_without_locks(sources, tmp_path, monkeypatch):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(DataError, match=r"out: its file system keeps no locks \(No locks avail"):
+    with pytest.raises(DataError, match=r"out: its file system has no locks \(No locks avail"):
         shards.encode_shards(sources, tmp_path / "out", ENCODER, workers=1)
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.gate)])
 def test_kill_at_random_moments(kills, tmp_path):
-    """SIGKILL to runs of two processes: what is there is whole, and in the end all, once."""
+    """SIGKILL to runs: existing shards are complete, and in the end every picture is in one."""
     generator = random.Random(kills)  # noqa: S311
     wanted = ["x-broken"] * 12
     for number in range(12):
@@ -210,7 +210,7 @@ def test_kill_at_random_moments(kills, tmp_path):
     for round_ in range(kills):
         workers = str(generator.choice((1, 2)))
         run = subprocess.Popen([*words, "--workers", workers], start_new_session=True)
-        # Half of them while shards are written, which some tenths of a second come before.
+        # Half of the kills come soon after a shard was written, the others at any time.
         if round_ % 2 == 0:
             there = len(list(out.glob("*.parquet")))
             while run.poll() is None and len(list(out.glob("*.parquet"))) == there:

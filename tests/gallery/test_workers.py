@@ -1,4 +1,4 @@
-"""Workers have one thread each, whatever their parent has."""
+"""Workers have one thread each, independent of their parent's settings."""
 
 import os
 
@@ -10,7 +10,7 @@ from stc.threads import threads
 
 
 def test_a_worker_has_one_thread(monkeypatch):
-    """Unpickling the initialiser loads numpy, as what galleries hand over may do."""
+    """Unpickling the initialiser loads numpy, as the arguments of galleries may do."""
     for name in ONE_THREAD:
         monkeypatch.setenv(name, "2")
     monkeypatch.delenv("MKL_NUM_THREADS")

@@ -1,4 +1,4 @@
-"""What runs in processes that tests of galleries start, and ends them."""
+"""Functions and encoders that end their process, for tests of galleries."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ KILL = b"kill"
 
 
 def work(item, report):
-    """An item's square; "kill" ends this process, "end" exits, and "slow" takes a second."""
+    """An item's square; "kill" and "end" end this process, "fail" raises, "slow" takes a second."""
     report(10, 1)
     if item == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -27,13 +27,13 @@ def work(item, report):
 
 
 def start_and_end(*_):
-    """An initialiser that ends the process before it is at anything."""
+    """An initialiser that ends the process before it works on an item."""
     os._exit(3)
 
 
 @dataclass(frozen=True, init=False)
 class Victim(Encoder):
-    """An encoder whose process is killed at some picture, as by a system that is out of memory."""
+    """An encoder whose process is killed at picture KILL, as by a system out of memory."""
 
     def encode(self, pictures):
         if KILL in pictures:
@@ -43,7 +43,7 @@ class Victim(Encoder):
 
 @dataclass(frozen=True, init=False)
 class Remover(Encoder):
-    """An encoder in whose time the folder of shards goes away."""
+    """An encoder that renames the folder of shards while it encodes."""
 
     def encode(self, pictures):
         folder = Path(self.column)

@@ -1,4 +1,4 @@
-"""One portrait, and the pictures that are made of it."""
+"""Fixtures: a portrait, and pictures made of it."""
 
 from pathlib import Path
 

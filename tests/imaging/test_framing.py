@@ -1,4 +1,4 @@
-"""`frame`: which face is meant, and when a picture is a canvas already."""
+"""`frame`: the choice of the face, and pictures that are canvases already."""
 
 import io
 import warnings
@@ -35,7 +35,7 @@ def side_by_side(*images: Image.Image) -> Image.Image:
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> bool:
-    """The same face on the same spot, give or take the detector's pixel; background left out."""
+    """Whether two canvases show the same face to a pixel of the detector, without background."""
     faces = [pixels[50:105, 40:88].astype(int) for pixels in (one, other)]
     return bool(np.abs(faces[0] - faces[1]).mean() < 12)
 

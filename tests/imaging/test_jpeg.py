@@ -1,4 +1,4 @@
-"""`first_picture` of a JPEG: this picture's scans, and no other's."""
+"""`first_picture` of a JPEG: the scans of the first picture only."""
 
 import io
 import time
@@ -64,7 +64,7 @@ def test_scans_are_counted_as_decoders_find_them():
     assert (found.ended, found.progressive, found.complete) == (True, True, True)
     place = data.rindex(b"\xff\xda")
     scan = data[place:-2]
-    # With filling bytes before a marker, and with bytes that decoders pass over.
+    # With fill bytes before a marker, and with bytes that decoders skip.
     for between in (b"", b"\xff", b"\0\1\2"):
         many = data[:-2] + 1000 * (between + scan) + data[-2:]
         assert first_picture(many).scans == found.scans + 1000

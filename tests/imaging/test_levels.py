@@ -1,4 +1,4 @@
-"""More than 8 bits: black and white are where the file or its pixels say."""
+"""More than 8 bits: black and white from the file, or estimated from its pixels."""
 
 import io
 import struct
@@ -21,7 +21,7 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 def tiff(
     pixels: np.ndarray, order: str = "<", tags: dict | None = None, packed: bytes = b""
 ) -> bytes:
-    """A TIFF file of grey or RGB samples, as they are."""
+    """An uncompressed TIFF file of grey or RGB samples."""
     height, width = pixels.shape[:2]
     samples = pixels.shape[2] if pixels.ndim == 3 else 1
     kind = {"u": 1, "i": 2, "f": 3}[pixels.dtype.kind]
@@ -94,7 +94,7 @@ def test_white_is_zero_in_12_bits_and_compressed():
 @pytest.mark.parametrize("tags", [{280: 500, 281: 3000}, {340: 500, 341: 3000}])
 def test_black_and_white_that_the_file_states(tags):
     pixels = np.tile(np.linspace(500, 3000, 256).round().astype("<u2"), (4, 1))
-    pixels[0] = 60_000  # beyond what is white
+    pixels[0] = 60_000  # above white
     found = grey(tiff(pixels, "<", tags))
     assert np.abs(found - RAMP)[1:].max() <= 1
     assert (found[0] == 255).all()

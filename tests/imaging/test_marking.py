@@ -1,4 +1,4 @@
-"""A decoded picture says that it is one."""
+"""Decoded pictures are marked as reconstructed."""
 
 import io
 
@@ -11,7 +11,7 @@ from stc.imaging import marking
 TEXT = marking.note(192)
 GREY = Image.new("RGB", (128, 128), (120, 120, 120))
 
-FORMS = ["PNG", "JPEG", "WEBP", "TIFF"] + ["AVIF"] * features.check("avif")
+FORMS = ["PNG", "JPEG", "WEBP", "TIFF"] + ["AVIF"] * ("avif" in features.get_supported())
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -43,6 +43,6 @@ def test_the_stamp_covers_the_lower_edge_alone(side):
     bar = max(1, side // 12)
     assert (pixels[: side - bar] == 120).all()
     assert (pixels[side - bar :, 0] == 0).all()
-    # Letters where there is room for them.
+    # Letters only where they fit.
     assert (pixels[side - bar :].max() > 200) == (side >= 120)
     assert (np.asarray(picture) == 120).all()

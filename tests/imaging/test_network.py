@@ -1,4 +1,4 @@
-"""The network: its file is the right one, and what it sees is put together right."""
+"""The detection network: its file, and the decoding and merging of its outputs."""
 
 import hashlib
 import shutil
@@ -15,7 +15,7 @@ from stc.imaging.network import GREY, SHA256, WEIGHTS, detect
 
 @pytest.fixture
 def unloaded(monkeypatch):
-    """As at the start of a process."""
+    """A network that is not open yet, as at the start of a process."""
     monkeypatch.setattr(network._network, "_opened", [])
 
 
@@ -107,7 +107,7 @@ def test_each_face_is_seen_once(pixels):
 
 
 def test_the_file_is_what_the_package_holds():
-    """Where the package that the weights come from is at hand."""
+    """If the package with the original weights is available."""
     pytest.importorskip("onnx")
     from tests.imaging import make_weights
 

@@ -1,4 +1,4 @@
-"""Chunks of a PNG file that say nothing of its pixels do not matter."""
+"""Chunks of a PNG file that do not affect its pixels are ignored."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Colours come out as a viewer shows them, whatever profile they are stored in."""
+"""Colours are converted to sRGB from any profile."""
 
 import io
 import struct
@@ -24,14 +24,14 @@ def to_srgb(light: np.ndarray) -> np.ndarray:
 
 
 def expected(pixels: np.ndarray, primaries: tuple, gamma: float) -> np.ndarray:
-    """RGB of 8 bits in a matrix profile -> sRGB, by the textbook."""
+    """RGB of 8 bits in a matrix profile -> sRGB, by the definition."""
     there = np.array(primaries).T
     back = np.linalg.inv(np.array(icc.SRGB).T)
     light = (pixels / 255.0) ** gamma @ there.T @ back.T
     return 255 * to_srgb(light)
 
 
-# Muted colours, which every space has.
+# Muted colours, which lie in every gamut.
 COLOURS = np.random.default_rng(0).integers(60, 190, (16, 16, 3), np.uint8)
 
 
@@ -90,7 +90,7 @@ def test_transparent_pictures_have_colours_too():
     [
         b"no profile",
         icc.rgb(icc.PROPHOTO, 1.8)[:200],
-        icc.grey(1.0),  # of other channels
+        icc.grey(1.0),  # a profile for other channels
         icc.rgb(icc.PROPHOTO, 1.8).ljust(5 << 20, b"\0"),
     ],
 )

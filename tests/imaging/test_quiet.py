@@ -1,4 +1,4 @@
-"""`quiet`: one thread's warnings, and nothing of anybody else's."""
+"""`quiet`: suppresses the warnings of one thread, and of no other."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from stc.imaging.quiet import quiet
 
 
 class OddWarning(Warning):
-    """Stands for what a decoder says of odd metadata."""
+    """A stand-in for a decoder's warning of odd metadata."""
 
 
 def warn():
@@ -68,8 +68,8 @@ def test_other_threads_are_heard_meanwhile():
     assert len(heard) == 1
 
 
-# Two threads in turn: the first leaves while the second is inside, which with catch_warnings
-# leaves "ignore" in force for good.
+# Two threads in turn: the first leaves while the second is inside. With catch_warnings, the filter
+# "ignore" would stay for ever.
 TWO = """
 import threading, warnings
 from stc.imaging.quiet import quiet

@@ -1,4 +1,4 @@
-"""`load_image`: every mode, every way of being broken."""
+"""`load_image`: all modes, and broken files of all kinds."""
 
 import io
 import struct
@@ -147,7 +147,7 @@ def test_broken_exif_does_not_matter(exif, kind):
 
 
 def test_a_bmp_whose_alpha_is_empty():
-    """Its fourth byte is padding, whatever the header says; where it is not, it is alpha."""
+    """The fourth byte is padding if it is zero in all pixels, also if the header names it alpha."""
     pixels = np.full((4, 4, 4), (30, 60, 90, 0), np.uint8)
     for solid in (False, True):
         pixels[:2, :, 3] = 255 * solid
@@ -180,7 +180,7 @@ def test_a_bmp_whose_alpha_is_empty():
 def test_a_jpeg_of_a_thousand_scans_is_refused():
     data = saved(Image.new("L", (64, 64), 90), "JPEG", progressive=True)
     load_image(data)
-    place = data.rindex(b"\xff\xda")  # the last scan once more, and again
+    place = data.rindex(b"\xff\xda")  # repeat the last scan
     scan = data[place:-2]
     with pytest.raises(ImageError, match="scans"):
         load_image(data[:-2] + 1000 * scan + data[-2:])

@@ -1,4 +1,4 @@
-"""A picture that is cut short is shown where nearly all of it is there."""
+"""A truncated picture is completed if only a few rows are missing."""
 
 import io
 import struct
@@ -20,7 +20,7 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 
 @pytest.fixture(scope="module")
 def noise() -> Image.Image:
-    """All rows take as many bytes."""
+    """A picture whose rows all take the same number of bytes."""
     pixels = np.random.default_rng(0).integers(40, 200, (400, 100, 3), np.uint8)
     return Image.fromarray(pixels)
 
@@ -65,7 +65,7 @@ def test_black_pictures_that_are_cut_short_are_refused():
 
 
 def test_rows_of_an_interlaced_png_that_never_came(noise):
-    # Pillow writes none, so by hand: the seventh pass, of every other row, comes last.
+    # Interlaced by hand, as Pillow cannot: the seventh pass, of every other row, comes last.
     pixels = np.asarray(noise.convert("L"))[:64, :64]
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
     rows = [

@@ -1,4 +1,4 @@
-"""PSNR and SSIM against their definitions; against another implementation where it is at hand."""
+"""PSNR and SSIM: compared with their definitions, and with torchmetrics if it is installed."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from stc.imaging.similarity import psnr, ssim
 
 @pytest.fixture(scope="module")
 def pairs():
-    """Four pictures and what noise of four strengths makes of them, uint8 [4, 128, 128, 3]."""
+    """Four pictures, and the same with noise of four strengths, uint8 [4, 128, 128, 3]."""
     face = frame("tests/assets/astronaut.png")
     source = np.stack([face, face[::-1], 255 - face, np.zeros_like(face)])
     strength = np.array([3, 10, 40, 1])[:, None, None, None]

@@ -1,4 +1,4 @@
-"""`warp`: where points land, what is outside, and that it takes no longer for a large image."""
+"""`warp`: positions of points, pixels outside the image, bounded time for large images."""
 
 import numpy as np
 import pytest

@@ -20,7 +20,7 @@ def random_template(seed=0, groups=49, size=16):
 
 
 def random_head(shape, seed=0, size=16):
-    """A head for maps of that shape [C, H, W]."""
+    """A random head for feature maps of `shape` (C, H, W)."""
     generator = np.random.default_rng(seed)
     arrays = {
         name: generator.standard_normal(sides).astype(np.float32) * np.float32(0.3)

@@ -1,7 +1,7 @@
-"""Makes tests/protection/vectors: python -m tests.protection.make_vectors. No face is in them.
+"""Makes tests/protection/vectors: python -m tests.protection.make_vectors. They contain no face.
 
-Only for a new version of a format: a vector that changes without one is a fault. Key, index and
-scores are of this folder alone.
+Run it only for a new version of a format: no vector may change without one. Key, index and scores
+are used nowhere else.
 """
 
 import json
@@ -20,13 +20,13 @@ NONCE = bytes(range(16))
 
 
 def query():
-    """The template that all vectors are matched with: whole numbers, so that all have the same."""
+    """The template that all vectors are matched with: integers, equal on every machine."""
     features = np.arange(24).reshape(3, 8) * 37 % 23 - 11
     return GroupedTemplate(features, np.array([0.5, 0.25, 0.25]), b"made")
 
 
 def records(key):
-    """Of all types of id, and of several numbers of bits, kept dimensions and generations."""
+    """Records with all types of id, and several numbers of bits, alphas, drops and generations."""
     other = GroupedTemplate(query().features[::-1], query().weights, b"made")
     return [
         protect(query(), key, "alice", generation=2).to_bytes(6),

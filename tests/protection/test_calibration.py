@@ -1,4 +1,4 @@
-"""Scores of people against one another."""
+"""Impostor and mated scores of a calibration."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ PEOPLE = ["a", "b", "a", "c", "b", "a"]
 
 @pytest.fixture
 def arrays():
-    """Six pictures, alike where they show one person."""
+    """The templates of six pictures, similar for pictures of one person."""
     features, weights = random_arrays(3, 9, 8)
     own, _ = random_arrays(6, 9, 8, seed=1)
     rows = ["abc".index(person) for person in PEOPLE]
@@ -22,7 +22,7 @@ def arrays():
 
 
 def score(arrays, key, enrolled, asked, bits=8):
-    """One by one: what a record of a picture, as it is stored, and another picture score."""
+    """The score of picture `asked` with the stored record of picture `enrolled`, by `match`."""
     features, weights = arrays
     one = protect(GroupedTemplate(features[enrolled], weights[enrolled]), key, enrolled)
     stored = ProtectedTemplate.from_bytes(one.to_bytes(bits))
@@ -35,7 +35,7 @@ def test_every_two_people_give_one_score(arrays, key, bits):
     assert (found.people, found.pictures, found.bits) == (3, 6, bits)
     assert found.parameters == Parameters(9, 8, 4, 9000, b"made")
     assert found.impostor.pairs == 3
-    # b (1, 4) against a (0, 2, 5); c (3) against a and b: their pictures take turns.
+    # b (1, 4) against a (0, 2, 5); c (3) against a and b: pictures of a person are used in turn.
     pairs = [(2, 1), (5, 3), (1, 3)]
     assert {(one.first, one.second) for one in alike} == set(pairs)
     assert [one.score for one in alike] == sorted((one.score for one in alike), reverse=True)
@@ -72,5 +72,5 @@ def test_another_key_gives_other_scores_of_the_same_kind(arrays):
 def test_what_cannot_be_calibrated_with(arrays):
     with pytest.raises(TemplateError, match="two people or more, not 1"):
         calibrate(*arrays, ["a"] * 6)
-    with pytest.raises(TemplateError, match="6 pictures need as many names, not 2"):
+    with pytest.raises(TemplateError, match="6 pictures need 6 names, not 2"):
         calibrate(*arrays, ["a", "b"])

@@ -76,7 +76,7 @@ def test_other_shapes():
 
 
 def test_what_the_format_says_is_what_is_read():
-    """A record that was written once; its codes are exact, the score is as floats are."""
+    """A record from an earlier release: its codes must be exact, the score within rounding."""
     record = ProtectedTemplate.from_bytes(bytes.fromhex(GOLDEN))
     assert record.parameters == Parameters(3, 8, 4, 9000, b"made")
     assert (record.record_id, record.generation, record.bits) == ("alice", 2, 6)
@@ -88,7 +88,7 @@ def test_what_the_format_says_is_what_is_read():
 
 
 def test_another_shape_is_refused_before_it_is_read():
-    with pytest.raises(TemplateError, match="3 x 8 where 49 x 16"):
+    with pytest.raises(TemplateError, match="3 x 8 features instead of 49 x 16"):
         list(read_records(DATA + bytes.fromhex(GOLDEN), (49, 16)))
 
 
@@ -133,7 +133,7 @@ def test_numbers_that_no_record_has(place, value):
     data = bytearray(DATA[:-4])
     struct.pack_into("<B" if place == 5 else "<H", data, place, value)
     whole = bytes(data) + struct.pack("<I", zlib.crc32(data))
-    with pytest.raises(CorruptError, match="none that a record can have"):
+    with pytest.raises(CorruptError, match="values that no record can have"):
         ProtectedTemplate.from_bytes(whole)
 
 
@@ -151,7 +151,7 @@ def sealed(data):
 
 
 class Endless:
-    """A file that never ends: a start, then one byte again and again; counts what is read."""
+    """A file without end: `start`, then `byte` repeated; counts the bytes that are read."""
 
     def __init__(self, start, byte):
         self._start, self._byte, self.read_of_it = start, byte, 0
@@ -174,7 +174,7 @@ def test_an_endless_file_is_refused_where_it_goes_wrong(start, byte):
 
 
 def test_a_file_is_read_in_parts(tmp_path, monkeypatch):
-    """Records that lie across the borders of parts are the same as in memory."""
+    """Records that cross the boundaries of parts are read as from memory."""
     monkeypatch.setattr(container, "_PART", 1 << 15)
     largest = protect(random_template(groups=64, size=256), KEY, "b" * 64, drop=0.0).to_bytes()
     data = (DATA * 7 + largest) * 8
@@ -190,7 +190,7 @@ def test_a_file_is_read_in_parts(tmp_path, monkeypatch):
 
 
 def test_a_file_takes_little_memory():
-    """Sixteen megabytes of records, of which one part and one record are held."""
+    """Of sixteen megabytes of records, only one part and one record are in memory."""
     large = protect(random_template(groups=64, size=256), KEY, 0, drop=0.0).to_bytes()
     file = io.BytesIO(large * 1000)
     tracemalloc.start()

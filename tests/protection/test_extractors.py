@@ -1,4 +1,4 @@
-"""Faces to templates, with a stand-in for a recogniser; no torch."""
+"""Faces to templates, with a small stand-in for a recognition model; without torch."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_keys_follow_recogniser_head_and_mean():
 
 
 def test_a_head_for_other_maps(views):
-    with pytest.raises(TemplateError, match=r"the map is \(12, 4, 4\), the head wants \(5, 4, 4\)"):
+    with pytest.raises(TemplateError, match=r"shape \(12, 4, 4\), the head needs \(5, 4, 4\)"):
         Extractor(Thumbnails(), random_head((5, 4, 4))).from_views(views)
 
 
@@ -79,6 +79,6 @@ def test_a_head_ships_for_dlib():
     assert (extractor.head, extractor.mean.shape) == ("spread", (128,))
     by_map = open_extractor("dlib", "map")
     assert by_map.head.shape == (256, 4, 4)
-    # What records that exist name: the head's digest must not change with the code.
+    # Existing records contain this maker, so the head's digest must not change with the code.
     assert by_map.key == "dlib-resnet-v1-746926341d722d45"
     assert by_map.maker == bytes.fromhex("2e36d2a7")

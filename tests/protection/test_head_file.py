@@ -55,7 +55,7 @@ def test_files_of_something_else(path, tmp_path):
 
 
 def write(folder, arrays):
-    """A head's file of these arrays alone."""
+    """A head's file with only these arrays."""
     save_head(folder / "y", Head(SHAPE, arrays), "thumbnails", MEAN, {})
     return folder / "y"
 
@@ -66,7 +66,7 @@ def write(folder, arrays):
         ({"place": None}, r"place is None, not \(16,\)"),
         ({"place": np.zeros(15, np.float32)}, r"place is \(15,\), not \(16,\)"),
         ({"more": np.zeros(1, np.float32)}, r"more is \(1,\), not None"),
-        ({"reduce": np.zeros((16, 11, 16), np.float32)}, "12x4x4 is not its map"),
+        ({"reduce": np.zeros((16, 11, 16), np.float32)}, "map shape 12x4x4 does not match"),
     ],
 )
 def test_arrays_that_no_head_has(tmp_path, changes, message):

@@ -1,4 +1,4 @@
-"""The network of a head, layer by layer, against what can be worked out by hand."""
+"""The network of a head, compared with a straightforward computation in double precision."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from stc.protection.head_file import load_head, shipped_head
 from stc.protection.heads import HIDDEN, Head, shapes
 from tests.protection.conftest import random_head
 
-SHAPE = (5, 3, 4)  # not square, so that no side passes for the other
+SHAPE = (5, 3, 4)  # not square, so that swapped sides are noticed
 
 
 def maps(seed):
@@ -15,7 +15,7 @@ def maps(seed):
 
 
 def by_hand(head, one, two):
-    """One face, cell by cell and channel by channel, in double precision."""
+    """A head's output for one face, computed cell by cell in double precision."""
     arrays = {name: values.astype(np.float64) for name, values in head.arrays.items()}
     _, height, width = head.shape
     features = np.zeros((height * width, head.size))
@@ -102,6 +102,6 @@ def test_it_is_what_training_sees(shape):
         expected = network(*map(torch.from_numpy, both))
         for ours, theirs in zip(head(*both), expected, strict=True):
             assert ours == pytest.approx(theirs.numpy(), abs=1e-5)
-        network.place += 1  # a head is what the network was
+        network.place += 1  # must not change the head, which is a copy
     assert np.array_equal(head(*both)[0], network.to_head()(*both)[0])
     assert not np.array_equal(head.arrays["place"], network.to_head().arrays["place"])

@@ -1,7 +1,8 @@
-"""Indexes: what they find, what they hide, and what is refused."""
+"""Indexes: search, encryption, and files that are refused."""
 
 import io
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def index_of(records, key, dimensions=72):
 
 
 def fresh(row, amount):
-    """Another picture of the person of a record of `gallery_of`."""
+    """The template of another picture of the person in record `row` of `gallery_of`."""
     features, weights = random_arrays(COUNT, 9, 8, seed=5)
     noise = np.random.default_rng(row).standard_normal((9, 8))
     return GroupedTemplate(features[row] + amount * noise, weights[row])
@@ -48,7 +49,7 @@ def fresh(row, amount):
 
 @pytest.mark.parametrize("options", [{}, {"alpha": 0.0, "drop": 0.0}, {"alpha": 0.5, "drop": 0.25}])
 def test_directions_are_those_that_a_match_looks_along(key, options):
-    """With every dimension kept a record is its own direction; else the face leans along it."""
+    """With alpha and drop 0 the direction is the face's; otherwise they are correlated."""
     features = unit(random_arrays(COUNT, 9, 8, seed=5)[0].astype(np.float32))
     gallery = gallery_of(key, **options)
     found = directions(gallery, key)
@@ -57,12 +58,12 @@ def test_directions_are_those_that_a_match_looks_along(key, options):
     cosine = (found * features).sum(2).mean()
     if options.get("alpha") == 0:
         assert found == pytest.approx(features, abs=1e-5)
-    else:  # of c dimensions, kept - 1 show: the noise takes one
+    else:  # kept - 1 of c dimensions remain: removing the noise takes one
         assert cosine == pytest.approx(np.sqrt((kept - 1) / 8), abs=0.05)
 
 
 def test_the_exact_score_of_whom_it_finds(key):
-    """Every candidate, as match_many scores the same records."""
+    """Every candidate has the score that match_many gives the same record."""
     gallery = gallery_of(key)
     stored = Gallery.of(list(read_records(b"".join(one.to_bytes() for one in gallery))))
     index = RecordIndex(index_of(gallery, key), key)
@@ -90,7 +91,7 @@ def test_rough_scores_follow_the_exact_ones(key):
 
 
 def test_the_axes_are_those_of_the_records(key):
-    """Faces of four dimensions: four axes find nearly what seventy-two find."""
+    """Faces in a subspace of four dimensions: the four axes lie nearly in that subspace."""
     generator = np.random.default_rng(1)
     basis = generator.standard_normal((4, 72))
     features = (generator.standard_normal((COUNT, 4)) @ basis).reshape(COUNT, 9, 8)
@@ -118,7 +119,7 @@ def test_a_revoked_record_scores_less_than_all(key):
 
 
 def test_many_blocks_and_a_sample_are_one_index(key, monkeypatch):
-    """Whatever the sizes of sample and blocks, records are in order and are found."""
+    """For any sizes of sample and blocks, records are in order and are found."""
     for block, sample in ((7, 3), (7, 21), (50, 120), (300, 300), (100, 1000)):
         monkeypatch.setattr(index_file, "BLOCK", block)
         monkeypatch.setattr(module, "BLOCK", block)
@@ -129,14 +130,14 @@ def test_many_blocks_and_a_sample_are_one_index(key, monkeypatch):
 
 
 def test_nothing_of_a_sketch_is_in_the_clear(key):
-    """Two indexes of the same records differ wherever the key has a say."""
+    """The encrypted parts of two indexes of the same records differ."""
     gallery = gallery_of(key)
     one, two = (index_of(gallery, key).getvalue() for _ in range(2))
     records = sum(len(record.to_bytes()) for record in gallery)
-    begin = index_file.LEAST + records
-    assert one[index_file.LEAST : begin] == two[index_file.LEAST : begin]
+    begin = index_file.MIN_FILE + records
+    assert one[index_file.MIN_FILE : begin] == two[index_file.MIN_FILE : begin]
     secret, other = (np.frombuffer(data[begin:], np.uint8) for data in (one, two))
-    lengths = 2 * COUNT  # which are public
+    lengths = 2 * COUNT  # stored in plain form
     assert (secret == other).sum() < lengths + 1.5 * len(secret) / 256
     plain = Sketcher.of(directions(gallery, key), 72).axes.astype("<f4").tobytes()
     assert plain[:32] not in one
@@ -151,7 +152,7 @@ def test_what_no_index_can_be_made_of(key):
     with pytest.raises(TemplateError, match="up to 2048 dimensions, not 2064"):
         index_of([large], key)
     mixed = [*gallery_of(key, 5), *gallery_of(key, 5, drop=0.25)]
-    with pytest.raises(TemplateError, match="one shape"):
+    with pytest.raises(TemplateError, match="same shape"):
         index_of(mixed, key)
     with pytest.raises(WrongKeyError, match="record r0 was not made with this key"):
         index_of(gallery_of(key), Key(bytes(32)))
@@ -161,7 +162,7 @@ def test_a_record_of_another_kind_after_the_sample(key, monkeypatch):
     monkeypatch.setattr(module, "SAMPLE", 4)
     monkeypatch.setattr(module, "BLOCK", 4)
     mixed = [*gallery_of(key, 4), *gallery_of(key, 4, drop=0.25)]
-    with pytest.raises(TemplateError, match="one shape"):
+    with pytest.raises(TemplateError, match="same shape"):
         index_of(mixed, key)
 
 
@@ -184,7 +185,7 @@ def random_arrays_of_one():
 
 
 def test_every_byte_is_checked(key):
-    """One changed byte anywhere: an error, or in a record that is no candidate nothing at all."""
+    """One changed byte anywhere is an error, if all records are candidates."""
     data = index_of(gallery_of(key, 20), key, 8).getvalue()
     for place in range(0, len(data), 11):
         changed = bytearray(data)
@@ -221,7 +222,7 @@ def test_numbers_that_no_index_has_take_no_memory(place, value, key):
     data = bytearray(index_of(gallery_of(key, 5), key, 4).getvalue())
     data[place : place + len(value)] = value
     tracemalloc.start()
-    with pytest.raises(CorruptError, match="none that an index can have"):
+    with pytest.raises(CorruptError, match="values that no index can have"):
         RecordIndex(io.BytesIO(data), key)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -231,5 +232,38 @@ def test_numbers_that_no_index_has_take_no_memory(place, value, key):
 def test_a_count_that_the_file_cannot_hold(key):
     data = bytearray(index_of(gallery_of(key, 5), key, 4).getvalue())
     data[19:23] = (1 << 25).to_bytes(4, "little")
-    with pytest.raises(FormatError, match="bytes of 20"):
+    with pytest.raises(FormatError, match="the index has 20"):
         RecordIndex(io.BytesIO(data), key)
+
+
+def resealed(data, key, number, at, plain):
+    """An index with another plain section of axes, correctly encrypted and authenticated."""
+    nonce = data[
+        index_file.MIN_FILE - index_file.CHECK - index_file.NONCE : index_file.MIN_FILE
+        - index_file.CHECK
+    ]
+    section = index_file.seal(key, nonce, number, plain)
+    return data[:at] + section + data[at + len(section) :]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_axes_that_would_overflow_are_refused(value, key):
+    data = index_of(gallery_of(key, 5), key, 4).getvalue()
+    header = index_file.read_header(io.BytesIO(data), len(data), key)
+    numbers = np.full(4 * (header.cells + 1), value, "<f4").tobytes()
+    changed = resealed(data, key, index_file.AXES, header.axes_at, numbers)
+    with pytest.raises(CorruptError, match="values that no index can have"):
+        RecordIndex(io.BytesIO(changed), key)
+
+
+def test_a_record_with_other_parameters_is_damage(key):
+    """Records are not encrypted, so anybody can replace one by another of the same length."""
+    gallery = gallery_of(key, 5)
+    data = bytearray(index_of(gallery, key, 4).getvalue())
+    start = index_file.MIN_FILE + len(gallery[0].to_bytes())
+    record = bytearray(gallery[1].to_bytes())
+    record[6:10] = b"else"  # the maker
+    record[-4:] = zlib.crc32(record[:-4]).to_bytes(4, "little")
+    data[start : start + len(record)] = record
+    with pytest.raises(CorruptError, match="record 1 of the index has other parameters"):
+        RecordIndex(io.BytesIO(data), key).search(fresh(3, 0.5), 5)

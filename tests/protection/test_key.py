@@ -1,4 +1,4 @@
-"""Keys, and the files they are kept in."""
+"""Keys and key files."""
 
 import errno
 import os
@@ -48,7 +48,7 @@ def test_damaged_and_open_files_are_refused(tmp_path):
 
 
 def test_files_that_are_no_keys(tmp_path):
-    """Endless ones are read no further than a key is long."""
+    """Of very long files, only as many bytes as a key file can have are read."""
     path = tmp_path / "k"
     Key(bytes(32)).save(path)
     text = path.read_bytes()
@@ -56,10 +56,10 @@ def test_files_that_are_no_keys(tmp_path):
         path.write_bytes(text + more)
         with pytest.raises(KeyFileError):
             Key.load(path)
-    path.write_bytes(text.replace(b"\n", b"\r\n").replace(b"1\r\n", b"1\n"))  # an editor's end
+    path.write_bytes(text.replace(b"\n", b"\r\n").replace(b"1\r\n", b"1\n"))  # an editor's line end
     assert Key.load(path) == Key(bytes(32))
     path.write_bytes(text)
-    os.truncate(path, 1 << 40)  # takes no room on the disk
+    os.truncate(path, 1 << 40)  # a sparse file, which uses no space on the disk
     with pytest.raises(KeyFileError):
         Key.load(path)
     with pytest.raises(OSError, match="folder"):

@@ -49,7 +49,7 @@ def test_no_record_comes_twice_when_a_key_comes_back(template, key):
 
 
 def test_what_a_renewal_gave_is_known(template, key):
-    """After an interruption, by the record alone."""
+    """The check after an interruption needs only the record and the key."""
     other = Key(b"o" * 32)
     old = protect(template, key, "a")
     new, moved = renew(template, old, key), renew(template, old, key, other)
@@ -97,7 +97,7 @@ def test_a_revoked_record_of_another_key_stops_nobody(template, key):
 def test_two_makers_are_not_compared(template, key):
     record = protect(template, key, "a")
     other = GroupedTemplate(template.features, template.weights, b"else")
-    with pytest.raises(TemplateError, match="two recognisers"):
+    with pytest.raises(TemplateError, match="different recognisers"):
         match(other, record, key)
     with pytest.raises(TemplateError, match="maker"):
         renew(other, record, key)

@@ -1,4 +1,4 @@
-"""Slerp and rotation against what can be worked out by hand."""
+"""Slerp and rotation in cases with known results."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_slerp_of_parallel_and_opposite(sign):
     for end in (sign * start, sign * near):
         made = slerp(start, end, np.full(5, 0.5, np.float32))
         assert np.linalg.norm(made, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
-        want = np.ones(5) if sign == 1 else np.zeros(5)  # half of no turn, and of half a turn
+        want = np.ones(5) if sign == 1 else np.zeros(5)  # half of 0 and of 180 degrees
         assert (made * start).sum(1) == pytest.approx(want, abs=1e-5)
 
 
@@ -53,7 +53,7 @@ def test_a_rotated_direction_is_anywhere():
     generator = np.random.default_rng(2)
     signs = generator.choice(np.float32([-1, 1]), (20000, 2, 1, 16))
     x = np.zeros((1, 16), np.float32)
-    x[0, 3] = 1  # the most uneven direction that there is
+    x[0, 3] = 1  # an axis, the direction that is hardest to spread evenly
     made = rotate(x, signs, mixing(16))[:, 0]
     assert np.abs(made.mean(0)).max() < 0.01
     assert np.abs(made.T @ made / 20000 - np.eye(16) / 16).max() < 0.005

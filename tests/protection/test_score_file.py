@@ -1,4 +1,4 @@
-"""Counted scores and their file."""
+"""Histograms of scores and their file."""
 
 import json
 
@@ -32,7 +32,7 @@ FOUND = Calibration(
 def test_counts_are_what_a_comparison_says(values, step):
     counts = ScoreCounts.of(np.float32(values))
     assert counts.pairs == len(values)
-    # -1 is in the lowest step, and so above its beginning.
+    # The score -1 is counted in the lowest step, so it counts as above that step's start.
     above = sum(value > step / 10_000 or value == step / 10_000 == -1 for value in values)
     assert counts.above(step) == above
     lowest = counts.lowest_step(above)

@@ -1,4 +1,4 @@
-"""What the key draws: pinned, since a stored record depends on every bit of it."""
+"""Pinned values derived from a key: stored records depend on every bit of them."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""What a plain template may be."""
+"""Valid and invalid plain templates."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Thresholds: which, how sure, and which rates are refused."""
+"""Thresholds, their confidence intervals, and rates that are refused."""
 
 import math
 
@@ -12,7 +12,7 @@ from stc.protection.threshold import choose_threshold, interval, lowest_rate
 
 
 def calibration_of(people, scores=None, mated=None):
-    """A calibration of these scores, or of as many as the people have pairs, evenly spread."""
+    """A calibration with these impostor scores, or with evenly spaced ones."""
     pairs = people * (people - 1) // 2
     if scores is None:
         scores = np.linspace(-0.5, 0.5, pairs)
@@ -27,7 +27,7 @@ def calibration_of(people, scores=None, mated=None):
 
 
 def at_most(hits, pairs, rate):
-    """The probability of so many hits or fewer, term by term."""
+    """The probability of at most `hits` hits, summed term by term."""
     return math.fsum(
         math.comb(pairs, k) * rate**k * (1 - rate) ** (pairs - k) for k in range(hits + 1)
     )
@@ -68,7 +68,7 @@ def test_the_lowest_threshold_whose_interval_ends_at_the_rate(rate):
 
 
 def test_a_rate_that_so_few_pairs_cannot_support():
-    """4,950 pairs with no false match say 6.05e-4 and no less."""
+    """4,950 pairs with no false match support a rate of 6.05e-4 and no lower one."""
     calibration = calibration_of(100)
     lowest = lowest_rate(4950)
     assert lowest == pytest.approx(6.05e-4, abs=1e-6)
@@ -88,7 +88,7 @@ def test_rates_that_are_none(rate):
 
 
 def test_equal_scores_are_above_or_not_together():
-    """4,900 scores are one: a threshold lies below all of them or at them."""
+    """4,900 scores are equal: a threshold is below all of them, or at their value."""
     scores = np.concatenate([np.full(4900, 0.25), np.linspace(0.3, 0.4, 50)])
     found = choose_threshold(calibration_of(100, scores), 0.5)
     assert (found.score, found.hits) == (0.25, 50)

@@ -1,6 +1,6 @@
-"""The committed files of every format: they are read as docs/protection-format.md says.
+"""The committed files of every format are read as docs/protection-format.md specifies.
 
-What the page says is done here once more, with hashlib and struct alone.
+The tests implement the specification again, with only hashlib and struct.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from tests.protection.make_vectors import query
 FOLDER = Path(__file__).parent / "vectors"
 SECRET = bytes(range(32))
 NONCE = bytes(range(16))
-# Id, generation, bits, groups, size, kept, alpha; and the score of `query`, as exact as floats are.
+# Id, generation, bits, parameters, and the score of `query`, to within rounding.
 RECORDS = [
     ("alice", 2, 6, Parameters(3, 8, 4, 9000, b"made"), 0.99985),
     (b"\x00\xff", 0, 8, Parameters(3, 8, 6, 5000, b"made"), 0.10184),
@@ -34,7 +34,7 @@ CODES = [25, -30, 21, 0, 24, 32, 17, 0, 27, -2, -35, 0]  # sketches of three rec
 
 @pytest.fixture
 def key(tmp_path):
-    """As it is kept: for its owner alone, which a checkout does not know."""
+    """The key, from a copy that only its owner can read; a checkout has other file modes."""
     shutil.copy(FOLDER / "face.key", tmp_path / "face.key")
     (tmp_path / "face.key").chmod(0o600)
     return Key.load(tmp_path / "face.key")
@@ -64,7 +64,7 @@ def test_the_records(key):
 
 
 def test_what_the_page_says_of_a_record():
-    """Tag, kept positions and codes of the first record."""
+    """Tag, kept positions and codes of the first record, computed from the key."""
     data = (FOLDER / "records.stp").read_bytes()
     head, name = data[:28], data[29 : 29 + data[28]]
     assert head[:20] == b"STCp\x01\x06made" + struct.pack("<5H", 3, 8, 4, 9000, 2)
@@ -107,7 +107,7 @@ def test_the_index(key):
 
 
 def test_what_the_page_says_of_an_index():
-    """Header and check, then the section of the sketches, opened by hand."""
+    """Header and check, then the section of the sketches, decrypted as specified."""
     data = (FOLDER / "records.stg").read_bytes()
     size = struct.unpack_from("<Q", data, 23)[0]
     assert data[:47] == (b"STCg\x01made" + struct.pack("<5HIQ", 3, 8, 4, 9000, 4, 3, size) + NONCE)

@@ -1,4 +1,4 @@
-"""A face and its mirror image give the same."""
+"""A face and its mirror image have the same embeddings and swapped feature maps."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Protection with an ONNX recogniser needs numpy, ONNX Runtime and Pillow alone."""
+"""Protection with a recognition model in ONNX needs only numpy, ONNX Runtime and Pillow."""
 
 import subprocess
 import sys
@@ -7,12 +7,13 @@ import pytest
 
 from tests.recognition.stand_ins import write_toy
 
-# Runs first in a process of its own: none of these can be imported after it.
+# Runs first in a new process: none of these modules can be imported after it.
 BLOCK = """
 import sys
 
 class Blocked:
-    names = {"torch", "triton", "onnx", "safetensors", "dlib", "cv2", "scipy", "tomli"}
+    names = {"torch", "triton", "onnx", "safetensors", "dlib", "cv2", "scipy"}
+    names |= {"tomli"} if sys.version_info >= (3, 11) else set()
 
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in self.names:

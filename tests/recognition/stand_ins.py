@@ -1,14 +1,14 @@
-"""Recognisers in place of large ones: one in numpy, and one in an ONNX file of some kilobytes."""
+"""Small stand-ins for recognition models: one in numpy, and one in an ONNX file."""
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-EMBEDDING = 32  # numbers that `write_toy`'s network gives of a face
+EMBEDDING = 32  # numbers in an embedding of `write_toy`'s network
 
 
 class Thumbnails:
-    """The thumbnail's cells as the feature map, and the thumbnail itself as the embedding."""
+    """A model whose feature map is a thumbnail of the face; the embedding is the map, flattened."""
 
     name = key = "thumbnails"
     note = "looks at thumbnails"
@@ -23,10 +23,10 @@ class Thumbnails:
 
 
 def write_toy(path, shape=("n", 3, 112, 112), **options):
-    """Two convolutions, of which the second covers the whole map, as in ArcFace's networks.
+    """Write a network of two convolutions; the second covers the whole map, as in ArcFace's.
 
-    shape: of the input; maps are [n, 4, 7, 7], named `map` and, without what is negative,
-    `positive`. options: of onnx.save. Returns the kernels.
+    shape: of the input. Feature maps are [n, 4, 7, 7], named `map` and, after the ReLU, `positive`.
+    options: of onnx.save. Returns the kernels.
     """
     step = shape[2] // 7
     generator = np.random.default_rng(0)

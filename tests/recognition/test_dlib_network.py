@@ -1,4 +1,4 @@
-"""dlib's network in torch gives what dlib gives; needs the extra `protection`."""
+"""dlib's network in torch agrees with dlib; needs the extra `protection`."""
 
 from importlib.metadata import distribution
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Recognisers in ONNX files: what they see, the map they show, and files that are refused."""
+"""Recognition models in ONNX files: input, feature map, and files that are refused."""
 
 from pathlib import Path
 
@@ -22,12 +22,12 @@ def network(tmp_path):
 
 
 def by_hand(values, first, last):
-    """What the toy gives of its input [N, 3, S, S], worked out by numpy: maps and embeddings."""
+    """Feature maps and embeddings of the toy for its input [N, 3, S, S], computed by numpy."""
     step = first.shape[-1]
     cells = values.reshape(len(values), 3, 7, step, 7, step)
     maps = np.maximum(np.einsum("ncyixj,kcij->nkyx", cells, first), 0)
-    told = np.einsum("nkyx,dkyx->nd", maps, last)
-    return maps, told / np.linalg.norm(told, axis=1, keepdims=True)
+    flat = np.einsum("nkyx,dkyx->nd", maps, last)
+    return maps, flat / np.linalg.norm(flat, axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("batch", ["n", 2])
@@ -61,10 +61,10 @@ def test_a_map_of_the_users_choice(network):
     network.with_suffix(".toml").write_text('map = "map"')
     recogniser = Onnx("toy", network)
     assert (recogniser.embed_with_maps(FACES)[1] < 0).any()
-    assert recogniser.key != key  # its maps, and what was learned from them, are others
-    for name in ("nothing", "y"):  # y is what the network gives anyway
+    assert recogniser.key != key  # because its feature maps are different
+    for name in ("nothing", "y"):  # y is already an output
         network.with_suffix(".toml").write_text(f'map = "{name}"')
-        with pytest.raises(StcError, match=f"has no map called '{name}'"):
+        with pytest.raises(StcError, match=f"has no feature map called '{name}'"):
             Onnx("toy", network).embed_with_maps(FACES)
 
 

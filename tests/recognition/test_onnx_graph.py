@@ -1,4 +1,4 @@
-"""Names in an ONNX file against what the package onnx reads, and bytes that are no such file."""
+"""Names in an ONNX file, compared with the package onnx, and bytes that are not such a file."""
 
 import onnx
 import pytest

@@ -1,4 +1,4 @@
-"""Which recogniser a name means, and what is said where its libraries are missing."""
+"""Opening a recognition model by name, and the error if its libraries are missing."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Resizing against Pillow's filter in floating point, an independent writing of the same."""
+"""Resizing, compared with Pillow's filter in floating point and with torch."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The service, asked without a network, and served on loopback."""
+"""Requests to the service without a network, and a server on loopback."""
 
 import asyncio
 import threading
@@ -39,7 +39,7 @@ def ask(app, method, path, **options):
 
 @contextmanager
 def serving(app, limits):
-    """Serve an application on loopback as `stc serve` does; gives the port."""
+    """Serve an application on loopback as `stc serve` does; yields the port."""
     settings = uvicorn_settings(limits)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", **settings))
     thread = threading.Thread(target=server.run)

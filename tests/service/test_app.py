@@ -1,4 +1,4 @@
-"""The service, asked without a network; and under load, over one."""
+"""The routes of the service, without a network, and a server on loopback under load."""
 
 import asyncio
 import io
@@ -40,7 +40,7 @@ def picture_of(colour, size=(200, 200), mode="RGB"):
 
 
 def chunks(data, size=50_000):
-    """A body that does not say how long it is."""
+    """A body in chunks, without Content-Length."""
 
     async def parts():
         for start in range(0, len(data), size):
@@ -113,7 +113,7 @@ def test_work_beyond_the_time_limit_is_given_up(monkeypatch):
     monkeypatch.setattr(service, "encode", lambda *_: done.wait(60))
     late = ask(slow, "POST", "/encode", content=b"x")
     assert (late.status_code, late.json()["error"]) == (504, "TimeLimitError")
-    # The thread is still at it, and there is one place.
+    # The thread is still busy with the first request, and only one may wait or run.
     busy = ask(slow, "POST", "/encode", content=b"x")
     done.set()
     assert (busy.status_code, busy.json()["error"]) == (503, "BusyError")
@@ -147,8 +147,8 @@ def test_what_goes_wrong_inside_stays_inside(app, monkeypatch, caplog):
     [
         (NoFaceError("none"), 422, "NoFaceError", "none"),
         (SettingsError("stages"), 422, "SettingsError", "stages"),
-        (ValueError("secret"), 500, "InternalError", "something went wrong here"),
-        (DataError("secret"), 500, "InternalError", "something went wrong here"),
+        (ValueError("secret"), 500, "InternalError", "an internal error of the server"),
+        (DataError("secret"), 500, "InternalError", "an internal error of the server"),
         (ModelMissingError("no weights"), 500, "ModelMissingError", "no weights"),
         (WrongModelError("damaged"), 500, "WrongModelError", "damaged"),
         (BackendError("no backend"), 500, "BackendError", "no backend"),
@@ -181,7 +181,7 @@ def test_a_file_of_an_unknown_model_is_the_sender_s_fault(app, face_file, tmp_pa
 
 
 def test_nothing_is_logged_of_a_face(app, astronaut, caplog, monkeypatch):
-    """Not even with --verbose, which tells of a picture where its face is."""
+    """Not even with --verbose, which logs the position of a face in other commands."""
     monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
     before = logging.getLogger("stc").level
     monkeypatch.setattr(logging.getLogger("stc"), "level", before)
@@ -207,7 +207,7 @@ def test_health_and_description(app):
 
 
 def test_health_tells_of_the_model_that_was_loaded_at_the_start(monkeypatch):
-    """And asks the cache of codecs, whose locks would hold up all requests, for nothing."""
+    """The event loop never calls load_codec, whose locks would block all requests."""
     app = create_app(PATIENT, threads=1)
     loop_thread = threading.get_ident()
     callers = []
@@ -231,7 +231,7 @@ def test_health_tells_of_the_model_that_was_loaded_at_the_start(monkeypatch):
 
 
 def test_a_service_decodes_what_it_encodes(astronaut, tmp_path):
-    """With a model of one's own, which ships nowhere."""
+    """With a custom model that is not shipped."""
     model = open_model()
     arrays = dict(model.read())
     arrays["mean"] = arrays["mean"] + 1e-3
@@ -269,7 +269,7 @@ def test_so_many_bodies_are_in_memory(astronaut):
 
 
 def count(text, **labels):
-    """The requests that metrics tell of."""
+    """The number of requests with these labels in the text of /metrics."""
     wanted = "stc_requests_total{" + ",".join(f'{k}="{v}"' for k, v in sorted(labels.items())) + "}"
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(wanted))
 

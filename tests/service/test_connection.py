@@ -1,5 +1,4 @@
-"""Connections of a server on loopback: idle ones, slow ones, too many, and answers before the body
-was read."""
+"""Connections of a server on loopback: idle and slow ones, too many, and early answers."""
 
 import errno
 import http.client
@@ -14,8 +13,8 @@ import time
 import pytest
 
 from stc.service import Limits, create_app, uvicorn_settings
-from stc.service.connection import UNSENT, Connection
-from stc.service.logs import few_lines
+from stc.service.connection import MAX_UNSENT, Connection
+from stc.service.logs import LOGGERS, few_lines
 from tests.service.conftest import serving
 
 QUICK = Limits(body=100_000, seconds=0.5, connections=4)
@@ -24,14 +23,14 @@ MANY = Limits(body=100_000, seconds=60, connections=4)
 
 @pytest.fixture(scope="module")
 def quick():
-    """The port of a server that waits half a second."""
+    """The port of a server with a time limit of half a second."""
     with serving(create_app(QUICK, threads=1), QUICK) as port:
         yield port
 
 
 @pytest.fixture(scope="module")
 def patient():
-    """The port of a server of four connections that waits a minute."""
+    """The port of a server with at most four connections and a time limit of a minute."""
     with serving(create_app(MANY, threads=1), MANY) as port:
         yield port
 
@@ -41,7 +40,7 @@ def connect(port):
 
 
 def rest(link):
-    """What a connection still gives until it is closed."""
+    """All bytes that a connection receives until it is closed."""
     parts = []
     try:
         while part := link.recv(1 << 16):
@@ -52,7 +51,7 @@ def rest(link):
 
 
 def health(port):
-    """The status of /health, on a connection of its own."""
+    """The status of /health, on a new connection."""
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     link.request("GET", "/health", headers={"Connection": "close"})
     answer = link.getresponse()
@@ -66,7 +65,7 @@ HALF = b"GET /health HTTP/1.1\r\nHost: a\r\n"
 
 @pytest.mark.parametrize("start", [b"", b"GET", HALF, HALF + b"\r\n" + HALF])
 def test_headers_are_not_waited_for(quick, start):
-    """The last is half a request behind a whole one, on a connection that is kept."""
+    """The last case is half a request after a complete one on the same connection."""
     with connect(quick) as link:
         link.sendall(start)
         begin = time.monotonic()
@@ -76,7 +75,7 @@ def test_headers_are_not_waited_for(quick, start):
 
 
 def seconds_until_cut(link, data, pause=0.0):
-    """For how long a connection takes data that are sent again and again; 30 at most."""
+    """Seconds until a connection that sends `data` repeatedly is closed; at most 30."""
     begin = time.monotonic()
     link.settimeout(0.2)
     while time.monotonic() - begin < 30:
@@ -97,7 +96,7 @@ def test_headers_that_trickle_do_not_gain_time(quick):
 
 
 def test_who_does_not_read_is_cut(quick):
-    """Answers without end, of which none is read."""
+    """A client that sends requests and never reads an answer."""
     with connect(quick) as link:
         asked = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 100
         assert seconds_until_cut(link, asked) < 20
@@ -105,7 +104,7 @@ def test_who_does_not_read_is_cut(quick):
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="not of this system")
 def test_the_system_holds_little_of_an_answer(monkeypatch):
-    """Or it would take nothing more for so long that a slow client would be cut."""
+    """Otherwise it would accept no data for so long that slow clients would be disconnected."""
     links = []
     made = Connection.connection_made
     monkeypatch.setattr(
@@ -116,11 +115,11 @@ def test_the_system_holds_little_of_an_answer(monkeypatch):
     with serving(create_app(MANY, threads=1), MANY) as port, connect(port) as link:
         link.sendall(HALF + b"\r\n")
         assert link.recv(15) == b"HTTP/1.1 200 OK"
-        assert links[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT
+        assert links[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == MAX_UNSENT
 
 
 def test_idle_connections_make_room(patient):
-    """However many there are, who asks is answered; the oldest is cut first."""
+    """Requests are answered despite many idle connections; the oldest are closed first."""
     idle = [connect(patient) for _ in range(12)]
     assert [health(patient) for _ in range(3)] == [200] * 3
     assert rest(idle[0]) == b""
@@ -130,8 +129,8 @@ def test_idle_connections_make_room(patient):
         link.close()
 
 
-def test_one_more_than_all_is_told_so(patient):
-    """All connections send bodies that do not end."""
+def test_a_connection_too_many_gets_an_answer(patient):
+    """All other connections are sending bodies."""
     busy = [connect(patient) for _ in range(4)]
     for link in busy:
         link.sendall(b"POST /encode HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx")
@@ -171,7 +170,7 @@ def test_what_is_no_http_gets_an_answer(patient, sent, status, caplog):
 
 
 def damaged(number):
-    """Requests one behind the other, with some bytes changed, put in or taken out."""
+    """Consecutive requests with some bytes changed, inserted or removed."""
     pick = random.Random(number)  # noqa: S311 # not secrets
     data = bytearray(b"".join(pick.choices(REQUESTS, k=pick.randint(1, 3))))
     for _ in range(pick.choice([0, 1, 2, 5])):
@@ -193,7 +192,7 @@ REQUESTS = [
 
 
 def test_damaged_requests_do_no_harm(quick, caplog):
-    """Half of the clients leave without a word, and read nothing."""
+    """Half of the clients reset their connection without reading."""
     for number in range(100):
         with connect(quick) as link:
             link.sendall(damaged(number))
@@ -230,7 +229,7 @@ def test_a_client_that_went_while_it_was_refused():
 
 @pytest.mark.parametrize("length", ["declared", "chunked", "absurd"])
 def test_who_sends_too_much_reads_why(patient, length):
-    """Though no more than a part of the body is read."""
+    """Although the route reads only a part of the body."""
     body = bytes(300_000)
     with connect(patient) as link:
         link.settimeout(30)
@@ -265,7 +264,7 @@ def test_a_body_without_end_is_not_read_for_ever(quick):
 
 
 def test_who_asks_first_sends_nothing(patient):
-    """Expect: 100-continue, as curl sends it with large bodies."""
+    """With Expect: 100-continue, as curl sends it with large bodies."""
     with connect(patient) as link:
         link.sendall(b"POST /encode HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n")
         link.sendall(b"Expect: 100-continue\r\n\r\n")
@@ -275,7 +274,12 @@ def test_who_asks_first_sends_nothing(patient):
     assert found.startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_flood_is_a_line_in_the_log(patient, caplog):
+def test_a_flood_is_a_line_in_the_log(patient):
+    written = []
+    listener = logging.Handler(logging.WARNING)
+    listener.emit = lambda record: written.append(record.getMessage())
+    for name in LOGGERS:  # uvicorn's do not propagate
+        logging.getLogger(name).addHandler(listener)
     with few_lines():
         links = [connect(patient) for _ in range(100)]
         assert health(patient) == 200
@@ -285,7 +289,8 @@ def test_a_flood_is_a_line_in_the_log(patient, caplog):
             with connect(patient) as link:
                 link.sendall(b"garbage\r\n\r\n")
                 rest(link)
-    written = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    for name in LOGGERS:
+        logging.getLogger(name).removeHandler(listener)
     assert sorted(written) == ["Invalid HTTP request received.", "more than 4 connections"]
 
 

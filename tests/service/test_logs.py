@@ -1,4 +1,4 @@
-"""Lines that repeat."""
+"""The filter of repeated lines."""
 
 import logging
 

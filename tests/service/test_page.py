@@ -1,4 +1,4 @@
-"""The page at `/`: its answers, and a server that is given one, or something else."""
+"""The page at `/`: its answers, and servers with a page, without one, or with another file."""
 
 import logging
 import socket
@@ -81,7 +81,7 @@ def test_the_file_is_read_once(offering, file):
     ("path", "message"),
     [
         ("/?model=1", "there is no parameter 'model'; known: none"),
-        ("/?max_bytes=9", "there is no parameter 'max_bytes' here, but of /encode; known: none"),
+        ("/?max_bytes=9", "there is no parameter 'max_bytes' here, only for /encode; known: none"),
     ],
 )
 def test_it_has_no_parameters(offering, path, message):
@@ -93,7 +93,7 @@ def test_it_has_no_parameters(offering, path, message):
 def test_it_takes_nothing(offering):
     answer = ask(offering, "POST", "/", content=b"x" * 999)
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
-    assert answer.json()["message"] == "Method Not Allowed: GET, HEAD is served here"
+    assert answer.json()["message"] == "Method Not Allowed: this route supports GET, HEAD"
 
 
 def test_it_is_described_and_named_where_it_is(offering, app):
@@ -113,7 +113,7 @@ def test_a_server_without_it_says_how_to_get_it(app, method):
 
 
 def test_it_is_sent_in_parts(file):
-    """A connection is cut when one part is not read in time, so they must be small."""
+    """A connection is closed if a part is not read in time, so parts must be small."""
     sent = []
 
     async def send(message):
@@ -129,7 +129,7 @@ def test_it_is_sent_in_parts(file):
 
 
 def test_a_slow_client_gets_all_of_it(tmp_path):
-    """It takes longer than the server waits for a client that does not read at all."""
+    """It needs more time than the server allows a client that does not read."""
     large = tmp_path / "stc.html"
     large.write_bytes(CONTENT + bytes(6 << 20))
     limits = Limits(seconds=4)
@@ -184,7 +184,7 @@ def test_a_server_that_cannot_read_it_does_not_start(
 
 @pytest.fixture
 def served(monkeypatch):
-    """The applications that the command serves."""
+    """A list of the applications that the command would serve."""
     apps = []
     monkeypatch.setattr(uvicorn, "run", lambda app, **_: apps.append(app))
     level = logging.getLogger("stc").level

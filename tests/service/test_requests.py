@@ -1,4 +1,4 @@
-"""What a request must not bring, and what it may: unknown parameters, wrappings, text, HEAD."""
+"""Requests that are refused or accepted: unknown parameters, wrapped bodies, text, HEAD."""
 
 import base64
 import gzip
@@ -11,7 +11,7 @@ import stc
 from stc.carriers import qr
 from tests.service.conftest import ask
 
-WORDS = "send the file's own bytes as the body"
+WORDS = "send the file's bytes as the body"
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ WORDS = "send the file's own bytes as the body"
         ("/encode?maxBytes=96", "did you mean max_bytes?"),
         ("/encode?MAX_BYTES=96", "did you mean max_bytes?"),
         ("/encode?max_bytes=96&quality=0.5", "did you mean min_quality?"),
-        ("/encode?size=96", "no parameter 'size' here, but of /decode"),
+        ("/encode?size=96", "no parameter 'size' here, only for /decode"),
         ("/encode?" + "x" * 5000 + "=1", "known: form, max_bytes, stages"),
         ("/encode?max_bytes=96&max_bytes=48", "max_bytes: given 2 times"),
         ("/decode?width=1", "known: size, mark, bare"),
@@ -42,18 +42,18 @@ def form(data):
 @pytest.mark.parametrize(
     ("sent", "what"),
     [
-        (lambda data: form(data), "multipart/form-data is not read"),
+        (lambda data: form(data), "multipart/form-data is not supported"),
         (lambda data: {"content": form_body(data)}, "the body is a form"),
         (lambda data: {"content": base64.b64encode(data)}, "the body is Base64"),
         (lambda data: {"content": b"data:image/png;base64," + data}, "the body is Base64"),
         (lambda data: {"json": {"image": base64.b64encode(data).decode()}}, "the body is JSON"),
         (
             lambda data: {"content": gzip.compress(data), "headers": {"Content-Encoding": "gzip"}},
-            "Content-Encoding 'gzip' is not read",
+            "Content-Encoding 'gzip' is not supported",
         ),
     ],
 )
-def test_a_wrapped_picture_is_told_how_to_come(app, astronaut, sent, what):
+def test_a_wrapped_picture_is_refused_with_advice(app, astronaut, sent, what):
     answer = ask(app, "POST", "/encode", **sent(astronaut))
     assert (answer.status_code, answer.json()["error"]) == (415, "MediaTypeError")
     assert what in answer.json()["message"]
@@ -61,7 +61,7 @@ def test_a_wrapped_picture_is_told_how_to_come(app, astronaut, sent, what):
 
 
 def form_body(data):
-    """A form whose sender forgot its media type."""
+    """The body of a form that is sent without its media type."""
     return b'--x\r\nContent-Disposition: form-data; name="f"\r\n\r\n' + data + b"\r\n--x--\r\n"
 
 
@@ -72,13 +72,13 @@ def test_a_form_is_no_file_either(app, face_file):
 
 @pytest.mark.parametrize("kind", ["image/png", "application/x-www-form-urlencoded", "text/plain"])
 def test_the_media_type_does_not_matter_otherwise(app, face_file, kind):
-    """curl --data-binary sends that of a form."""
+    """curl --data-binary sends the media type of a form."""
     answer = ask(app, "POST", "/decode", content=face_file, headers={"Content-Type": kind})
     assert answer.status_code == 200
 
 
 def carried(file):
-    """A .stc file in what carries it."""
+    """A .stc file in each of its carriers."""
     text = qr.to_text(file)
     return {
         "text": text.encode(),
@@ -139,7 +139,7 @@ def test_head_is_get_without_a_body(app, path):
     full, head = ask(app, "GET", path), ask(app, "HEAD", path)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"] == full.headers["content-type"]
-    if path != "/metrics":  # which count
+    if path != "/metrics":  # its counters change between requests
         assert int(head.headers["content-length"]) == len(full.content)
 
 
@@ -147,8 +147,8 @@ def test_head_is_get_without_a_body(app, path):
     ("method", "path", "status", "message"),
     [
         ("HEAD", "/encode", 405, None),
-        ("GET", "/decode", 405, "Method Not Allowed: POST is served here"),
-        ("POST", "/health", 405, "Method Not Allowed: GET, HEAD is served here"),
+        ("GET", "/decode", 405, "Method Not Allowed: this route supports POST"),
+        ("POST", "/health", 405, "Method Not Allowed: this route supports GET, HEAD"),
         ("POST", "/encode/", 404, "there are /encode, /decode, /health"),
     ],
 )
@@ -165,7 +165,7 @@ def test_what_is_not_there_says_what_is(app, method, path, status, message):
 
 
 def test_health_of_a_server_without_its_model(app, monkeypatch, caplog):
-    """Every error is JSON; in the log is its class alone."""
+    """Every error is JSON; the log has only its class."""
 
     def broken(*_):
         raise RuntimeError("secret")

@@ -1,4 +1,4 @@
-"""`stc protect`: templates that can be matched but not read. One module a subcommand."""
+"""`stc protect`: protected face templates. Each subcommand has a module."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ examples:
   stc protect match probe.jpg records/*.stp --key face.key
   stc protect renew alice-new.jpg records/alice.stp --key face.key --revoked revoked.txt -o a.stp
 
-docs/protection.md says how to use it, and leads to what is promised, what is not, and what to do
-when a key leaks.
+docs/protection.md explains the use, and links to the security properties, their limits, and the
+steps after a key has leaked.
 """
 
 
 def add_parser(verbs: Any) -> argparse.ArgumentParser:
-    """Add the verb and its own verbs to the subparsers of a VerbParser."""
+    """Add the verb and its subcommands to the subparsers of a VerbParser."""
     parser: VerbParser = verbs.add_parser(
         "protect",
         help="face templates that match under a secret key",

@@ -1,4 +1,4 @@
-"""`stc protect calibrate`: pictures of people one knows -> how alike strangers are."""
+"""`stc protect calibrate`: pictures of known people -> the scores of impostor and mated pairs."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ def add_parser(verbs: Any) -> None:
     parser = new_parser(
         verbs,
         "calibrate",
-        "measure how alike the people of a folder are to one another",
-        epilog="Who a picture shows is the name of its folder, or, directly in FACES, its own name "
-        "without a\nnumber at its end (anna_1.jpg, anna_2.jpg). Give the options that records are "
-        "made with:\nscores are of one recogniser, head, alpha, drop and number of bits. The file "
-        "holds counts of\nscores, no names and no faces; --fmr of match and renew reads it.\n\n"
+        "compute the scores of impostor and mated pairs from pictures of known people",
+        epilog="The folder of a picture is the name of the person. Directly in FACES, the name of "
+        "the\npicture without a number at its end is (anna_1.jpg, anna_2.jpg). Give the options "
+        "that the\nrecords have: scores are valid for one recogniser, head, alpha, drop and number "
+        "of bits. The\nfile has counts of scores, no names and no faces. --fmr of match and renew "
+        "needs it.\n\n"
         "example:\n  stc protect calibrate people/ -o scores.json",
     )
     parser.add_argument("faces", type=Path, metavar="FACES", help="folder of pictures")
@@ -47,7 +48,10 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the scores, and show the people who are the most alike."""
+    """Write the scores, and print the impostor pairs with the highest scores -> 0.
+
+    Raises StcError, OSError.
+    """
     import numpy as np
     from tqdm import tqdm
 
@@ -69,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         weights.append(template.weights)
         shows.append((path, person))
     if len({person for _, person in shows}) < 2:
-        raise StcError(f"{options.faces} needs faces of two people or more, each under a name")
+        raise StcError(f"{options.faces} needs faces of two or more people with different names")
     found, alike = calibrate(
         np.stack(features),
         np.stack(weights),
@@ -91,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
             "and above"
         )
     )
-    print("the most alike of different people; are they?")
+    print("impostor pairs with the highest scores; check that they show different people:")
     for one in alike:
         names = (shown(str(shows[place][0])) for place in (one.first, one.second))
         print(f"{one.score:.4f}", *names, sep="\t")
@@ -99,12 +103,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def list_pictures(folder: Path) -> list[tuple[Path, str]]:
-    """The pictures of a folder and of those in it, and whom each shows; hidden files are none.
+    """The pictures below a folder and the name of the person in each, without hidden files.
 
-    Raises StcError if it is no folder.
+    Raises StcError if `folder` is no folder.
     """
     if not folder.is_dir():
-        raise StcError(f"{folder} is no folder of pictures")
+        raise StcError(f"{folder} is not a folder")
     found = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -117,6 +121,6 @@ def list_pictures(folder: Path) -> list[tuple[Path, str]]:
 
 
 def person_of(stem: str) -> str:
-    """A picture's name without the number at its end; all of it if there is nothing else."""
+    """A picture's name without the number at its end; unchanged if it is only a number."""
     numbered = _NUMBERED.fullmatch(stem)
     return numbered[1] if numbered else stem

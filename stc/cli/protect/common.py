@@ -1,4 +1,4 @@
-"""What the verbs of `stc protect` share: options for recogniser and key, faces, records."""
+"""Shared by the subcommands of `stc protect`: options for recogniser and key, faces, records."""
 
 from __future__ import annotations
 
@@ -18,48 +18,55 @@ if TYPE_CHECKING:
     from stc.protection.extractors import Extractor
 
 SUFFIX = ".stp"
-MAX_STREAM = 1 << 26  # bytes of records that come from a stream, which are read at once
+MAX_STREAM = 1 << 26  # bytes of records from a stream, which is read into memory as a whole
 
 
 def add_extractor(parser: argparse.ArgumentParser) -> None:
-    """Add the options for recogniser and head, which turn a face into a template."""
+    """Add --recogniser and --head, which compute the template of a face."""
     parser.add_argument(
         "--recogniser",
         default="dlib",
         metavar="R",
-        help="dlib, or NAME=FILE.onnx with a description in FILE.toml beside it",
+        help="recognition model: dlib, or NAME=FILE.onnx with its description in FILE.toml",
     )
     parser.add_argument(
         "--head",
         metavar="FILE",
-        help="`spread` projects the embedding onto 49 groups (if not given), `plain` cuts it, "
-        "`map` is the head that ships; or a head from `stc protect fit`",
+        help="`spread` (default) projects the embedding onto 49 groups, `plain` splits it, `map` "
+        "is the packaged head; or a head file from `stc protect fit`",
     )
 
 
 def add_key(parser: argparse.ArgumentParser) -> None:
-    """Add the option for the file of the secret key."""
-    parser.add_argument("--key", type=Path, required=True, metavar="KEY", help="from keygen")
+    """Add --key, the file of the secret key."""
+    parser.add_argument(
+        "--key", type=Path, required=True, metavar="KEY", help="key file from keygen"
+    )
 
 
 def add_protection(parser: argparse.ArgumentParser) -> None:
-    """Add the options for how a record is made."""
-    parser.add_argument("--alpha", type=share, default=0.9, help="how far to turn; 0.9")
-    parser.add_argument("--drop", type=share, default=0.5, help="share of dimensions dropped; 0.5")
+    """Add --alpha, --drop and --bits, the parameters of a record."""
     parser.add_argument(
-        "--bits", type=int, choices=range(2, 9), default=8, help="of a dimension, 2 to 8; 8"
+        "--alpha", type=share, default=0.9, help="share of the rotation to the noise; 0.9"
+    )
+    parser.add_argument("--drop", type=share, default=0.5, help="share of dimensions left out; 0.5")
+    parser.add_argument(
+        "--bits", type=int, choices=range(2, 9), default=8, help="bits per dimension, 2 to 8; 8"
     )
 
 
 def open_extractor(options: argparse.Namespace) -> Extractor:
-    """The extractor that the options of `add_extractor` name. Raises as stc.protection's does."""
+    """The extractor of the options of `add_extractor`.
+
+    Raises the errors of `stc.protection.extractors.open_extractor`.
+    """
     from stc.protection.extractors import open_extractor
 
     return open_extractor(options.recogniser, options.head)
 
 
 def template_of(name: str, extractor: Extractor) -> GroupedTemplate:
-    """The template of the one face in a picture. Raises ImageError, FaceError."""
+    """The template of the only face in a picture file. Raises ImageError, FaceError, OSError."""
     from stc.imaging import frame
 
     return extractor.template(frame(io.BytesIO(read_picture(name))))
@@ -68,10 +75,10 @@ def template_of(name: str, extractor: Extractor) -> GroupedTemplate:
 def read_records(
     names: list[str], shape: tuple[int, int] | None = None
 ) -> Iterator[ProtectedTemplate]:
-    """All records of some files, each of which may hold many, one after the other.
+    """Yield the records of files that hold one or more records each.
 
-    No more than a part of a file is in memory. Raises FormatError; TemplateError for a record of
-    another shape, if one is given; OSError.
+    Files are read in parts, streams as a whole. Raises FormatError; TemplateError for a record
+    whose shape is not `shape`, if that is given; OSError.
     """
     from stc.protection import read_records as read
 
@@ -84,7 +91,7 @@ def read_records(
 
 
 def read_record(name: str) -> ProtectedTemplate:
-    """The one record of a file. Raises FormatError; StcError if there are none or several."""
+    """The only record of a file. Raises FormatError, StcError for none or several, OSError."""
     records = list(islice(read_records([name]), 2))
     if len(records) != 1:
         found = "several" if records else "none"
@@ -93,17 +100,17 @@ def read_record(name: str) -> ProtectedTemplate:
 
 
 def _opened(name: str) -> BinaryIO:
-    """A file, or what is left of a stream. Raises CorruptError for an endless one, OSError."""
+    """Open a file, or read a stream. Raises CorruptError for one that is too long, OSError."""
     if not is_device(name):
         return open(name, "rb")
     data = read_all(name, MAX_STREAM + 1)
     if len(data) > MAX_STREAM:
-        raise CorruptError(f"{name}: more than {MAX_STREAM} bytes are not read from a stream")
+        raise CorruptError(f"{name}: the stream has more than {MAX_STREAM} bytes: give a file")
     return io.BytesIO(data)
 
 
 def new_parser(verbs: Any, name: str, what: str, **more: Any) -> argparse.ArgumentParser:
-    """A subcommand's parser, whose help is the sentence that describes it."""
+    """Add the parser of a subcommand; `what` is its help and, as a sentence, its description."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         name,
         help=what,

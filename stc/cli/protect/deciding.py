@@ -1,4 +1,4 @@
-"""The options that choose a threshold, and the sentence that says how sure it is."""
+"""The options that choose a threshold, and a sentence with its confidence interval."""
 
 from __future__ import annotations
 
@@ -17,34 +17,38 @@ if TYPE_CHECKING:
 
 
 def add_decision(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add --threshold, whose help is `what`, and --fmr with --scores, which choose one."""
+    """Add --threshold, with the help `what`, and --fmr with --scores, which compute one."""
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--threshold", type=float, metavar="S", help=what)
     either.add_argument(
-        "--fmr", type=float, metavar="RATE", help="the threshold of this false match rate: 1e-4"
+        "--fmr", type=float, metavar="RATE", help="use the threshold for this false match rate"
     )
     parser.add_argument(
-        "--scores", type=Path, metavar="FILE", help="with --fmr: what stc protect calibrate wrote"
+        "--scores", type=Path, metavar="FILE", help="with --fmr: file of stc protect calibrate"
     )
 
 
 @dataclass(frozen=True)
 class Decision:
-    """threshold: what scores must be above, None for all. calibration: what it was chosen from."""
+    """A threshold, and the scores from which it was computed.
+
+    threshold: scores above it are accepted; None accepts all. calibration: None if the threshold
+        was given as a number.
+    """
 
     threshold: float | None
     calibration: Calibration | None = None
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Decision:
-        """What the options of `add_decision` say; prints the sentence about a chosen threshold.
+        """The decision of the options of `add_decision`; prints a threshold computed from --fmr.
 
-        Raises SettingsError for one of --fmr and --scores, and for a rate that the calibration
-        cannot support; FormatError, OSError.
+        Raises SettingsError if only one of --fmr and --scores is given, or if the calibration has
+        too few pairs for the rate; FormatError, OSError.
         """
         if (options.fmr is None) != (options.scores is None):
             raise SettingsError(
-                "--fmr and --scores go together: a rate, and what it is chosen from"
+                "--fmr needs --scores, from which the threshold is computed, and the reverse"
             )
         if options.fmr is None:
             return cls(options.threshold)
@@ -57,20 +61,20 @@ class Decision:
         return cls(threshold.score, calibration)
 
     def check(self, records: Iterable[ProtectedTemplate]) -> None:
-        """Raise TemplateError for a record of another kind than those of the calibration."""
+        """Raise TemplateError for a record whose parameters are not those of the calibration."""
         if self.calibration is None:
             return
         wanted = self.calibration.parameters, self.calibration.bits
         for record in records:
             if (record.parameters, record.bits) != wanted:
                 raise TemplateError(
-                    f"record {record.label} has another recogniser, head, alpha, drop or number of "
-                    "bits than the calibration: its scores are others. Calibrate with the same"
+                    f"recogniser, head, alpha, drop or bits of record {record.label} are not those "
+                    "of the calibration, whose scores are not valid for it: calibrate with the same"
                 )
 
 
 def read_scores(path: Path) -> Calibration:
-    """The scores that `stc protect calibrate` wrote. Raises FormatError, OSError."""
+    """Read a file of `stc protect calibrate`. Raises FormatError, OSError."""
     from stc.protection.score_file import MAX_FILE, Calibration
 
     with path.open("rb") as file:
@@ -82,7 +86,10 @@ def read_scores(path: Path) -> Calibration:
 
 
 def sentence(calibration: Calibration, rate: float) -> str:
-    """The threshold of that rate and how sure it is. Raises SettingsError."""
+    """Describe the threshold for a false match rate and its confidence interval.
+
+    Raises SettingsError if the calibration has too few pairs for the rate.
+    """
     from stc.protection.threshold import choose_threshold
 
     found = choose_threshold(calibration, rate)

@@ -1,4 +1,4 @@
-"""`stc protect enroll`: pictures -> records."""
+"""`stc protect enroll`: pictures -> protected records."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ def add_parser(verbs: Any) -> None:
     parser = new_parser(
         verbs,
         "enroll",
-        "protect the face of a picture, or of many",
-        epilog="A record's id is public: the picture's name and 12 random digits, unless --id says "
-        "otherwise.\nAn id of your own must never be used twice with one key: two such records "
-        "would share\ntheir noise, and tell that they are one person's. A record that exists is "
-        "replaced by\nstc protect renew, which revokes it; after --force copies of it still match."
+        "make protected records of the faces in pictures",
+        epilog="The id of a record is public. Without --id, it is the picture's name and 12 random "
+        "digits.\n Never use an --id twice with one key: both records would have the same "
+        "noise, and\nshow whether they belong to one person. Replace an existing record by stc "
+        "protect renew,\nwhich revokes it; after --force, copies of the old record still match."
         "\n\nexamples:\n  stc protect enroll alice.jpg --key face.key --id 4711 -o alice.stp\n"
         "  stc protect enroll photos/*.jpg --key face.key -o records/",
     )
     add_paths(parser, "picture: JPEG, PNG, WebP, TIFF and others")
     add_key(parser)
     add_extractor(parser)
-    parser.add_argument("--id", metavar="ID", help="the record's id, of a single picture")
+    parser.add_argument("--id", metavar="ID", help="id of the record, for a single picture")
     add_protection(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write a record for every picture."""
+    """Write a record for every picture -> the exit code. Raises StcError, OSError."""
     from stc.protection import Key, protect
 
     pairs = pair_up(options.inputs, options.output, SUFFIX)
@@ -63,6 +63,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def new_id(name: str) -> str:
-    """An id that was never used: a name, cut short, and random digits."""
+    """A new id: a name, shortened to 48 bytes, and 12 random hexadecimal digits."""
     short = name.encode(errors="replace")[:48].decode(errors="ignore")
     return f"{short}-{secrets.token_hex(6)}"

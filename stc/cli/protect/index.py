@@ -1,4 +1,4 @@
-"""`stc protect index`: very many records, made ready to be searched."""
+"""`stc protect index`: an index of many records, for fast search."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def add_parser(verbs: Any) -> None:
         verbs,
         "index",
         "make an index of many records, which stc protect match searches faster",
-        epilog="The index holds the records, and sketches of them that are encrypted under the "
-        "key. What is\nenrolled, renewed or deleted afterwards needs a new index; revoked records "
-        "need none:\nstc protect match --revoked leaves them out.\n\n"
+        epilog="The index contains the records, and sketches of them that are encrypted with the "
+        "key. After\nrecords are enrolled, renewed or deleted, make a new index. After revocation "
+        "that is not\nnecessary: stc protect match --revoked skips revoked records.\n\n"
         "example:\n  stc protect index records/*.stp --key face.key -o people.index",
     )
-    parser.add_argument("records", nargs="+", metavar="RECORD", help="files, of one record or many")
+    parser.add_argument("records", nargs="+", metavar="RECORD", help="files of one or more records")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="INDEX")
     add_force(parser)
     add_key(parser)
@@ -33,19 +33,19 @@ def add_parser(verbs: Any) -> None:
         type=positive,
         default=128,
         metavar="D",
-        help="of a sketch, a byte each; more find more, and take longer; 128",
+        help="dimensions of a sketch, 1 byte each; more find more, but take longer; 128",
     )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the index."""
+    """Write the index -> 0. Raises StcError, OSError."""
     from stc.protection import Key, write_index
     from stc.protection.new_file import being_written
 
     output = options.output
     if is_device(str(output)):
-        raise StcError(f"{output}: an index is sought in: give the name of a new file")
+        raise StcError(f"{output}: an index cannot be written to a stream: give a new file")
     check_target(str(output), force=options.force)
     key = Key.load(options.key)
     try:

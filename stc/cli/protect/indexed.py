@@ -1,4 +1,4 @@
-"""Indexes of many records, as `stc protect match` finds them among its inputs."""
+"""Detecting and searching an index among the inputs of `stc protect match`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def is_index(name: str) -> bool:
-    """Whether a file begins as an index does. Raises OSError."""
+    """Whether a file begins with the magic bytes of an index. Raises OSError."""
     from stc.protection.index_file import MAGIC
 
     if is_device(name):
@@ -28,7 +28,7 @@ def search_index(
     candidates: int,
     revoked: Revocations | None,
 ) -> list[tuple[float, ProtectedTemplate]]:
-    """The best candidates of an index and their exact scores.
+    """Search an index -> exact scores and records of its best `candidates`, without revoked ones.
 
     Raises FormatError, WrongKeyError, TemplateError, OSError.
     """

@@ -1,4 +1,4 @@
-"""`stc protect info`: what a record shows without a key."""
+"""`stc protect info`: the public contents of a record."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def add_parser(verbs: Any) -> None:
     parser = new_parser(
         verbs,
         "info",
-        "show what is in a record; needs no key",
+        "print the public contents of records; needs no key",
         epilog="example:\n  stc protect info records/*.stp --json",
     )
     parser.add_argument("records", nargs="+", metavar="RECORD")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a line for every record."""
+    """Print a line for every record -> 0. Raises FormatError, OSError."""
     for record in read_records(options.records):
         groups, size = record.features.shape
         kept = record.parameters.kept

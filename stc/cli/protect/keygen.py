@@ -17,7 +17,7 @@ def add_parser(verbs: Any) -> None:
     parser = new_parser(
         verbs,
         "keygen",
-        "make a secret key, in a file for its owner alone",
+        "make a secret key, in a file that only its owner can read",
         epilog="example:\n  stc protect keygen -o face.key",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="KEY")
@@ -25,12 +25,12 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the key; never print it."""
+    """Write a key to a new file -> 0. Raises KeyFileError, which also refuses stdout, OSError."""
     from stc.protection import Key
 
     if is_device(str(options.output)):
-        raise KeyFileError(f"{options.output}: a key is not printed: give the name of a new file")
+        raise KeyFileError(f"{options.output}: a key is not written to a stream: give a new file")
     Key.generate().save(options.output)
     if not options.quiet:
-        print(shown(f"{options.output}: a new key; whoever has it can undo what it protects"))
+        print(shown(f"{options.output}: new key; anyone who has it can undo the protection"))
     return 0

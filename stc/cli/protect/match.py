@@ -1,4 +1,4 @@
-"""`stc protect match`: a picture against records."""
+"""`stc protect match`: compare a picture with records."""
 
 from __future__ import annotations
 
@@ -35,38 +35,44 @@ def add_parser(verbs: Any) -> None:
     parser = new_parser(
         verbs,
         "match",
-        "score a picture against records, the most alike first",
-        epilog="A revoked record scores -1. Of an index, those records are scored that its first "
-        "stage hands on.\ndocs/protection-calibration.md says how to choose a threshold.\n\n"
+        "compute the scores of a picture and records, the highest first",
+        epilog="The score of a revoked record is -1. Of an index, only the candidates of its first "
+        "stage get a\nscore. docs/protection-calibration.md explains how to choose a threshold."
+        "\n\n"
         "examples:\n  stc protect match probe.jpg records/*.stp --key face.key --top 5\n"
         "  stc protect match probe.jpg people.index --key face.key --fmr 1e-4 --scores scores.json",
     )
     parser.add_argument("probe", metavar="PICTURE", help="picture of one face, or - for stdin")
     parser.add_argument(
-        "records", nargs="+", metavar="RECORD", help="files of records, or an index of many"
+        "records", nargs="+", metavar="RECORD", help="files of records, or an index"
     )
     add_key(parser)
     add_extractor(parser)
-    parser.add_argument("--revoked", type=Path, metavar="FILE", help="the list that renew writes")
+    parser.add_argument(
+        "--revoked", type=Path, metavar="FILE", help="list of revoked records, from renew"
+    )
     parser.add_argument(
         "--skip-other-keys",
         action="store_true",
-        help="leave out records of other keys, as there are while a key is replaced",
+        help="skip records of other keys, such as during the replacement of a key",
     )
-    add_decision(parser, "show only scores above this")
+    add_decision(parser, "print only scores above this threshold")
     parser.add_argument(
         "--candidates",
         type=positive,
         default=1000,
         metavar="N",
-        help="records that the first stage of an index hands on; 1000",
+        help="number of candidates that the first stage of an index selects; 1000",
     )
-    parser.add_argument("--top", type=positive, metavar="N", help="show only the first N")
+    parser.add_argument("--top", type=positive, metavar="N", help="print only the N highest scores")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a line `score id` for every record. Returns 1 if a threshold let none pass."""
+    """Print a line `score id` for every record -> 1 if none is above a threshold, else 0.
+
+    Raises StcError, OSError.
+    """
     from stc.protection import Key
 
     key = Key.load(options.key)
@@ -99,7 +105,7 @@ def _match_files(
     decision: Decision,
     options: argparse.Namespace,
 ) -> list[tuple[float, str]]:
-    """The scores and labels of all records of some files, a part in memory at a time."""
+    """The scores and labels of all records of files, read in parts of _PART records."""
     from stc.protection import made_with, match_many
 
     found: list[tuple[float, str]] = []

@@ -1,4 +1,4 @@
-"""`stc protect renew`: a new record in place of an old one, which is revoked."""
+"""`stc protect renew`: replace a record by a new one, and revoke the old one."""
 
 from __future__ import annotations
 
@@ -32,30 +32,39 @@ def add_parser(verbs: Any) -> None:
     parser = new_parser(
         verbs,
         "renew",
-        "replace a record by one of new noise, and revoke the old one",
-        epilog="A fresh picture is needed. But for its id, which is the same, nothing links the\n"
-        "new record to the old one. The new record is on the disk before the old one is revoked;\n"
-        "after an interruption, the same command does what is left to be done.\n\n"
+        "replace a record by one with new noise, and revoke the old one",
+        epilog="A new picture is needed. Except for the id, which stays, nothing links the new\n"
+        "record to the old one. The new record is on the disk before the old one is revoked;\n"
+        "after an interruption, run the same command again to complete the renewal.\n\n"
         "example:\n  stc protect renew alice-new.jpg records/alice.stp --key face.key "
         "--revoked revoked.txt -o alice.stp",
     )
-    parser.add_argument("probe", metavar="PICTURE", help="fresh picture of the person")
+    parser.add_argument("probe", metavar="PICTURE", help="new picture of the person")
     parser.add_argument("record", metavar="RECORD", help="the old record")
     add_key(parser)
-    parser.add_argument("--new-key", type=Path, metavar="KEY", help="if the old key is to go")
+    parser.add_argument(
+        "--new-key", type=Path, metavar="KEY", help="key of the new record; --key if not given"
+    )
     add_extractor(parser)
     parser.add_argument(
-        "--revoked", type=Path, required=True, metavar="FILE", help="the old record is added here"
+        "--revoked",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="list to which the old record is added",
     )
-    add_decision(parser, "change nothing, exit code 1, unless the picture scores more than this")
+    add_decision(
+        parser, "change nothing, and exit with 1, if the score is not above this threshold"
+    )
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the new record")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the new record, then revoke the old one.
+    """Write the new record, then revoke the old one -> 0.
 
-    Whatever interrupts this, one of both is there as a whole and is not revoked.
+    After an interruption at any point, one of both is complete and not revoked. Raises StcError,
+    OSError.
     """
     from stc.protection import Key
 
@@ -63,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     new_key = key if options.new_key is None else Key.load(options.new_key)
     decision = Decision.of(options)
     record = read_record(options.record)
-    # Found out before the lock is held: this takes a second.
+    # Before the lock is held, since the template takes a second.
     template = None
     if not _left_undone(options, record, key, new_key):
         template = template_of(options.probe, open_extractor(options))
@@ -72,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
             record = read_record(options.record)
         tags = _left_undone(options, record, key, new_key)
         if tags:
-            line = f"record {record.label} had been renewed; the old one is revoked now"
+            line = f"record {record.label} had been renewed already; the old one is revoked now"
         elif template is None:
             raise StcError(f"{options.record} was renewed by another process in the meantime")
         else:
@@ -83,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         except OSError as error:
             raise StcError(
                 f"{options.output} is the new record, but the old one could not be revoked: "
-                f"{options.revoked}: {error.strerror}; then give the same command again"
+                f"{options.revoked}: {error.strerror}; resolve this and repeat the command"
             ) from error
     if not options.quiet:
         stream = sys.stderr if is_stdout(options.output) else sys.stdout
@@ -94,16 +103,16 @@ def run(options: argparse.Namespace) -> int:
 def _left_undone(
     options: argparse.Namespace, record: ProtectedTemplate, key: Key, new_key: Key
 ) -> list[bytes]:
-    """The tags that an interrupted renewal has not revoked; none if no new record is there yet.
+    """The tags that an interrupted renewal did not revoke; [] if no new record exists yet.
 
-    Raises RevokedError if the record was renewed, StcError for files that could not be written.
+    Raises RevokedError if the record is revoked, StcError for files that cannot be written.
     """
     from stc.protection import made_with, previous_tag
 
     check_list(options.revoked)
     revoked = known_revoked(options.revoked)
     if record.generation and new_key != key and made_with(new_key, [record])[0]:
-        # In place of the old one, which was made with the other key.
+        # This record has replaced the old one, which was made with the old key.
         tag = previous_tag(record, key)
         if tag not in revoked:
             return [tag]
@@ -117,12 +126,12 @@ def _left_undone(
     there = Path(output).exists()
     check_target(output, force=there)
     if there and not _is_renewal_in(output, record, new_key):
-        raise StcError(f"{output} exists, and is not the old record")
+        raise StcError(f"{output} exists, and is no renewal of the record")
     return [record.tag] if there else []
 
 
 def _is_renewal_in(name: str, record: ProtectedTemplate, key: Key) -> bool:
-    """Whether a file holds what renewing the record with that key gave."""
+    """Whether a file holds a renewal of the record with the key."""
     from stc.protection import is_renewal
 
     try:
@@ -139,9 +148,9 @@ def _write_new(
     key: Key,
     new_key: Key,
 ) -> tuple[str, list[bytes]]:
-    """Write the new record to the disk; gives the line to print and the tags to be revoked.
+    """Write the new record to the disk -> the line to print and the tags to revoke.
 
-    Raises StcError if the picture is not of the person, or what was asked for cannot be done.
+    Raises StcError if the score is not above the threshold, or the record cannot be renewed.
     """
     from stc.protection import match, previous_tag, renew
 
@@ -149,7 +158,10 @@ def _write_new(
     made = renew(template, record, key, new_key)
     score = match(template, record, key)
     if decision.threshold is not None and not score > decision.threshold:
-        raise StcError(f"the picture scores {score:.4f} against {record.label}: nothing is changed")
+        raise StcError(
+            f"the score of the picture and record {record.label} is {score:.4f}, not above the "
+            "threshold: nothing is changed"
+        )
     data, output = made.to_bytes(), options.output
     if is_device(output):
         write_atomically(output, data)
@@ -160,7 +172,7 @@ def _write_new(
             write_atomically(output, data)
         sync_folder(output)
     about = f"record {made.label}, generation {made.generation}"
-    line = f"{about}; the picture scored {score:.4f} against the old one"
-    # The one before, too: its renewal may have been interrupted when this took its place.
+    line = f"{about}; score of the picture and the old record {score:.4f}"
+    # Also the record before the old one: its renewal may have been interrupted before revocation.
     before = [previous_tag(record, key)] if record.generation else []
     return line, [*before, record.tag]

@@ -1,4 +1,4 @@
-"""Records that are replaced: the old one is there until the new one is, whatever interrupts."""
+"""Replacing the file of a record: an interruption leaves the old or the new one, complete."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_PATIENCE = 10.0  # seconds that another process may take to renew a record
+_MAX_WAIT = 10.0  # seconds that another process may take to renew a record
 _BUSY = (errno.EACCES, errno.EAGAIN)
 
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Keep other processes from renewing the record in a file, until it is left.
+    """Lock the file of a record, so that no other process renews it meanwhile.
 
-    Advisory, and released by the system with the process. Raises StcError after ten seconds,
-    OSError. Does nothing for stdin, and where the system has no such locks.
+    The lock is advisory, and the system releases it with the process. Does nothing for stdin, and
+    where there are no such locks. Raises StcError if another process holds the lock for ten
+    seconds, OSError.
     """
     if name == "-" or fcntl is None:
         yield
         return
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _MAX_WAIT
     while True:
         with open(name, "rb") as file:
             try:
@@ -43,26 +44,26 @@ def locked(name: str) -> Iterator[None]:
                     raise StcError(f"{name} is being renewed by another process") from None
                 time.sleep(0.02)
                 continue
-            # Whoever held the lock may have put another file in place of the one that was opened.
+            # The process that held the lock may have replaced the file after it was opened here.
             if os.path.samestat(os.fstat(file.fileno()), os.stat(name)):
                 yield
                 return
 
 
 def check_replaceable(name: str) -> None:
-    """Raise StcError for a file that could only be written over, and be lost half way."""
+    """Raise StcError for a file that could only be overwritten in place, which is not atomic."""
     path = real_path(name)
     if path.stat().st_nlink > 1:
-        raise StcError(f"{name} has several names (hard links): give -o another one")
+        raise StcError(f"{name} has several hard links: give -o another name")
     if not os.access(path.parent, os.W_OK) or os.path.ismount(path):
-        raise StcError(f"{name} cannot be replaced in its folder: give -o another one")
+        raise StcError(f"{name} cannot be replaced in its folder: give -o another name")
 
 
 def replace(name: str, data: bytes) -> None:
-    """Put a new file, whole and on the disk, in place of one that keeps its permissions.
+    """Replace a file atomically, with its permissions; the new one is synced to the disk.
 
-    Only for the holder of the lock: what an interruption leaves beside the file has a fixed name,
-    so that the next call removes it. Raises OSError.
+    The caller must hold the lock: the temporary file has a fixed name, so that the next call
+    removes one that an interruption left. Raises OSError.
     """
     path = real_path(name)
     old = path.stat()
@@ -84,7 +85,7 @@ def replace(name: str, data: bytes) -> None:
 
 
 def sync_folder(name: str) -> None:
-    """Have the system write a file's name to the disk, where it can be asked to."""
+    """Sync the folder of a file to the disk, where the system supports it."""
     with contextlib.suppress(OSError):
         folder = os.open(real_path(name).parent, os.O_RDONLY)
         try:
@@ -94,7 +95,7 @@ def sync_folder(name: str) -> None:
 
 
 def _take_over(number: int, old: os.stat_result) -> None:
-    """Give an open file the owner and the permissions of another, as far as we may."""
+    """Copy the permissions of an old file and, if the process may set it, its owner."""
     if not hasattr(os, "fchown"):  # Windows
         return
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The file of revoked records: read within limits, and added to so that nothing is lost."""
+"""The list of revoked records: reading it with a size limit, and appending to it safely."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ if TYPE_CHECKING:
     from stc.protection import Revocations
 
 MAX_LIST = 1 << 26  # bytes: four million records
-_DIGITS = 16  # of a tag
+_DIGITS = 16  # hexadecimal digits of a tag
 
 
 def read_revoked(path: Path) -> Revocations:
-    """The list of revoked records. Raises CorruptError, OSError."""
+    """Read a list of revoked records. Raises CorruptError, OSError."""
     with path.open("rb") as file:
         return _parse(path, file.read(MAX_LIST + 1))
 
 
 def known_revoked(path: Path) -> Revocations:
-    """The same, but empty if there is no list yet, and without a last line that an interruption
-    cut short: its record is not revoked yet."""
+    """Read a list that may not exist, or may end with an incomplete line.
+
+    An interrupted `add_revoked` leaves such a line; its record is not revoked yet. Raises
+    CorruptError, OSError.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_LIST + 1)
@@ -41,7 +44,7 @@ def known_revoked(path: Path) -> Revocations:
 
 
 def check_list(path: Path) -> None:
-    """Raise StcError if the list could not be added to."""
+    """Raise StcError if nothing can be appended to the list."""
     if not path.parent.is_dir():
         raise StcError(f"there is no folder {path.parent} to write {path.name} into")
     if path.is_dir():
@@ -51,10 +54,10 @@ def check_list(path: Path) -> None:
 
 
 def add_revoked(path: Path, tags: Sequence[bytes]) -> None:
-    """Add a line a tag to the list, which is begun if it is not there. Raises OSError.
+    """Append a line for each tag to the list, which is created if it does not exist.
 
-    Appended and not rewritten, so that two who revoke at once lose nothing. What an interruption
-    cut short is removed, and so is what could not be written whole.
+    The list is not rewritten, so that two processes at once lose no line. An incomplete last line,
+    and lines that could not be written completely, are removed. Raises OSError.
     """
     with path.open("ab+", buffering=0) as file, _alone(file):
         end = file.seek(0, os.SEEK_END)
@@ -78,7 +81,7 @@ def add_revoked(path: Path, tags: Sequence[bytes]) -> None:
 
 
 def _torn(data: bytes) -> bytes:
-    """The end of a list that is no whole line: fewer digits than a tag has, and no line's end."""
+    """The incomplete last line of a list: fewer digits than a tag has, without a line end."""
     last = data[data.rfind(b"\n") + 1 :]
     return last if len(last) < _DIGITS and _is_hex(last) else b""
 
@@ -91,7 +94,7 @@ def _parse(path: Path, data: bytes) -> Revocations:
     from stc.protection import Revocations
 
     if len(data) > MAX_LIST:
-        raise CorruptError(f"{path}: more than {MAX_LIST} bytes are no list of revoked records")
+        raise CorruptError(f"{path}: a list of revoked records has at most {MAX_LIST} bytes")
     try:
         return Revocations.from_text(data.decode())
     except (UnicodeDecodeError, CorruptError) as error:
@@ -100,8 +103,8 @@ def _parse(path: Path, data: bytes) -> Revocations:
 
 @contextlib.contextmanager
 def _alone(file: IO[bytes]) -> Iterator[None]:
-    """Keep other processes from adding to the list at the same time, where there are locks."""
+    """Lock the list against other processes, where the system has locks."""
     if fcntl is not None:
-        with contextlib.suppress(OSError):  # a file system without them
+        with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX)
     yield

@@ -1,4 +1,4 @@
-"""`stc protect threshold`: the threshold of a false match rate."""
+"""`stc protect threshold`: choose the threshold for a false match rate."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ def add_parser(verbs: Any) -> None:
     parser = new_parser(
         verbs,
         "threshold",
-        "choose the threshold of a false match rate from calibration scores",
-        epilog="The lowest one whose 95 % interval ends at the rate or below. A rate that so few "
-        "pairs\ncannot support is refused. stc protect match takes the same --fmr, with --scores."
+        "choose the threshold for a false match rate from calibration scores",
+        epilog="Prints the lowest threshold whose 95 % interval of the false match rate ends at "
+        "RATE or\nbelow. If there are too few pairs for RATE, that is an error. stc protect match "
+        "accepts the\nsame --fmr, with --scores."
         "\n\nexample:\n  stc protect threshold scores.json --fmr 1e-4",
     )
-    parser.add_argument("scores", type=Path, metavar="SCORES", help="from stc protect calibrate")
-    parser.add_argument("--fmr", type=float, required=True, metavar="RATE", help="such as 1e-4")
+    parser.add_argument("scores", type=Path, metavar="SCORES", help="file of calibrate")
+    parser.add_argument(
+        "--fmr", type=float, required=True, metavar="RATE", help="false match rate, such as 1e-4"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the threshold and how sure it is; with --quiet the number alone."""
+    """Print the threshold and its confidence interval; with --quiet only the number -> 0."""
     from stc.protection.threshold import choose_threshold
 
     calibration = read_scores(options.scores)

@@ -1,1 +1,1 @@
-"""The codec in torch: modules that the laboratory trains, and the engine that runs on GPUs."""
+"""The codec in torch: the modules that are trained, and the engine for GPUs."""

@@ -9,9 +9,9 @@ from stc.kernels.torch import PreparedCodebooks, search
 
 
 class SwitchableCodebooks(nn.Module):
-    """An independent codebook for every token in every group.
+    """A separate codebook for every token in every group.
 
-    `weight` is [G, T, K, D]: G groups of which an image uses one, T tokens, K codewords of D
+    `weight` is [G, T, K, D]: G groups, of which an image uses one, T tokens, K codewords of D
     dimensions. Dimensions that a token does not use are zero in all its codewords.
     """
 
@@ -23,19 +23,18 @@ class SwitchableCodebooks(nn.Module):
         self._prepared: PreparedCodebooks | None = None
 
     def prepare(self) -> None:
-        """Make the codebooks ready for searching, once; they must not change afterwards."""
+        """Prepare the codebooks for the search. Call it again if they change afterwards."""
         self._prepared = PreparedCodebooks(self.weight)
 
     def nearest(self, latents: Tensor, groups: Tensor, penalty: Tensor | None = None) -> Tensor:
-        """Index of the cheapest codeword of every token.
+        """Return the index of the codeword of least cost for every token, int64 [B, T].
 
-        latents [B, T, D], groups int64 [B], penalty [G, T, K] added to the squared distance
-        -> int64 [B, T].
+        latents: [B, T, D]. groups: int64 [B]. penalty: [G, T, K], added to the squared distance.
         """
         codebooks = self.weight if self._prepared is None else self._prepared
         return search(latents, codebooks, groups=groups, penalty=penalty).indices
 
     def gather(self, indices: Tensor, groups: Tensor) -> Tensor:
-        """Codewords of int64 [B, T] indices in groups int64 [B] -> [B, T, D]."""
+        """Return the codewords [B, n, D] of indices int64 [B, n] in groups int64 [B]."""
         tokens = torch.arange(indices.shape[1], device=indices.device)
         return self.weight[groups[:, None], tokens, indices]

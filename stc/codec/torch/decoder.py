@@ -1,8 +1,8 @@
-"""The convolutional decoder: a smooth face of few components -> a sharp one.
+"""The convolutional decoder, which adds detail to a smooth linear reconstruction.
 
-The linear reconstruction is the best guess in squared error, and blurred. A U-shaped network
-adds what such faces usually have. It starts as the identity (its last layer is zero), sees the
-reconstruction at every scale, and is told how many tokens were spent on it.
+The linear reconstruction is optimal in squared error, but blurred. A U-shaped network adds detail
+that is typical of such faces. Before training it is the identity (its last layer is zero). It gets
+the reconstruction at every scale, and the share of the model's tokens that the face uses.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ _Layer = TypeVar("_Layer", bound=nn.Module)
 
 
 def zero(layer: _Layer) -> _Layer:
-    """The same layer, starting as zero: what it adds to is passed on unchanged at first."""
+    """Set all parameters of a layer to zero, and return it; a residual sum then starts unchanged."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer
 
 
 class Modulated(nn.Module):
-    """Residual block of two 3x3 convolutions, scaled and shifted by the spent share."""
+    """Residual block of two 3x3 convolutions, modulated by a condition [B, C] (FiLM).
+
+    The condition scales and shifts the output of the first convolution (Perez et al. 2018,
+    arXiv 1709.07871).
+    """
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
@@ -41,7 +45,7 @@ class Modulated(nn.Module):
 
 
 class Mixer(nn.Module):
-    """Every place talks to every other (Tolstikhin et al. 2021): glasses match, light agrees."""
+    """An MLP-Mixer block (Tolstikhin et al. 2021): global exchange, for symmetry and lighting."""
 
     def __init__(self, channels: int, places: int) -> None:
         super().__init__()
@@ -62,7 +66,11 @@ class Mixer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Planes [B, 6144] and spent share [B] in [0, 1] -> RGB [B, 3, 128, 128], not clamped."""
+    """Planes [B, 6144] and spent share [B] in [0, 1] to RGB [B, 3, 128, 128], not clamped.
+
+    widths: channels at 8x8, 16x16, 32x32 and 64x64 pixels. condition: size of the embedding of the
+    spent share, which is the number of tokens of a face divided by that of the model.
+    """
 
     def __init__(
         self, widths: tuple[int, int, int, int] = (256, 160, 80, 48), condition: int = 32
@@ -88,10 +96,10 @@ class Decoder(nn.Module):
         return self.draw(planes, spent)[0]
 
     def draw(self, planes: Tensor, spent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The picture, and what an upscaler needs beside it.
+        """Return the picture as `forward` does, and two more inputs of the upscaler.
 
-        That is the features [B, W64, 64, 64] that the detail is made of, and the embedding of the
-        spent share [B, C].
+        These are the features [B, W64, 64, 64] from which the detail is computed, and the embedding
+        [B, C] of the spent share.
         """
         luma, chroma = split_planes(planes)
         luma, chroma = 2 * luma - 1, 4 * chroma  # to about [-1, 1]

@@ -97,8 +97,8 @@ class TorchEngine:
             if plan.groups > 1 and self._tokenizer.groups > 1:
                 kept = self._encode_groups(of, limit, plan.groups)
                 starts = [Tokens(*(field.cpu().numpy() for field in one)) for one in kept]
-            studio = _Studio(self, canvases[own], plan.perception)
-            found.append(improve(studio, of, starts, limit, plan))
+            synthesis_engine = _SynthesisEngine(self, canvases[own], plan.perception)
+            found.append(improve(synthesis_engine, of, starts, limit, plan))
         return Tokens.joined(found)
 
     @_undisturbed
@@ -286,8 +286,8 @@ class TorchEngine:
         return np.asarray((1 - lost / energy.clamp(min=1e-12)).clamp(0, 1).cpu().numpy())
 
 
-class _Studio:
-    """See `stc.codec.synthesis.Studio`."""
+class _SynthesisEngine:
+    """See `stc.codec.synthesis.SynthesisEngine`."""
 
     def __init__(self, engine: TorchEngine, canvases: Canvases, perception: float) -> None:
         self._engine, self._perception = engine, perception

@@ -20,14 +20,14 @@ from stc.recognition.dlib import Dlib
 
 DESCRIPTION = """Train and measure every row of the ablation, and write its tables and its plot.
 
-Kill it at any time and start it again with the same command: finished rows are kept as JSON in
-RUN/results, and one that was begun goes on where it was. --steps-scale makes all of it cheaper;
---workers, as many as there are cores, is the quickest way on a machine without a GPU.
+It can be stopped at any time and started again with the same command: finished rows are kept as
+JSON in RUN/results, and an unfinished row continues from its checkpoint. --steps-scale reduces the
+steps of all stages. Without a GPU, --workers equal to the number of cores is fastest.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command. Raises StcError."""
+    """Run the command; arguments: those of the process if None. Raises StcError."""
     options = parse(arguments)
     results = options.run / "results"
     if not options.report:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options of the command."""
+    """Parse the options of the command."""
     parser = argparse.ArgumentParser(
         prog="python -m stc.lab.ablation",
         description=DESCRIPTION,
@@ -59,7 +59,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace, results: Path) -> None:
-    """Train and measure what is not finished yet."""
+    """Train and measure all rows that are not finished yet, into the folder `results`."""
     data, cache = options.data, options.run / "faces.npy"
     if data.is_dir():
         cache.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What is measured of a row: its codebooks, its routing, and its pictures by a judge."""
+"""The measurements of a row: codebooks, routing time, and decoded pictures."""
 
 from __future__ import annotations
 
@@ -22,23 +22,26 @@ from stc.lab.training.latents import Latents
 from stc.lab.training.system import System
 from stc.recognition.dlib import Dlib
 
-TRAINING_SAMPLE = 8192  # training faces for the use of codebooks and the error on known faces
+TRAINING_SAMPLE = 8192  # training faces that measure codebook use and training error
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Faces that no row was trained on, and who judges."""
+    """The faces of the evaluation, which are in no training data, and the judge."""
 
     pairs: Pairs
     source: npt.NDArray[np.uint8]  # [N, 128, 128, 3]
-    judge: Judge | None  # dlib's, if None
-    plain: npt.NDArray[np.float32]  # the judge's opinion of the source
-    lpips: Path | None
+    judge: Judge | None  # dlib if None
+    plain: npt.NDArray[np.float32]  # the judge's embeddings of the source, [N, D]
+    lpips: Path | None  # the file of its weights
 
 
 @torch.inference_mode()
 def codebook_figures(system: System, latents: Latents, held_out: int) -> dict[str, float]:
-    """Use of codebooks and groups, and the error on training and on held-out faces."""
+    """Use of codewords and groups, and the errors on training and held-out faces, by name.
+
+    Errors are relative to the variance of the latents. latents: [2, N, T, D].
+    """
     arrangement = system.quantizer.arrangement
     every = np.arange(latents.shape[1])
     training = np.delete(every, slice(None, None, held_out))[
@@ -62,7 +65,7 @@ def codebook_figures(system: System, latents: Latents, held_out: int) -> dict[st
 
 @torch.inference_mode()
 def routing_milliseconds(system: System, latents: Latents, images: int = 64) -> dict[str, float]:
-    """Milliseconds an image to quantize it with the groups tried in turn, and with the router's."""
+    """The time to quantize an image with exhaustive and with learned routing, in milliseconds."""
     z = torch.from_numpy(np.array(latents[0, :images])).float()
     system.quantizer.prepare()
 
@@ -76,7 +79,7 @@ def routing_milliseconds(system: System, latents: Latents, images: int = 64) -> 
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
-    """The quickest of seven runs."""
+    """The least time of seven runs."""
     times = []
     for _ in range(7):
         start = time.perf_counter()
@@ -87,13 +90,16 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 @torch.inference_mode()
 def picture_figures(system: System, evaluation: Evaluation, cosines: Path) -> dict[str, float]:
-    """PSNR, LPIPS, identity cosine and verification; the cosine of every face goes to a file."""
+    """PSNR, LPIPS, identity cosine and verification accuracy, by name.
+
+    cosines: the .npy file to which the cosine of every face is written.
+    """
     parts = []
     starts = range(0, len(evaluation.source), 64)
     for start in tqdm(starts, desc="evaluation", leave=False, disable=hidden()):
         rgb = _to_tensor(evaluation.source[start : start + 64])
         decoded = system.decode(*system.encode(rgb)).permute(0, 2, 3, 1)
-        parts.append((decoded * 255).round().byte().contiguous().numpy())  # dlib reads no other
+        parts.append((decoded * 255).round().byte().contiguous().numpy())  # dlib needs contiguous
     faces = np.concatenate(parts)
     judge = evaluation.judge or Dlib()
     embeddings = judge.embed(faces)

@@ -1,6 +1,6 @@
-"""The ablation's finished rows as a page: two tables between two marks, and a plot beside it.
+"""Writes the page of the ablation: two tables between two marks, and a plot in the same folder.
 
-What stands outside the marks is prose that people wrote, and stays.
+Text outside the marks is written by hand and is not changed.
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ from stc.lab.training.run import write_text
 BEGIN = "<!-- made by python -m stc.lab.ablation -->"
 END = "<!-- end of what it made -->"
 NORMAL_95 = 1.96
-REFERENCE = "global"  # the row that others are compared with, face by face
+REFERENCE = "global"  # the row with which others are compared, face by face
 
-PAGE = f"""# Do groups, and codebooks of one's own for every token, pay?
+PAGE = f"""# Ablation: groups and token-specific codebooks
 
-STSCQ (arXiv 2510.22943) gives every token its own codebook, and every image one of G groups of
-them. Here each way to hold codebooks is trained on linear patches at two sizes: principal
-components of the cells of an 8x8 or 16x16 grid, the same basis for all cells, nearly lossless, and
-the shipped model's decoder to draw them. What a row loses, its quantizer loses. All rows of a size
-share that base; data, steps and stages are equal, the last one (decoder alone) included. Entropy
-coding is off: an image costs T log2 K + log2 G bits.
+STSCQ (arXiv 2510.22943) gives every token its own codebook, and lets every image choose one of G
+groups of codebooks. This page compares the arrangements at two sizes with equal training.
 
-* `global`: one codebook; `specific`: one for every token.
-* `switchable-G-R`: G codebooks for all tokens; `both-G-R`: G for every token. R is the routing:
-  the group of least error (exhaustive), or the one that a small network names (learned).
+The tokenizer consists of linear patches: the principal components of the cells of an 8x8 or 16x16
+grid, with the same basis for all cells. It is nearly lossless. The decoder of the shipped model
+draws the patches, so the loss of a row is the loss of its quantizer. All rows of a size share this
+base, the data, the number of steps and the stages of training, including the last one, which trains
+only the decoder. There is no entropy coding: an image costs T log2 K + log2 G bits.
+
+* `global`: one codebook for all tokens. `specific`: one codebook for every token.
+* `switchable-G-R`: G codebooks for all tokens. `both-G-R`: G codebooks for every token. R is the
+  routing: `exhaustive` takes the group with the least error, `learned` the group that a small
+  network chooses.
 * `both-16-pulled`: 16 groups that share most of their codebooks (each codeword is pulled towards
-  the mean of all groups, with the weight of 4 images); `both-16-moved`: 16 groups that have one
-  codebook in common and differ by an offset alone.
+  the mean of all groups, with the weight of 4 images).
+* `both-16-moved`: 16 groups that share one codebook and differ only by an offset.
 
 {BEGIN}
 {END}
@@ -43,15 +46,19 @@ Result = dict[str, Any]
 
 
 def report(results: Path, page: Path) -> None:
-    """Write the tables into `page` and the plot beside it. Raises StcError without any result."""
+    """Write the tables into `page`, which is created if it is missing, and a plot in its folder.
+
+    results: the folder of finished rows. Raises StcError if there are none, or the marks are
+    missing in the page.
+    """
     found = read_results(results)
     if not found:
         raise StcError(f"{results}: no finished rows")
-    text = page.read_text() if page.exists() else PAGE
+    text = page.read_text(encoding="utf-8") if page.exists() else PAGE
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise StcError(f"{page}: the marks between which the tables go are missing")
+        raise StcError(f"{page} lacks the marks {BEGIN} and {END}")
     picture = page.with_suffix(".png")
     plot(found, picture)
     made = [
@@ -64,16 +71,18 @@ def report(results: Path, page: Path) -> None:
 
 
 def read_results(folder: Path) -> list[Result]:
-    """Every finished row, in order of size, groups and name."""
-    found = [json.loads(path.read_text()) for path in sorted(folder.glob("*-*.json"))]
+    """All finished rows, sorted by size, groups, name and seed."""
+    found = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*-*.json"))
+    ]
     return sorted(found, key=lambda r: (int(r["size"]), r["groups"], r["name"], r["seed"]))
 
 
 def conditions(found: list[Result], results: Path) -> str:
-    """What all rows have in common."""
+    """A paragraph on the conditions of all rows: steps, pairs and the judge's accuracy."""
     first = found[0]
     steps = ", ".join(f"{stage} {number}" for stage, number in first["steps"].items())
-    originals = json.loads((results / "originals.json").read_text())
+    originals = json.loads((results / "originals.json").read_text(encoding="utf-8"))
     accuracy = f"{originals['dlib both']:.1%}" if "dlib both" in originals else "unknown"
     return (
         f"Steps of every row: {steps}. {first['pairs']} pairs; the judge is right on {accuracy} "
@@ -83,7 +92,11 @@ def conditions(found: list[Result], results: Path) -> str:
 
 
 def quality_table(found: list[Result], results: Path) -> str:
-    """What survives. Difference: of identity to the row of the same size and seed 0, by face."""
+    """The table of image quality and accuracy.
+
+    Its last column is the difference of the identity cosine to the row REFERENCE of the same size
+    with seed 0, over faces.
+    """
     head = ["bytes", "row", "seed", "PSNR, dB", "LPIPS"]
     head += ["both sides", "one side", "identity cosine", f"cosine minus {REFERENCE}'s"]
     lines = [head, ["---"] * len(head)]
@@ -100,7 +113,7 @@ def quality_table(found: list[Result], results: Path) -> str:
 
 
 def cost_table(found: list[Result]) -> str:
-    """Where bits and time go; the error is a share of the latents' variance."""
+    """The table of errors (relative to the latents' variance), codebook use and routing time."""
     head = ["bytes", "row", "seed", "error, training", "held out", "codewords used", "groups used"]
     head += ["exhaustive, ms", "learned, ms"]
     lines = [head, ["---"] * len(head)]
@@ -114,7 +127,7 @@ def cost_table(found: list[Result]) -> str:
 
 
 def _difference(row: Result, results: Path) -> str:
-    """Mean over faces of the cosine minus the reference row's, with its interval."""
+    """The mean difference of the cosine to the reference row, over faces, with its interval."""
     own = results / f"{row['size']}-{row['name']}-{row['seed']}.npy"
     other = results / f"{row['size']}-{REFERENCE}-0.npy"
     if own == other or not (own.exists() and other.exists()):
@@ -125,7 +138,7 @@ def _difference(row: Result, results: Path) -> str:
 
 
 def _judge(row: Result) -> str:
-    """The name of the judge whose figures a row holds."""
+    """The name of the judge of a row."""
     return next(key.removesuffix(" both") for key in row if key.endswith(" both"))
 
 
@@ -134,7 +147,10 @@ def _markdown(lines: list[list[str]]) -> str:
 
 
 def plot(found: list[Result], path: Path) -> None:
-    """Accuracy and identity of every row with 95 % intervals, a line of panels for each size."""
+    """Plot accuracy and identity cosine of all rows with 95 % intervals, to `path`.
+
+    Each size has a line of panels.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

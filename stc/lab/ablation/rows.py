@@ -1,4 +1,4 @@
-"""The rows of the ablation: which configurations, with which seeds, at how many steps."""
+"""The rows of the ablation: configurations, seeds and numbers of steps."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from stc.lab.training import configs
 from stc.lab.training.config import TokenizerRun, load
 
 PREFIX = "ablation/"
-# The two ends of the comparison, which are repeated with other seeds.
+# The two extremes of the comparison, which are repeated with other seeds.
 ENDS, SEEDS = ("global", "both-16-exhaustive"), 3
 
 
 @dataclass(frozen=True)
 class Row:
-    """One configuration with one seed."""
+    """A configuration with a seed."""
 
-    size: str  # bytes, as in the configuration's name
+    size: str  # bytes, as in the name of the configuration
     name: str
     seed: int
     config: TokenizerRun
 
     @property
     def key(self) -> str:
-        """The row's name among all rows."""
+        """The unique name of the row, and of its files."""
         return f"{self.size}-{self.name}-{self.seed}"
 
 
 def rows(scale: float, names: Sequence[str] = ()) -> list[Row]:
-    """Every row, cheapest first within a size; names picks some by the end of their name.
+    """The rows, sorted by size, seed, number of groups and name.
 
-    scale: of every stage's steps. Raises StcError for a name that fits no row.
+    scale: the factor of the steps of every stage. names: SIZE-NAME or NAME of the rows to select;
+    all if empty. Raises StcError if no row is selected.
     """
     found = []
     for name in configs.shipped():
@@ -52,7 +53,7 @@ def rows(scale: float, names: Sequence[str] = ()) -> list[Row]:
 
 
 def _scaled(name: str, scale: float, seed: int) -> dict[str, Any]:
-    """Changes that give every stage `scale` times its steps."""
+    """Changes of the configuration that multiply every stage's steps by `scale`."""
     changes: dict[str, Any] = {"seed": seed}
     for stage, plan in configs.read(name).items():
         if isinstance(plan, dict) and "steps" in plan:

@@ -1,4 +1,4 @@
-"""The work of the ablation: rows trained and measured, one after the other or side by side."""
+"""Trains and measures the rows of the ablation, in one process or several."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ from stc.lab.training.stages import Sources, train
 def run_rows(
     todo: Sequence[Row], sources: Sources, folder: Path, evaluation: Evaluation, workers: int
 ) -> None:
-    """The base tokenizers, then all rows; in several processes of one thread each if asked."""
+    """Train the base tokenizers, then train and measure all rows, in the folder of the run.
+
+    workers: the number of processes, of one thread each; 1 starts none.
+    """
     firsts = list({row.size: row for row in reversed(todo)}.values())
     if workers == 1:
         for row in firsts:
@@ -37,7 +40,7 @@ def run_rows(
         for row in tqdm(todo, desc="rows", disable=hidden()):
             run_row(row, sources, folder, evaluation)
         return
-    # A judge that was loaded cannot travel to another process: each loads its own.
+    # A loaded judge cannot be pickled: each process loads its own.
     bare = dataclasses.replace(evaluation, judge=None)
     with pool(workers) as processes:
         for job in [processes.submit(run_base, row, sources, folder) for row in firsts]:
@@ -48,7 +51,7 @@ def run_rows(
 
 
 def run_base(row: Row, sources: Sources, folder: Path) -> None:
-    """Train the base tokenizer that a row shares with all of its size, and code the faces."""
+    """Train the base tokenizer of a row's size, and compute the latents of the faces."""
     home = folder / f"base-{row.size}"
     system = train(row.config, sources, home, only="base")
     faces = sources.faces(home / "faces.npy")
@@ -56,10 +59,10 @@ def run_base(row: Row, sources: Sources, folder: Path) -> None:
 
 
 def run_row(row: Row, sources: Sources, folder: Path, evaluation: Evaluation) -> dict[str, Any]:
-    """Train and measure one row, in `folder`; what is finished there is not done again."""
+    """Train and measure one row in `folder`, unless it is finished; returns its results."""
     kept = folder / "results" / f"{row.key}.json"
     if kept.exists():
-        known: dict[str, Any] = json.loads(kept.read_text())
+        known: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return known
     base = folder / f"base-{row.size}"
     system = train(row.config, sources, folder / "rows" / row.key, base=base).cpu()
@@ -73,7 +76,7 @@ def run_row(row: Row, sources: Sources, folder: Path, evaluation: Evaluation) ->
         "groups": arrangement.groups,
         "routing": row.config.routing,
         "bits": arrangement.bits(system.tokenizer.tokens),
-        # Stage `base` is made once for all rows of a size.
+        # Without stage `base`, which all rows of a size share.
         "steps": {s: getattr(row.config, s).steps for s in row.config.stages[1:]},
         **codebook_figures(system, latents, row.config.held_out),
         **routing_milliseconds(system, latents),

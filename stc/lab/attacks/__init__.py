@@ -1,5 +1,5 @@
-"""The proof of `stc.protection`: accuracy, and attacks with the key secret and with the key stolen.
+"""Evaluation of `stc.protection`: accuracy, and attacks with a secret and with a stolen key.
 
-`run.py` does it all. docs/protection-results.md has the figures, docs/protection-security.md
+`run.py` runs everything. docs/protection-results.md has the results, docs/protection-security.md
 explains them.
 """

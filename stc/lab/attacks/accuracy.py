@@ -1,4 +1,4 @@
-"""LFW view 2 with the second picture of every pair enrolled and the first one matched."""
+"""Verification accuracy on LFW view 2, with the second picture of each pair enrolled."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from stc.protection import Gallery, Key, match_pairs, protect_many, read_records
 
 Scores = npt.NDArray[np.float64]  # [P]
 
-ALPHAS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+ALPHAS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # of the table of accuracy
 DROPS = (0.0, 0.25, 0.5, 0.75)
 FAR = 1e-3
-SHIFTS = 20  # times all pairs, for the scores of strangers
+SHIFTS = 20  # for each, every probe is compared with another pair's record: impostor scores
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of pairs right, and its standard error."""
+    """The share of pairs classified correctly, and its standard error."""
 
     right: float
     error: float
 
 
 def judge(scores: Scores, subject: Subject) -> Accuracy:
-    """Accuracy of scores [P], larger for more alike."""
+    """The accuracy of similarity scores [P] on the subject's pairs."""
     return Accuracy(*accuracy(-scores, subject.pairs))
 
 
 def embedding_scores(subject: Subject) -> Scores:
-    """Cosines of the recogniser's own embeddings."""
+    """The cosine of the unprotected embeddings of every pair, [P]."""
     first, second = subject.pairs.places
     told = subject.faces.embeddings
     return metrics.cosines(told[first], told[second])
 
 
 def plain_scores(subject: Subject) -> Scores:
-    """The group-wise weighted scores of unprotected templates."""
+    """The group-wise weighted score of the unprotected templates of every pair, [P]."""
     first, second = subject.pairs.places
     faces = subject.faces
     cosines = (faces.features[first] * faces.features[second]).sum(2)
@@ -49,7 +49,7 @@ def plain_scores(subject: Subject) -> Scores:
 
 
 def enrol(subject: Subject, key: Key, alpha: float, drop: float) -> Gallery:
-    """The second picture of every pair, each under a record id of its own."""
+    """Records of the second picture of every pair, each with a different record id."""
     _, second = subject.pairs.places
     faces = subject.faces
     ids = [f"pair {i}" for i in range(len(second))]
@@ -57,38 +57,40 @@ def enrol(subject: Subject, key: Key, alpha: float, drop: float) -> Gallery:
 
 
 def protected_scores(subject: Subject, gallery: Gallery, key: Key) -> Scores:
-    """The first picture of every pair against the record of the second."""
+    """Scores of the first picture of every pair against the record of the second, [P]."""
     first, _ = subject.pairs.places
     faces = subject.faces
     return match_pairs(faces.features[first], faces.weights[first], gallery, key).astype(np.float64)
 
 
 def stored(gallery: Gallery, bits: int) -> tuple[Gallery, int]:
-    """The gallery after its containers were written and read, and the size of the largest."""
+    """The gallery after its records were written with `bits` bits and read, and the largest size.
+
+    The size is in bytes.
+    """
     files = [record.to_bytes(bits) for record in gallery]
     return Gallery.of(list(read_records(b"".join(files)))), max(map(len, files))
 
 
 def at(subject: Subject, alpha: float, drop: float) -> Accuracy:
-    """Accuracy at one alpha and drop, under a new key."""
+    """Accuracy at one alpha and drop, with a new key."""
     key = Key.generate()
     return judge(protected_scores(subject, enrol(subject, key, alpha, drop), key), subject)
 
 
 @dataclass(frozen=True)
 class Storage:
-    """Accuracy of records that were stored, what storing took from it, the largest's bytes, and
-    the score that 0.1 % of so many pairs of strangers reach."""
+    """Results of records that were written to bytes and read again."""
 
     found: Accuracy
-    lost: float
-    size: int
-    threshold: float
-    strangers: int
+    lost: float  # decrease of the accuracy by rounding to bits
+    size: int  # bytes of the largest record
+    threshold: float  # the score that 0.1 % of the impostor pairs reach
+    strangers: int  # the number of impostor pairs
 
 
 def at_bits(subject: Subject, alpha: float, drop: float, bits: int) -> Storage:
-    """Records stored with so many bits against the same ones as they were."""
+    """Results of records stored with `bits` bits, compared with the same records unrounded."""
     key = Key.generate()
     gallery = enrol(subject, key, alpha, drop)
     kept, size = stored(gallery, bits)
@@ -101,8 +103,11 @@ def at_bits(subject: Subject, alpha: float, drop: float, bits: int) -> Storage:
 
 
 def stranger_scores(subject: Subject, gallery: Gallery, key: Key) -> Scores:
-    """First pictures of pairs against the records of other people's pairs: of a few thousand pairs
-    of the protocol, a handful of scores would be above the threshold."""
+    """Impostor scores: first pictures of pairs against the records of other people's pairs.
+
+    The protocol's impostor pairs are too few for a threshold at a FAR of 0.1 %, so every probe is
+    compared with SHIFTS records.
+    """
     pairs, faces = subject.pairs, subject.faces
     first, _ = pairs.places
     one, two = (np.array(list(map(person, side))) for side in (pairs.first, pairs.second))

@@ -1,4 +1,4 @@
-"""Every attack on one protection, with the key secret and with the key stolen, as figures."""
+"""The attacks on a protection, with a secret and with a stolen key, and their success rates."""
 
 from __future__ import annotations
 
@@ -23,60 +23,61 @@ from stc.lab.evaluation.verification import person
 from stc.protection import Gallery, Key, protect_many
 from stc.protection.template import Floats, unit
 
-STOLEN_TARGETS = 400  # people; with the key secret it is all of them, for few are ever accepted
-GUESSES = 1000  # of what was dropped, an oracle telling the best
-GUESSED = 100  # targets of that
-OWN = 1000  # of the attacker's faces, to see how far observations are off
-_PART = 250  # records whose directions are held at a time
+# People attacked with a stolen key. With a secret key all are, because few are accepted.
+STOLEN_TARGETS = 400
+GUESSES = 1000  # random completions of the dropped dimensions, of which an oracle picks the best
+GUESSED = 100  # targets of that attack
+OWN = 1000  # faces of the attacker that measure the error of observations
+_PART = 250  # records that are observed at a time, to limit memory
 Rows = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """How near a recovered face comes: cosine to the true embedding (or template), and how often
-    the recogniser takes it for the enrolled picture, and for another picture of that person, at
-    the threshold that 0.1 % of strangers pass; with the numbers of targets of either."""
+    """The success of an attack that recovers embeddings or templates from records.
+
+    A recovered face is accepted if its similarity is above the threshold that 0.1 % of impostor
+    pairs pass.
+    """
 
     attack: str
-    stolen: bool
-    cosine: float
-    same: float
-    same_high: float  # upper end of a 95 % interval
-    another: float
-    another_high: float
-    targets: int
-    other_targets: int
+    stolen: bool  # whether the attacker has the key
+    cosine: float  # mean, to the true embedding or template
+    same: float  # share accepted as the enrolled picture
+    same_high: float  # upper end of its 95 % interval
+    another: float  # share accepted as another picture of the person
+    another_high: float  # upper end of its 95 % interval
+    targets: int  # the number of targets of `same`
+    other_targets: int  # the number of targets of `another`
 
 
 @dataclass(frozen=True)
 class Link:
-    """Linking records under two keys."""
+    """The success of an attack that links records under two keys."""
 
     attack: str
-    stolen: bool
+    stolen: bool  # whether the attacker has the keys
     found: Linkability
 
 
 @dataclass(frozen=True, eq=False)
 class Victims:
-    """Rows of the faces that are attacked, one of each person, and rows of other pictures of the
-    first so many of them: those of whom there is another. The thresholds of embeddings and of
-    plain templates at FAR 0.1 % over all strangers."""
+    """The people that are attacked; those with a second picture come first."""
 
-    rows: Rows
-    others: Rows
-    threshold: float
-    template_threshold: float
+    rows: Rows  # of the enrolled picture of each person
+    others: Rows  # of another picture, for the first len(others) people
+    threshold: float  # of the cosine of embeddings, at a FAR of 0.1 %
+    template_threshold: float  # of the score of plain templates, at a FAR of 0.1 %
 
     def take(self, most: int) -> Victims:
-        """An even sample of those who have another picture, with the same thresholds."""
+        """An even sample of at most `most` people with a second picture; same thresholds."""
         some = np.linspace(0, len(self.others) - 1, min(most, len(self.others))).round().astype(int)
         return replace(self, rows=self.rows[some], others=self.others[some])
 
 
 def choose_victims(subject: Subject) -> Victims:
-    """One face of each person, those of whom there are two pictures first."""
+    """One face of each person of the subject, first those with two pictures, and thresholds."""
     people: dict[str, list[int]] = {}
     for row, name in enumerate(subject.pairs.names):
         people.setdefault(person(name), []).append(row)
@@ -96,7 +97,7 @@ def choose_victims(subject: Subject) -> Victims:
 def judge_embeddings(
     attack: str, stolen: bool, recovered: Floats, subject: Subject, victims: Victims
 ) -> Recovery:
-    """Recovered embeddings [n, D] against the recogniser's own."""
+    """The success of recovered embeddings [n, D] of the first n victims."""
     told = subject.faces.embeddings
     same = cosines(recovered, told[victims.rows[: len(recovered)]])
     others = victims.others[: len(recovered)]
@@ -107,7 +108,10 @@ def judge_embeddings(
 def judge_templates(
     attack: str, stolen: bool, recovered: Floats, subject: Subject, victims: Victims
 ) -> Recovery:
-    """Recovered templates [n, m, c] as queries, with the weights that people have on average."""
+    """The success of recovered templates [n, m, c] of the first n victims.
+
+    Scores use the mean weights of other people, because a record does not contain weights.
+    """
     faces, count = subject.faces, len(recovered)
     weights = subject.others.weights.mean(0)
     rows = unit(recovered)
@@ -139,7 +143,7 @@ def _recovery(
 
 
 def observed_by_parts(gallery: Gallery, key: Key, weights: Floats) -> list[Observed]:
-    """`observe` for a gallery, a few records at a time."""
+    """The result of `observe` for a gallery, in parts of _PART records."""
     return [
         observe(gallery.take(range(len(gallery))[i : i + _PART]), key, weights)
         for i in range(0, len(gallery), _PART)
@@ -149,7 +153,10 @@ def observed_by_parts(gallery: Gallery, key: Key, weights: Floats) -> list[Obser
 def attack_ours(
     subject: Subject, victims: Victims, alpha: float, drop: float, stolen: bool
 ) -> list[Recovery]:
-    """All attacks that recover, on `stc.protection` at one alpha and drop, at one level."""
+    """All attacks that recover faces from records of `stc.protection`, at one alpha and drop.
+
+    stolen: whether the attacker has the key.
+    """
     key, others = Key.generate(), subject.others
     mean_weights = others.weights.mean(0)
 
@@ -182,8 +189,10 @@ def attack_ours(
 
 
 def _shown(gallery: Gallery, key: Key | None, weights: Floats) -> Floats:
-    """What the learned mapping sees [n, inputs]: un-rotated if the key is there, else the record
-    and which dimensions it lacks."""
+    """The inputs of the learned mapping, [n, inputs].
+
+    With the key these are un-rotated records; without, records and masks of the kept dimensions.
+    """
     if key is None:
         flat = gallery.features.reshape(len(gallery), -1)
         return np.concatenate([flat * 4, (flat != 0).astype(np.float32)], 1)
@@ -192,7 +201,7 @@ def _shown(gallery: Gallery, key: Key | None, weights: Floats) -> Floats:
 
 
 def _brute_force(part: Observed, subject: Subject, victims: Victims) -> Recovery:
-    """Un-rotation with what was dropped guessed many times; an oracle picks the best guess."""
+    """Un-rotation with random guesses of the dropped dimensions; an oracle picks the best guess."""
     generator = np.random.default_rng(0)
     truth, best = subject.faces.features[victims.rows], []
     for row, (values, directions) in enumerate(
@@ -210,7 +219,7 @@ def _brute_force(part: Observed, subject: Subject, victims: Victims) -> Recovery
 
 
 def link_ours(subject: Subject, alpha: float, drop: float) -> list[Link]:
-    """Records of both pictures of every pair of the protocol, under two keys."""
+    """Attacks that link the records of both pictures of every pair, under two keys."""
     keys = Key.generate(), Key.generate()
     made, same = [], subject.pairs.same
     for key, rows in zip(keys, subject.pairs.places, strict=True):
@@ -231,7 +240,7 @@ def link_ours(subject: Subject, alpha: float, drop: float) -> list[Link]:
 
 
 def attack_nothing(subject: Subject, victims: Victims) -> tuple[list[Recovery], list[Link]]:
-    """What embeddings that were stored as they are give away: everything."""
+    """The same attacks on unprotected embeddings, for comparison."""
     told, same = subject.faces.embeddings, subject.pairs.same
     first, second = subject.pairs.places
     alike = cosines(told[first], told[second])
@@ -244,7 +253,10 @@ def attack_nothing(subject: Subject, victims: Victims) -> tuple[list[Recovery], 
 def attack_rival(
     rival: Rival, subject: Subject, victims: Victims
 ) -> tuple[list[Recovery], list[Link]]:
-    """A learned mapping with the key secret, inversion with the key stolen, and linking."""
+    """The attacks on a rival: a learned mapping with a secret key, inversion with a stolen key.
+
+    Also linking records under two keys.
+    """
     others, told = subject.others.embeddings, subject.faces.embeddings
     size = told.shape[1]
     secret = rival.draw(1, len(victims.rows), size)

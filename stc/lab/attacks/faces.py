@@ -1,4 +1,4 @@
-"""An even draw of faces from folders and tar files, for training and for attackers."""
+"""A random sample of faces from folders and tar files, for training and for attackers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from stc.lab.evaluation.pictures import Faces, list_pictures, to_canvas
 
 
 def draw_faces(paths: Sequence[Path], count: int, seed: int = 0) -> Faces:
-    """At most `count` faces of all pictures, uint8 [N, 128, 128, 3]. Raises DataError."""
+    """At most `count` random faces of all pictures, uint8 [N, 128, 128, 3].
+
+    Raises DataError if there are no pictures, or one cannot be decoded.
+    """
     places = [(path, name) for path in paths for name, _ in list_pictures(path)]
     if not places:
         raise DataError("there are no pictures: " + ", ".join(map(str, paths)))

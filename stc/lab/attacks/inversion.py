@@ -1,9 +1,8 @@
-"""From a record back to the face's features: what the key allows, and what statistics add.
+"""Recovers the features of a face from a record.
 
-`observe` undoes what can be undone with a key (the right one if it was stolen, a guess if not).
-`Prior` knows how templates of people in general are distributed, and fills in the most likely
-rest: no linear estimate has a smaller squared error. `Mapping` is a learned
-network on the same input.
+`observe` inverts the protection as far as a key allows: the true key if it was stolen, else a
+guess. `Prior` completes that by the distribution of other people's templates; it is the linear
+estimate of least squared error. `Mapping` is a network trained on the same input.
 """
 
 from __future__ import annotations
@@ -23,30 +22,30 @@ from stc.protection.rotation import mixing, unrotate
 from stc.protection.stream import draw, kept_positions
 from stc.protection.template import Floats, unit
 
-_LEAST = 1e-5  # variance that an observed coordinate is off by at least, of 1/16 in all
+_MIN_VARIANCE = 1e-5  # of the error of an observed coordinate, whose own variance is 1/16
 _EPOCHS, _BATCH, _HIDDEN, _RATE = 40, 256, 1024, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """What n records show of the rotated template: values [n, m, kept], of the directions
-    [n, m, kept, c] of the plain template, each of length one or (where unknown) less."""
+    """Linear measurements of n plain templates, obtained from their records."""
 
-    values: Floats
-    directions: Floats
+    values: Floats  # [n, m, kept]: products of the template with the directions
+    directions: Floats  # [n, m, kept, c]: of length 1, or less where part of a value is unknown
 
     @property
     def filled(self) -> Floats:
-        """The plain template [n, m, c] with zeros where nothing is known: algebraic un-rotation."""
+        """The plain templates [n, m, c] with 0 in unknown directions: algebraic un-rotation."""
         return np.asarray(np.einsum("nmk,nmkc->nmc", self.values, self.directions), np.float32)
 
 
 def observe(gallery: Gallery, key: Key, mean_weights: Floats) -> Observed:
-    """Undo slerp and rotation under a key; mean_weights [m] stand for those that are not stored.
+    """Invert slerp and rotation with a key, as far as possible.
 
-    A record s is (a x + b k) / length on the kept dimensions, x the rotated face and k the noise.
-    The angle between x and k is not known, and taken for a right one, which it nearly is; nor is
-    the length, and the part of x along s with it: what is left is the part at right angles.
+    mean_weights [m]: means of the weights, since records do not contain weights. A record s is
+    (a x + b k) / length on the kept dimensions, with the rotated face x and the noise k. The angle
+    between x and k is unknown, but nearly a right angle, which is assumed. The length is unknown
+    too, and with it the part of x along s; therefore only the part orthogonal to s is observed.
     """
     parameters = gallery.parameters
     names = [id_to_name(one) for one in gallery.record_ids]
@@ -59,9 +58,9 @@ def observe(gallery: Gallery, key: Key, mean_weights: Floats) -> Observed:
     ratio = (np.sin(quarter) / np.maximum(np.cos(quarter), 1e-6))[:, None]
     along = (record * noise).sum(-1, keepdims=True)
     values = ratio * (along * record - noise)
-    if not parameters.steps:  # nothing turned: the record itself, of the length that was likely
+    if not parameters.steps:  # without slerp: the record itself, scaled to its expected length
         values = record * np.float32(np.sqrt(parameters.kept / parameters.size))
-    # Row j of what `unrotate` makes of all unit vectors is the direction of coordinate j.
+    # `unrotate` maps unit vector j to the direction of coordinate j.
     every = np.broadcast_to(
         np.eye(parameters.size, dtype=np.float32)[:, None, None, :],
         (parameters.size, 1, parameters.groups, parameters.size),
@@ -71,7 +70,7 @@ def observe(gallery: Gallery, key: Key, mean_weights: Floats) -> Observed:
     if parameters.steps:
         across = np.einsum("nmk,nmkc->nmc", record, directions)
         directions = directions - record[..., None] * across[:, :, None]
-    there = record != 0  # more may have been dropped than the parameters say
+    there = record != 0  # `tradeoff.thinned` drops more dimensions than the parameters state
     return Observed(
         np.asarray(values * there, np.float32),
         np.asarray(directions * there[..., None], np.float32),
@@ -79,8 +78,11 @@ def observe(gallery: Gallery, key: Key, mean_weights: Floats) -> Observed:
 
 
 def error_of(observed: Sequence[Observed], templates: Floats) -> Floats:
-    """How far observed values are off, the mean square for each group [m], where the templates
-    [N, m, c] are known: the attacker's own, in records made and stored as the victims' were."""
+    """The mean squared error of observed values, for each group [m], plus _MIN_VARIANCE.
+
+    templates [N, m, c]: the true ones, of the attacker's faces, whose records were made and stored
+    like those of the victims.
+    """
     wrong, start = [], 0
     for part in observed:
         some = templates[start : start + len(part.values)]
@@ -89,12 +91,15 @@ def error_of(observed: Sequence[Observed], templates: Floats) -> Floats:
         wrong.append((np.where(there, np.square(part.values - truth), 0).sum(2), there.sum(2)))
         start += len(part.values)
     squares, counts = (np.concatenate(arrays).sum(0) for arrays in zip(*wrong, strict=True))
-    return np.asarray(squares / np.maximum(counts, 1) + _LEAST, np.float32)
+    return np.asarray(squares / np.maximum(counts, 1) + _MIN_VARIANCE, np.float32)
 
 
 class Prior:
-    """Mean and covariance of other people's templates, and how their embeddings go with them: the
-    linear estimate of least squared error, given how far observed values are off, [m]."""
+    """The linear estimate of least squared error of templates and embeddings.
+
+    It uses the mean and covariance of other people's templates and embeddings; error [m]: the
+    variance of the error of observed values in each group.
+    """
 
     def __init__(self, others: Templates, error: Floats) -> None:
         self.error = error
@@ -106,7 +111,7 @@ class Prior:
         self.cross = centred.T @ (others.embeddings - self.told) / len(others)
 
     def recover(self, observed: Observed) -> tuple[Floats, Floats]:
-        """The most likely templates [n, m, c] and embeddings [n, D]."""
+        """The estimated templates [n, m, c] and embeddings [n, D]."""
         count, groups, kept, size = observed.directions.shape
         blocks = self.covariance.reshape(groups, size, -1)
         templates, told = [], []
@@ -125,7 +130,7 @@ class Prior:
 
 
 class Mapping(nn.Module):
-    """A network of three layers from what a record shows, and where, to the embedding."""
+    """A network of three layers from inputs [n, inputs], such as records, to unit embeddings."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -142,13 +147,17 @@ class Mapping(nn.Module):
 
     @torch.inference_mode()
     def recover(self, inputs: Floats) -> Floats:
+        """The estimated embeddings [n, D]."""
         return self(torch.from_numpy(inputs)).numpy()  # type: ignore[no-any-return]
 
 
 def learn_mapping(
     draw_inputs: Callable[[int], Floats], embeddings: Floats, epochs: int = _EPOCHS, seed: int = 0
 ) -> Mapping:
-    """Train on other people's records; draw_inputs(epoch) protects them anew under other keys."""
+    """Train a mapping on records of other people, with embeddings [N, D].
+
+    draw_inputs(epoch): returns the inputs of records under a new key for each epoch.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inputs = draw_inputs(0)

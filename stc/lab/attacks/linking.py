@@ -1,11 +1,12 @@
-"""Do two records under two keys tell that they are one person's?
+"""Linkability: whether two records under two keys reveal that they belong to the same person.
 
 D_sys: Gomez-Barrero et al., TIFS 13(6), 2018, with w = 1: the mean over mated scores of
-max(0, 2 LR / (1 + LR) - 1), LR the ratio of mated to non-mated densities at the score. M_sys,
-maximal linkability: Otroshi Shahreza, Shkel and Marcel, TIFS 2023: the maximal leakage from
+max(0, 2 LR / (1 + LR) - 1), where LR is the ratio of mated to non-mated densities at the score.
+M_sys, maximal linkability: Otroshi Shahreza, Shkel and Marcel, TIFS 2023: the maximal leakage from
 "mated or not" to the score, log2 of the integral of the larger of both densities, in bits. Both are
-0 for scores that tell nothing and 1 for scores that tell all. Densities are histograms over equal
-shares of all scores; with finitely many scores even those of pure chance give something: the floor.
+0 if scores are independent of the label, and 1 if they determine it. Densities are histograms whose
+bins have equal shares of all scores. With finitely many scores the measures are above 0 even for
+random labels: this is the floor.
 """
 
 from __future__ import annotations
@@ -19,26 +20,25 @@ from stc.lab.evaluation.metrics import INTERVAL
 
 Floats = npt.NDArray[np.float64]
 
-BINS = 20
-RESAMPLES = 300
+BINS = 20  # of a histogram
+RESAMPLES = 300  # bootstrap resamples, and shuffles
 
 
 @dataclass(frozen=True)
 class Linkability:
-    """D_sys with its 95 % interval (bootstrap), what shuffled labels give (the mean, and the value
-    that 95 % of shuffles stay below), and maximal linkability with the mean of its own floor."""
+    """Both measures of linkability, with their floors for shuffled labels."""
 
     d_sys: float
-    low: float
+    low: float  # ends of the 95 % bootstrap interval of D_sys
     high: float
-    floor: float
-    floor_high: float
-    m_sys: float
-    m_floor: float
+    floor: float  # mean of D_sys for shuffled labels
+    floor_high: float  # its 95 % quantile
+    m_sys: float  # bits
+    m_floor: float  # mean of M_sys for shuffled labels
 
 
 def linkability(mated: Floats, other: Floats, seed: int = 0) -> Linkability:
-    """From scores of mated pairs [N] and of pairs of two people [M]."""
+    """The linkability of scores of mated pairs [N] and of impostor pairs [M]."""
     generator = np.random.default_rng(seed)
     pooled = np.concatenate([mated, other])
     drawn, shuffled, leaked = [], [], []
@@ -62,20 +62,20 @@ def linkability(mated: Floats, other: Floats, seed: int = 0) -> Linkability:
 
 
 def d_sys(mated: Floats, other: Floats) -> float:
-    """D_sys with w = 1."""
+    """D_sys with w = 1, from scores of mated pairs [N] and of impostor pairs [M]."""
     p, q = _densities(mated, other)
     local = np.divide(p - q, p + q, out=np.zeros_like(p), where=p > q)
     return float((local * p).sum())
 
 
 def m_sys(mated: Floats, other: Floats) -> float:
-    """Maximal linkability, in bits."""
+    """M_sys, maximal linkability, in bits, from scores of mated [N] and impostor pairs [M]."""
     p, q = _densities(mated, other)
     return float(np.log2(np.maximum(p, q).sum()))
 
 
 def _densities(mated: Floats, other: Floats) -> tuple[Floats, Floats]:
-    """Shares of mated and of other scores in each bin [BINS]."""
+    """The shares of mated and of impostor scores in each bin, [BINS] each."""
     edges = np.quantile(np.concatenate([mated, other]), np.linspace(0, 1, BINS + 1)[1:-1])
 
     def shares(scores: Floats) -> Floats:

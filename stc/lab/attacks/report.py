@@ -1,4 +1,4 @@
-"""The tables of docs/protection-results.md, with the targets."""
+"""The tables of docs/protection-results.md."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ OURS = "this method"
 
 @dataclass(frozen=True)
 class Findings:
-    """All that was measured of one subject."""
+    """All results of one subject."""
 
     name: str
     note: str
-    shape: tuple[int, int]
-    embedding: Accuracy
-    plain: Accuracy
-    grid: Mapping[tuple[float, float], Accuracy]
+    shape: tuple[int, int]  # groups, and dimensions of a group
+    embedding: Accuracy  # of the unprotected embeddings
+    plain: Accuracy  # of the unprotected templates
+    grid: Mapping[tuple[float, float], Accuracy]  # by alpha and drop
     bits: Mapping[int, Storage]
-    usual: tuple[float, float]
-    rivals: Mapping[str, Accuracy]
-    recoveries: Mapping[str, Sequence[Recovery]]
-    links: Mapping[str, Sequence[Link]]
+    usual: tuple[float, float]  # the alpha and drop that are attacked
+    rivals: Mapping[str, Accuracy]  # by protection, with this one
+    recoveries: Mapping[str, Sequence[Recovery]]  # by protection
+    links: Mapping[str, Sequence[Link]]  # by protection
     curve: Sequence[Point]
 
 
 def compose(one: Findings, about: str) -> str:
-    """The section of one subject."""
+    """The section of one subject in Markdown; about: how it was made."""
     groups, size = one.shape
     note = f" ({one.note})" if one.note else ""
     parts = [
@@ -63,7 +63,7 @@ def compose(one: Findings, about: str) -> str:
 
 
 def bars_table(one: Findings) -> str:
-    """What was to be reached, and what was."""
+    """The project's targets, and the measured values."""
     ours = one.grid[one.usual]
     lost = 100 * (one.embedding.right - ours.right)
     secret = [r for r in one.recoveries[OURS] if not r.stolen]
@@ -115,7 +115,7 @@ def grid_table(one: Findings) -> str:
 
 
 def bits_table(one: Findings) -> str:
-    """Accuracy, size and threshold at every number of bits."""
+    """Accuracy, size of a record and threshold for every number of bits."""
     lines = [
         [
             str(bits),
@@ -129,7 +129,7 @@ def bits_table(one: Findings) -> str:
 
 
 def recovery_table(one: Findings) -> str:
-    """All attacks that recover, on all protections."""
+    """The attacks that recover faces, on all protections."""
     lines = []
     for name, found in one.recoveries.items():
         for r in found:
@@ -144,7 +144,7 @@ def recovery_table(one: Findings) -> str:
 
 
 def link_table(one: Findings) -> str:
-    """All attacks that link, on all protections, and what each protection costs."""
+    """The attacks that link records, on all protections, and the accuracy of each protection."""
     lines = []
     for name, found in one.links.items():
         right = one.rivals.get(name)
@@ -161,7 +161,7 @@ def link_table(one: Findings) -> str:
 
 
 def curve_table(one: Findings) -> str:
-    """The trade-off with the key stolen."""
+    """The trade-off between accuracy and recovery with a stolen key."""
     lines = [
         [
             str(p.setting),
@@ -179,10 +179,13 @@ def curve_table(one: Findings) -> str:
 
 
 def write_between_marks(path: Path, text: str) -> None:
-    """Replace what stands between the marks of a page. Raises DataError if they are not there."""
-    page = path.read_text()
+    """Replace the text between the marks BEGIN and END of a page.
+
+    Raises DataError if a mark is missing.
+    """
+    page = path.read_text(encoding="utf-8")
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise DataError(f"{path} lacks the marks {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")

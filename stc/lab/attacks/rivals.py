@@ -1,6 +1,7 @@
-"""Other protections of an embedding, as their papers' formulas, with random numbers of each record.
+"""Other protections of embeddings, by the formulas of their papers.
 
-All take unit embeddings [N, D] and a generator state per record, as tensors that gradients pass.
+All map unit embeddings [N, D] and the secret random numbers of every record to stored values, as
+torch operations with gradients.
 """
 
 from __future__ import annotations
@@ -17,54 +18,58 @@ from torch import Tensor
 from stc.protection.rotation import mixing
 from stc.protection.template import Floats
 
-_STEPS, _RATE = 120, 0.1  # of an inversion by gradient
+_STEPS, _RATE = 120, 0.1  # of `invert`
 
 
 class Rival(Protocol):
-    """A protection under test."""
+    """A protection of embeddings."""
 
     name: str
-    hard: bool  # whether what is stored is rounded to bits
+    hard: bool  # whether stored values are rounded to bits
 
     def draw(self, seed: int, count: int, size: int) -> list[Tensor]:
-        """The secret numbers of `count` records of embeddings [., size]."""
+        """The secret numbers of `count` records of embeddings with `size` dimensions."""
         ...
 
     def protect(self, embeddings: Tensor, secret: list[Tensor]) -> Tensor:
-        """What is stored, [N, K], before it is rounded to bits."""
+        """The stored values [N, K] of embeddings [N, D], before they are rounded to bits."""
         ...
 
 
 class Rotation:
-    """A random rotation of the whole embedding; BioHashing (Teoh et al. 2004) without its bits."""
+    """A random rotation of the embedding: BioHashing (Teoh et al. 2004) without its bits."""
 
     name, hard = "keyed rotation", False
 
     def draw(self, seed: int, count: int, size: int) -> list[Tensor]:
+        """As `Rival.draw`."""
         return [_signs(np.random.default_rng(seed), count, size)]
 
     def protect(self, embeddings: Tensor, secret: list[Tensor]) -> Tensor:
+        """As `Rival.protect`."""
         return _turn(embeddings, secret[0])
 
 
 class PolyProtect:
-    """Hahn and Marcel 2021 (arXiv 2110.00434): every five numbers become one polynomial's value.
+    """PolyProtect (Hahn and Marcel 2021, arXiv 2110.00434): values of polynomials of 5 numbers.
 
-    Coefficients are whole numbers from -50 to 50 without zero, exponents 1 to 5 in an order of
-    the record's; two numbers are shared by neighbouring fives.
+    Coefficients are integers from -50 to 50 except 0, exponents are 1 to 5 in a random order; both
+    are secret. Neighbouring sets of 5 numbers overlap in 2.
     """
 
     name, hard = "PolyProtect", False
-    TERMS, OVERLAP, MOST = 5, 2, 50
+    TERMS, OVERLAP, MAX_COEFFICIENT = 5, 2, 50
 
     def draw(self, seed: int, count: int, size: int) -> list[Tensor]:
+        """As `Rival.draw`."""
         generator = np.random.default_rng(seed)
-        size_of = generator.integers(1, self.MOST + 1, (count, self.TERMS))
+        size_of = generator.integers(1, self.MAX_COEFFICIENT + 1, (count, self.TERMS))
         sign = generator.choice([-1, 1], (count, self.TERMS))
         order = generator.permuted(np.tile(np.arange(1, self.TERMS + 1), (count, 1)), axis=1)
         return [torch.tensor(size_of * sign).float(), torch.tensor(order)]
 
     def protect(self, embeddings: Tensor, secret: list[Tensor]) -> Tensor:
+        """As `Rival.protect`."""
         coefficients, exponents = secret
         step = self.TERMS - self.OVERLAP
         missing = (self.TERMS - embeddings.shape[1]) % step
@@ -73,18 +78,22 @@ class PolyProtect:
 
 
 class MlpHash:
-    """Otroshi Shahreza, Krivokuca Hahn and Marcel 2022 (arXiv 2204.11054): the signs of what a
-    network of random orthonormal weights, with a ReLU between its layers, gives."""
+    """MLP-Hash (Otroshi Shahreza, Krivokuca Hahn and Marcel 2022, arXiv 2204.11054).
+
+    The signs of the outputs of a network with random orthonormal weights and a ReLU.
+    """
 
     name, hard = "MLP-Hash", True
 
     def draw(self, seed: int, count: int, size: int) -> list[Tensor]:
+        """As `Rival.draw`."""
         generator = np.random.default_rng(seed)
         return [_signs(generator, count, size) for _ in range(2)]
 
     def protect(self, embeddings: Tensor, secret: list[Tensor]) -> Tensor:
+        """As `Rival.protect`."""
         hidden = F.relu(_turn(embeddings, secret[0]))
-        # Without their mean, which all faces share, or bits would not be balanced.
+        # The mean is common to all faces; with it, bits would not be balanced.
         return _turn(hidden - hidden.mean(1, keepdim=True), secret[1])
 
 
@@ -98,11 +107,15 @@ class Stored:
     values: Tensor
 
     def scores(self, other: Stored) -> Floats:
-        """Cosine of each record and its partner; of bits, one less twice the share that differ."""
+        """The cosine of each record and the record in the same row of `other`, [N].
+
+        For bits this is 1 - 2 * the share of different bits.
+        """
         return F.cosine_similarity(self.values, other.values).numpy()
 
 
 def store(rival: Rival, embeddings: Floats, secret: list[Tensor]) -> Stored:
+    """The records of embeddings [N, D]."""
     with torch.inference_mode():
         made = rival.protect(torch.from_numpy(embeddings), secret)
         return Stored(made.sign() if rival.hard else made)
@@ -111,9 +124,10 @@ def store(rival: Rival, embeddings: Floats, secret: list[Tensor]) -> Stored:
 def invert(
     rival: Rival, stored: Stored, secret: list[Tensor], mean: Floats, covariance: Floats
 ) -> Floats:
-    """With the key: the embeddings [N, D] that explain the records and are likely, by gradient.
+    """Estimate the embeddings [N, D] of records with the secret, by gradient descent.
 
-    mean [D], covariance [D, D]: of other people's embeddings.
+    It minimises the error of the stored values, with a Gaussian prior: mean [D] and covariance
+    [D, D] of other people's embeddings.
     """
     axes, basis = np.linalg.eigh(covariance.astype(np.float64))
     spread = torch.from_numpy(
@@ -143,6 +157,6 @@ def _signs(generator: np.random.Generator, count: int, size: int) -> Tensor:
 
 
 def _turn(rows: Tensor, signs: Tensor) -> Tensor:
-    """An orthonormal map of rows [N, D] by signs [N, 2, D]."""
+    """An orthonormal transform of rows [N, D], given by signs [N, 2, D]."""
     matrix = torch.from_numpy(mixing(rows.shape[1]))
     return ((rows * signs[:, 0]) @ matrix * signs[:, 1]) @ matrix

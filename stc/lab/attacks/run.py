@@ -1,4 +1,4 @@
-"""From pictures to the report: embeddings and maps (kept), templates, accuracy, attacks, tables."""
+"""The work of `stc protect attack`: embeddings, templates, accuracy, attacks and the report."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from stc.protection.extractors import open_extractor
 
 _log = logging.getLogger(__name__)
 
-BITS = (8, 6, 5, 4)
+BITS = (8, 6, 5, 4)  # of a stored number
 NOTHING = "no protection"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is measured, on what, and where it goes."""
+    """The options of `stc protect attack`."""
 
     images: Path
     pairs: Path
-    faces: tuple[Path, ...]  # an attacker's
-    count: int
-    subjects: tuple[str, ...]  # recogniser, or recogniser,head
+    faces: tuple[Path, ...]  # pictures of other people that the attacker has
+    count: int  # the maximal number of these
+    subjects: tuple[str, ...]  # RECOGNISER or RECOGNISER,HEAD
     alpha: float
     drop: float
     output: Path
@@ -47,9 +47,10 @@ class Request:
 
 
 def prove(request: Request) -> Path:
-    """Measure everything, write report.md and, between its marks, the page that was named.
+    """Measure all subjects, and write report.md and, between its marks, the page `docs`.
 
-    Sections of subjects that earlier runs wrote into the same folder stay in the report.
+    Sections of other subjects from earlier runs in the same folder stay in the report. Returns the
+    path of the report. Raises StcError if data or a subject cannot be used.
     """
     pairs = read_pairs(request.pairs)
     faces = read_faces(request.images, pairs.names)
@@ -59,23 +60,25 @@ def prove(request: Request) -> Path:
     seen: set[str] = set()
     for text in request.subjects:
         subject = open_subject(text, request, pairs, faces, others)
-        # The rivals protect embeddings, which are the same whatever the head.
+        # Rivals protect embeddings, which do not depend on the head.
         recogniser = subject.name.split(",")[0]
         rivals = RIVALS if request.rivals and recogniser not in seen else ()
         seen.add(recogniser)
         found = examine(subject, request.alpha, request.drop, rivals, request.workers)
         about = f"Made by `{request.command}`, an attacker with {len(others)} faces of others."
         section = sections / f"{subject.name.replace(', ', '-').replace(' ', '-')}.md"
-        section.write_text(report.compose(found, about))
-        text = "\n\n".join(file.read_text() for file in sorted(sections.glob("*.md")))
-        (request.output / "report.md").write_text(text + "\n")
+        section.write_text(report.compose(found, about), encoding="utf-8")
+        text = "\n\n".join(
+            file.read_text(encoding="utf-8") for file in sorted(sections.glob("*.md"))
+        )
+        (request.output / "report.md").write_text(text + "\n", encoding="utf-8")
         if request.docs is not None:
             report.write_between_marks(request.docs, text)
     return request.output / "report.md"
 
 
 def open_subject(text: str, request: Request, pairs: Pairs, faces: Faces, others: Faces) -> Subject:
-    """The recogniser and the head that a text such as `dlib,plain` means, and what they see."""
+    """Open a recognition model and head, such as `dlib,plain`, and compute all templates."""
     name, _, head = text.partition(",")
     extractor = open_extractor(name, head or None)
     cache = request.output / "cache"
@@ -94,7 +97,10 @@ def examine(
     rivals: Sequence[Rival] = RIVALS,
     workers: int = 1,
 ) -> report.Findings:
-    """Accuracy, attacks, rivals and the trade-off of one subject."""
+    """Measure accuracy, attacks, rivals and the trade-off of one subject.
+
+    workers: the number of processes; 1 starts none.
+    """
     victims = attacks.choose_victims(subject)
     few = victims.take(attacks.STOLEN_TARGETS)
     tasks: dict[Any, Callable[[], Any]] = {
@@ -147,7 +153,10 @@ _tasks: dict[Any, Callable[[], Any]] = {}
 
 
 def run_all(tasks: dict[Any, Callable[[], Any]], workers: int) -> dict[Any, Any]:
-    """What every task gives, by its name; in processes that share what was loaded, if several."""
+    """Run all tasks; returns their results by name.
+
+    With several workers, forked processes run them, which share the loaded data.
+    """
     if workers == 1 or "fork" not in multiprocessing.get_all_start_methods():
         return {name: task() for name, task in tasks.items()}
     _tasks.clear()

@@ -1,4 +1,4 @@
-"""What one recogniser gives of the faces that are measured, and of those an attacker has."""
+"""The templates of one recognition model: of the evaluated faces, and of an attacker's faces."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ from stc.recognition.base import Recogniser
 
 _log = logging.getLogger(__name__)
 
-_PART = 256  # faces at a time, after which what was seen is kept
+_PART = 256  # faces at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Templates:
-    """Of N faces: features [N, m, c] with unit rows, weights [N, m], embeddings [N, D], unit."""
+    """The unprotected templates and embeddings of N faces."""
 
-    features: Floats
-    weights: Floats
-    embeddings: Floats
+    features: Floats  # [N, m, c], unit vectors along c
+    weights: Floats  # [N, m]
+    embeddings: Floats  # [N, D], unit vectors
 
     def take(self, rows: npt.NDArray[np.int64]) -> Templates:
+        """The templates of some faces."""
         return Templates(self.features[rows], self.weights[rows], self.embeddings[rows])
 
     def __len__(self) -> int:
@@ -41,20 +42,17 @@ class Templates:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A recogniser under test: the faces of the protocol, its pairs, and an attacker's own faces.
-
-    The rows of `faces` are those of `pairs.names`; nobody in `others` is among them.
-    """
+    """A recognition model with a head, and its templates."""
 
     name: str
     note: str
-    faces: Templates
+    faces: Templates  # of the protocol, in the order of pairs.names
     pairs: Pairs
-    others: Templates
+    others: Templates  # of other people, which the attacker has
 
 
 def views_of(recogniser: Recogniser, faces: Faces, folder: Path) -> Views:
-    """What the recogniser gives of the faces, from the folder where it was kept if it was."""
+    """The embeddings and feature maps of faces [N, 128, 128, 3], cached in `folder`."""
     digest = hashlib.sha256(recogniser.key.encode() + b"\0" + np.ascontiguousarray(faces).tobytes())
     file = folder / f"views-{digest.hexdigest()[:24]}.safetensors"
     if not file.is_file():
@@ -80,9 +78,10 @@ def _arrays(views: Views) -> Iterable[npt.NDArray[np.floating]]:
 
 
 def templates_of(extractor: Extractor, views: Views, mean: Floats) -> Templates:
-    """Templates by the extractor, and the embeddings less `mean` [D], of other people's.
+    """The templates of the extractor, and the embeddings minus `mean` [D], normalised.
 
-    With that mean in it, the average face alone passes for some faces, and no attack is needed.
+    mean: of other people's embeddings. Without subtracting it, the mean face alone is accepted as
+    some of the faces, without any attack.
     """
     features, weights = extractor.from_views(views)
     return Templates(unit(features), weights, unit(unit(views.embeddings) - mean))

@@ -1,4 +1,4 @@
-"""What is left to do when the key is stolen: accuracy against what can be recovered, as a curve."""
+"""The trade-off between accuracy and what an attacker with the key can recover."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ from stc.protection import Gallery, Key, protect_many
 from stc.protection.rotation import normalise
 from stc.protection.template import Floats
 
-TARGETS = 150
+TARGETS = 150  # people attacked at each setting
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One point of the curve. thin: of what a drop of a quarter left, groups that weigh less than
-    the median lose another half of all dimensions, as in the released script."""
+    """The parameters of one point of the curve."""
 
     alpha: float
     drop: float
-    bits: int = 8
-    thin: bool = False
+    bits: int = 8  # of a stored number
+    thin: bool = False  # see `thinned`; for drop 0.25, as in SlerpFace's released script
 
     def __str__(self) -> str:
         if self.thin:
@@ -55,18 +54,18 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Point:
-    """A setting, its accuracy, its record's bytes, and the best that a thief of the key gets."""
+    """The results of a setting: accuracy, and recovery with a stolen key."""
 
     setting: Setting
-    right: float
-    error: float
-    size: int | None
-    algebra: Recovery
-    prior: Recovery
+    right: float  # share of pairs classified correctly
+    error: float  # its standard error
+    size: int | None  # bytes of a record; None for `thin`, which has no file format
+    algebra: Recovery  # by un-rotation
+    prior: Recovery  # by un-rotation and the prior
 
 
 def measure(subject: Subject, victims: Victims, setting: Setting) -> Point:
-    """A setting, measured on all pairs, and attacked on some hundred people."""
+    """Measure the accuracy of a setting on all pairs, and attack TARGETS of the victims."""
     victims = victims.take(TARGETS)
     key = Key.generate()
     _, second = subject.pairs.places
@@ -89,7 +88,7 @@ def measure(subject: Subject, victims: Victims, setting: Setting) -> Point:
 
 
 def _observed(faces: Templates, setting: Setting, key: Key, subject: Subject) -> list[Observed]:
-    """What records of some faces, stored in that way, show to who has the key."""
+    """The observations, with the key, of records of some faces at a setting."""
     ids = list(range(len(faces)))
     made = protect_many(faces.features, faces.weights, key, ids, setting.alpha, setting.drop)
     taken, _ = _kept(made, faces.weights, setting)
@@ -97,14 +96,17 @@ def _observed(faces: Templates, setting: Setting, key: Key, subject: Subject) ->
 
 
 def _kept(gallery: Gallery, weights: Floats, setting: Setting) -> tuple[Gallery, int | None]:
-    """The gallery as it is stored, and its largest record's bytes; thinned, it has no container."""
+    """The gallery after storage, and the bytes of its largest record; None if it is thinned."""
     if setting.thin:
         return thinned(gallery, weights), None
     return stored(gallery, setting.bits)
 
 
 def thinned(gallery: Gallery, weights: Floats) -> Gallery:
-    """Drop the last of what was kept, half of all, in groups that weigh less than the median."""
+    """Drop more dimensions, half of all, in groups whose weight is below the median.
+
+    The last of the kept dimensions are dropped.
+    """
     features = gallery.features.copy()
     light = weights < np.median(weights, axis=1, keepdims=True)
     rank = (features != 0).cumsum(2)

@@ -1,1 +1,1 @@
-"""The verbs of the laboratory, which plug into the `stc` command: group `stc.verbs`."""
+"""The verbs of `stc.lab`, which the `stc` command finds by entry points of group `stc.verbs`."""

@@ -1,4 +1,4 @@
-"""`stc protect attack`: accuracy under protection, every attack on it, and its rivals."""
+"""`stc protect attack`: accuracy with protection, attacks on it, and other protections."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from stc.lab.cli.evaluate import command_line
 
 
 def add_parser(verbs: Any) -> None:
+    """Add the verb to argparse's subparsers."""
     parser = new_parser(
         verbs,
         "attack",
         "measure accuracy and attacks, with the key secret and with the key stolen",
-        epilog="What a recogniser gives of faces is kept in DIR/cache. A subject is a recogniser "
-        "and its head,\nas in `dlib`, `dlib,plain` or `r=r50.onnx,r50.safetensors`.\n\n"
+        epilog="Embeddings of faces are kept in DIR/cache for the next run. A subject is a "
+        "recognition model and a head:\n`dlib`, `dlib,plain` or "
+        "`r=r50.onnx,r50.safetensors`.\n\n"
         "example:\n  stc protect attack --images lfw.tar --pairs lfw_pairs.txt --faces others.tar "
         "--subject dlib -o OUT/",
     )
-    parser.add_argument("--images", type=Path, required=True, metavar="PATH", help="folder or tar")
+    parser.add_argument(
+        "--images", type=Path, required=True, metavar="PATH", help="pictures, folder or tar"
+    )
     parser.add_argument("--pairs", type=Path, required=True, metavar="FILE", help="LFW's pairs.txt")
     parser.add_argument(
         "--faces",
@@ -32,23 +36,35 @@ def add_parser(verbs: Any) -> None:
         action="append",
         required=True,
         metavar="PATH",
-        help="other people's faces, that the attacker has; may repeat",
+        help="faces of other people, available to the attacker; may repeat",
     )
-    parser.add_argument("--count", type=positive, default=5000, help="of those faces; 5000")
     parser.add_argument(
-        "--subject", dest="subjects", action="append", required=True, metavar="R[,HEAD]"
+        "--count", type=positive, default=5000, help="number of --faces to use; 5000"
     )
-    parser.add_argument("--alpha", type=share, default=0.9)
-    parser.add_argument("--drop", type=share, default=0.5)
-    parser.add_argument("--no-rivals", action="store_true", help="this method alone")
+    parser.add_argument(
+        "--subject",
+        dest="subjects",
+        action="append",
+        required=True,
+        metavar="R[,HEAD]",
+        help="recognition model and head to measure; may repeat",
+    )
+    parser.add_argument("--alpha", type=share, default=0.9, help="as in `stc protect enroll`; 0.9")
+    parser.add_argument("--drop", type=share, default=0.5, help="as in `stc protect enroll`; 0.5")
+    parser.add_argument("--no-rivals", action="store_true", help="leave out the other methods")
     parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes; 1")
-    parser.add_argument("--docs", type=Path, metavar="FILE", help="write the tables between marks")
+    parser.add_argument(
+        "--docs",
+        type=Path,
+        metavar="FILE",
+        help="also write the tables into this page, between its marks",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, and print where the report is."""
+    """Measure, and print the path of the report. Returns the exit code; raises StcError."""
     for path in (options.images, options.pairs, *options.faces):
         if not path.exists():
             raise StcError(f"{path}: no such file or folder")

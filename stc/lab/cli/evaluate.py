@@ -1,4 +1,4 @@
-"""`stc evaluate`: what survives, at how many bytes, for whom, against whom."""
+"""`stc evaluate`: accuracy and image quality of the codec and its rivals, with a report."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from stc.lab.extra import needs_lab
 from stc.settings import DEFAULT_EFFORT
 
 EPILOG = """\
---pairs is LFW's pairs.txt, a folder of CFP's protocol, or a .bin file of InsightFace, which brings
-its own pictures. Pictures of 128x128 pixels are canvases; in others the face is found and aligned.
-A judge is dlib, or NAME=FILE.onnx with a description in FILE.toml beside it. Kill a run at any time
-and start it again with the same command: it goes on where it was. docs/evaluation.md has the rest.
+--pairs is LFW's pairs.txt, the folder of CFP's protocol, or a .bin file of InsightFace, which
+contains its pictures. Pictures of 128x128 pixels count as aligned; in others the face is found and
+aligned. A judge is dlib, or NAME=FILE.onnx with its description in FILE.toml. A run can be stopped
+at any time: the same command continues it. docs/evaluation.md explains the options and the report.
 
 examples:
   stc evaluate --images lfw.tar --pairs lfw_pairs.txt --judge dlib --bytes 96,192 -o OUT/
@@ -28,7 +28,7 @@ examples:
   stc evaluate ... --groups people.tsv --group-images people.tar --docs docs/results.md
 """
 
-# As stc.lab.evaluation.rivals has them, which importing would load torch for.
+# A copy of stc.lab.evaluation.rivals.NAMES, because importing that module loads torch.
 RIVALS = ("jpeg", "jpeg2000", "webp", "avif", "jxl", "webp48")
 
 
@@ -36,28 +36,38 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     """Add the verb to argparse's subparsers."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "evaluate",
-        help="faces and pairs -> what survives, and a report",
-        description="Measure the codec, and its rivals, on faces and pairs that you name.",
+        help="measure recognition accuracy and image quality",
+        description="Measure accuracy and image quality of the codec and of its rivals.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--images", type=Path, metavar="PATH", help="folder or tar of pictures")
     parser.add_argument(
-        "--pairs", type=Path, action="append", required=True, metavar="PATH", help="may repeat"
+        "--pairs",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="PATH",
+        help="protocol; may repeat",
     )
     parser.add_argument(
-        "--judge", dest="judges", action="append", required=True, metavar="J", help="may repeat"
+        "--judge",
+        dest="judges",
+        action="append",
+        required=True,
+        metavar="J",
+        help="recognition model; may repeat",
     )
     parser.add_argument(
-        "--bytes", type=sizes, default=(96, 192), metavar="N,N", help="limits; 96,192 if not given"
+        "--bytes", type=sizes, default=(96, 192), metavar="N,N", help="size limits; 96,192"
     )
     parser.add_argument(
         "--effort",
         type=efforts,
         default=(DEFAULT_EFFORT,),
         metavar="E,E",
-        help=f"of the encoder, as in `stc encode`; {DEFAULT_EFFORT} if not given. Every further "
-        "one is a codec of its own, `stc effort E`, beside that of the first",
+        help=f"of the encoder, as in `stc encode`; {DEFAULT_EFFORT}. Each further value adds rows "
+        "named `stc effort E`",
     )
     parser.add_argument(
         "--rivals", default="", metavar="NAMES", help="all, or some of: " + ", ".join(RIVALS)
@@ -67,25 +77,33 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=RUN[,BASE]",
-        help="a tokenizer that was trained in a folder; may repeat",
+        help="a tokenizer that `stc train` wrote to RUN; may repeat",
     )
-    parser.add_argument("--limit", type=positive, metavar="N", help="pairs, an even sample of all")
+    parser.add_argument("--limit", type=positive, metavar="N", help="use a sample of N pairs")
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights, safetensors")
-    parser.add_argument("--model", metavar="MODEL", help="shipped model's name, or a weights file")
-    parser.add_argument("--groups", type=Path, metavar="TSV", help="people: key, age, sex, group")
-    parser.add_argument("--group-images", type=Path, metavar="PATH", help="their pictures")
-    parser.add_argument("--workers", type=positive, metavar="N", help="processes; one a core")
+    parser.add_argument("--model", metavar="MODEL", help="name of a shipped model, or a model file")
     parser.add_argument(
-        "--show-faces", action="store_true", help="a sheet of faces, if they may be shown"
+        "--groups", type=Path, metavar="TSV", help="table of people: key, age, sex, group"
     )
-    parser.add_argument("--docs", type=Path, metavar="FILE", help="write the report here as well")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--group-images", type=Path, metavar="PATH", help="pictures of the people in --groups"
+    )
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help="number of processes; one per core"
+    )
+    parser.add_argument(
+        "--show-faces", action="store_true", help="also write a sheet of decoded faces"
+    )
+    parser.add_argument(
+        "--docs", type=Path, metavar="FILE", help="also write the report to this file"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="results")
     parser.set_defaults(run=run)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, and print where the report is."""
+    """Measure, and print the path of the report. Returns the exit code; raises StcError."""
     rivals = RIVALS if options.rivals == "all" else tuple(filter(None, options.rivals.split(",")))
     if unknown := set(rivals) - set(RIVALS):
         raise StcError(f"no rival {min(unknown)!r}: there are {', '.join(RIVALS)}")
@@ -125,7 +143,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def command_line(arguments: list[str]) -> str:
-    """The command as the report shows it: files by their names, without the folders they are in."""
+    """The command as the report shows it, with the names of files without their folders."""
     shown = []
     for word in arguments:
         head, sign, paths = word.rpartition("=")
@@ -135,10 +153,10 @@ def command_line(arguments: list[str]) -> str:
 
 
 def sizes(text: str) -> tuple[int, ...]:
-    """Byte limits, from `96,192`, ascending and each once."""
+    """Parse byte limits such as `96,192`; returns them sorted and without duplicates."""
     return tuple(sorted({positive(word) for word in text.split(",")}))
 
 
 def efforts(text: str) -> tuple[int, ...]:
-    """Efforts, from `4,0,9`, in that order and each once."""
+    """Parse efforts such as `4,0,9`; returns them in this order and without duplicates."""
     return tuple(dict.fromkeys(effort(word) for word in text.split(",")))

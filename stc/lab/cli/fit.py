@@ -1,4 +1,4 @@
-"""`stc protect fit`: faces without names -> a head for a recogniser."""
+"""`stc protect fit`: trains a head for a recognition model on faces without identity labels."""
 
 from __future__ import annotations
 
@@ -17,20 +17,26 @@ _log = logging.getLogger(__name__)
 
 
 def add_parser(verbs: Any) -> None:
+    """Add the verb to argparse's subparsers."""
     parser = new_parser(
         verbs,
         "fit",
-        "train a head for a recogniser, from faces without identity labels",
+        "train a head for a recognition model, from faces without identity labels",
         epilog="example:\n  stc protect fit --faces utkface.tar --faces celeba_crops.tar "
         "--recogniser r=r50.onnx -o r50.safetensors",
     )
     parser.add_argument(
-        "--faces", type=Path, action="append", required=True, metavar="PATH", help="may repeat"
+        "--faces",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="PATH",
+        help="pictures; may repeat",
     )
     parser.add_argument("--recogniser", default="dlib", metavar="R", help="dlib or NAME=FILE.onnx")
-    parser.add_argument("--count", type=positive, default=5000, help="faces, drawn from all; 5000")
-    parser.add_argument("--steps", type=positive, default=300, help="of training; 300")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=positive, default=5000, help="number of faces to use; 5000")
+    parser.add_argument("--steps", type=positive, default=300, help="training steps; 300")
+    parser.add_argument("--seed", type=int, default=0, help="of the random numbers; 0")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep embeddings and maps here")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="HEAD")
     add_force(parser)
@@ -38,8 +44,8 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, write the head and print how well it imitates."""
-    check_target(str(options.output), force=options.force)  # before the work, which takes minutes
+    """Train, write the head and print its correlations. Returns the exit code."""
+    check_target(str(options.output), force=options.force)  # before the training, for minutes
     try:
         return fit(options)
     except ModuleNotFoundError as error:
@@ -47,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def fit(options: argparse.Namespace) -> int:
-    """`run`, where the extra `lab` is installed."""
+    """The work of `run`, which needs the extra `lab`."""
     import tempfile
 
     from stc.lab.attacks.faces import draw_faces

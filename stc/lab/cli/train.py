@@ -1,4 +1,4 @@
-"""`stc train`: a folder of faces -> a model, stage by stage."""
+"""`stc train`: trains a model on a folder of faces, by the stages of a configuration."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 CONFIG is the name of a shipped configuration, or a TOML file. --data is a folder of tar files of
-aligned 128x128 faces, or the faces.npy that an earlier run made of one. Kill a run at any time and
-start it again with the same command: it goes on where it was.
+aligned 128x128 faces, or the faces.npy that an earlier run wrote. A run can be stopped at any time:
+the same command continues it. docs/training.md explains stages and configurations.
 
 examples:
   stc train --list
@@ -31,17 +31,23 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
     """Add the verb to argparse's subparsers."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "train",
-        help="faces -> model",
-        description="Train a model by a configuration, all of its stages or one.",
+        help="train a model",
+        description="Train a model: all stages of a configuration, or one of them.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("config", nargs="?", metavar="CONFIG", help="shipped name, or a TOML file")
-    parser.add_argument("--list", action="store_true", help="show the shipped configurations")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="faces to learn from")
-    parser.add_argument("--run", dest="folder", type=Path, metavar="DIR", help="work here; resumes")
-    parser.add_argument("--only", metavar="STAGE", help="one stage; those before it are finished")
-    parser.add_argument("--steps", type=int, metavar="N", help="of the one stage, or of each")
+    parser.add_argument(
+        "config", nargs="?", metavar="CONFIG", help="name of a configuration, or a TOML file"
+    )
+    parser.add_argument("--list", action="store_true", help="list the shipped configurations")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="training faces")
+    parser.add_argument("--run", dest="folder", type=Path, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "--only", metavar="STAGE", help="run only this stage; earlier ones must be finished"
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="number of steps of the stage, or of each stage"
+    )
     parser.add_argument(
         "--set",
         dest="changes",
@@ -50,14 +56,14 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="change one value of the configuration, such as decoder.rate=1e-4",
     )
-    parser.add_argument("--base", type=Path, metavar="DIR", help="run to share the base stage of")
+    parser.add_argument("--base", type=Path, metavar="DIR", help="use the base stage of this run")
     parser.add_argument(
         "--recogniser",
         type=Path,
         action="append",
         default=[],
         metavar="FILE",
-        help="ONNX file, ArcFace-style or of 224 px; several are better judges than one",
+        help="recognition model, ONNX, of ArcFace's kind or of 224 px; may repeat",
     )
     parser.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights, safetensors")
     parser.add_argument(
@@ -68,13 +74,13 @@ def add_parser(verbs: Any) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, or list what could be trained."""
+    """Train, or list the shipped configurations. Returns the exit code; raises StcError."""
     with needs_lab():
         return show_configs() if options.list else run_stages(options)
 
 
 def run_stages(options: argparse.Namespace) -> int:
-    """Train what the options name."""
+    """Train by the options. Returns the exit code; raises StcError."""
     for name, value in (
         ("CONFIG", options.config),
         ("--data", options.data),
@@ -99,7 +105,7 @@ def run_stages(options: argparse.Namespace) -> int:
 
 
 def show_configs() -> int:
-    """Print the shipped configurations, a line each."""
+    """Print the names and descriptions of the shipped configurations; returns the exit code."""
     from stc.lab.training import configs
 
     names = configs.shipped()
@@ -110,7 +116,7 @@ def show_configs() -> int:
 
 
 def read_config(options: argparse.Namespace) -> TokenizerRun | LevelsRun:
-    """The configuration with the changes of the command line."""
+    """The configuration with the changes of --set and --steps. Raises StcError."""
     from stc.lab.training import configs
     from stc.lab.training.config import load
 

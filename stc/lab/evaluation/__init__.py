@@ -1,1 +1,1 @@
-"""What survives the codec: verification after compression, by recognisers, on named data."""
+"""Evaluation of codecs: face verification after compression, measured by recognition models."""

@@ -1,4 +1,4 @@
-"""What is compared: codecs of canvases at a limit of bytes."""
+"""The interface of the codecs that are compared, at given limits of bytes."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 
 @dataclass(frozen=True)
 class Coded:
-    """One face, coded."""
+    """One encoded face."""
 
-    data: bytes  # complete, to decode it from
-    size: int  # bytes that count: fewer than those of data, where headers are left out
-    failed: bool = False  # no setting fits the limit, and this is the smallest there is
-    quality: float = float("nan")  # what the codec itself says of it, if it says anything
+    data: bytes  # the complete file, as `FaceCodec.decode` needs it
+    size: int  # bytes that are counted: less than len(data) if headers do not count
+    failed: bool = False  # no setting fits the limit, and this is the smallest file found
+    quality: float = float("nan")  # the codec's own estimate of quality; NaN if it has none
 
 
 class FaceCodec(Protocol):
-    """Anything that turns canvases into a limited number of bytes."""
+    """A codec that encodes canvases into a limited number of bytes."""
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """What its rows in the results are called."""
+        """The names of this codec's rows in the results, one for each variant."""
         ...
 
     @property
     def key(self) -> str:
-        """Changes when the same faces would be coded otherwise."""
+        """A cache key; it changes whenever the codec could encode the same faces differently."""
         ...
 
     def encode(self, faces: Faces, limits: Sequence[int]) -> dict[str, list[list[Coded]]]:
-        """uint8 [N, 128, 128, 3] -> for every variant and limit, N coded faces."""
+        """Encode faces uint8 [N, 128, 128, 3] -> by variant, for every limit, N encoded faces."""
         ...
 
     def decode(self, files: Sequence[bytes]) -> Faces:
-        """N files -> uint8 [N, 128, 128, 3]."""
+        """Decode N files -> uint8 [N, 128, 128, 3]."""
         ...

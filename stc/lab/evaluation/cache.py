@@ -1,4 +1,4 @@
-"""Arrays kept in files, so that a run that was broken off goes on where it was."""
+"""A cache of arrays in files, so that an interrupted run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 class Cache:
-    """A folder of .npz files; a file's name is a digest of all that its content depends on."""
+    """A folder of .npz files; a file's name is a digest of all inputs that its content depends on.
+
+    The folder is created if it is missing.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def read(self, *key: str) -> Arrays:
-        """What is known under a key: {} if nothing, or nothing sound."""
+        """The arrays stored under a key; {} if there are none, or their file is damaged."""
         try:
-            # Opened here, since of a broken file numpy would leave the handle open.
+            # Opened here, because numpy does not close the handle of a damaged file.
             with self._path(key).open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 return {name: kept[name] for name in kept.files}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return {}
 
     def write(self, arrays: Arrays, *key: str) -> None:
-        """Keep arrays under a key; the file is there whole or not at all."""
+        """Store arrays under a key, atomically: no reader sees an incomplete file."""
         path = self._path(key)
         partial = path.with_name(f"{path.stem}.{os.getpid()}.partial.npz")
         np.savez(partial, allow_pickle=False, **arrays)
@@ -42,7 +45,7 @@ class Cache:
 
 
 def digest(*parts: str | bytes) -> str:
-    """A short digest of texts or bytes, in their order."""
+    """The first 32 hex digits of the SHA-256 of texts or bytes, in their order."""
     total = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part

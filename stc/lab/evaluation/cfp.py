@@ -1,8 +1,8 @@
-"""Pair lists in the form of CFP (Sengupta et al. 2016): frontal-frontal and frontal-profile.
+"""Pair lists in the format of CFP (Sengupta et al. 2016): frontal-frontal and frontal-profile.
 
-A folder `Protocol` holds Pair_list_F.txt and Pair_list_P.txt, which number the frontal and the
-profile pictures, and Split/FF and Split/FP with a folder for every fold: same.txt and diff.txt have
-a line `i,j` for each pair, the second number in FP from the list of profiles.
+A folder `Protocol` contains Pair_list_F.txt and Pair_list_P.txt, which number the frontal and the
+profile pictures, and Split/FF and Split/FP with a folder for every fold. There, same.txt and
+diff.txt have a line `i,j` for each pair; in FP, j numbers the profile pictures.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from stc.lab.evaluation.verification import Pairs
 
 
 def find_splits(path: Path) -> list[Path]:
-    """The folders Split/FF and Split/FP under or at `path`; [] if this is not a protocol of CFP."""
+    """The existing folders of Split/FF and Split/FP under `path`, or `path` if it is one of them.
+
+    [] if `path` is no protocol of CFP.
+    """
     for base in (path, path / "Split", path / "Protocol" / "Split"):
         found = [base / kind for kind in ("FF", "FP") if (base / kind).is_dir()]
         if found:
@@ -25,9 +28,9 @@ def find_splits(path: Path) -> list[Path]:
 
 
 def read_cfp(split: Path) -> Pairs:
-    """The pairs of Split/FF or Split/FP; pictures are called such as 001/frontal/01.
+    """The pairs of the folder Split/FF or Split/FP; picture names are such as 001/frontal/01.
 
-    Raises DataError if a list is missing, or a line of it is not what it should be.
+    Raises DataError if a list is missing or has a malformed line.
     """
     protocol = split.parent.parent
     frontal = _pictures(protocol / "Pair_list_F.txt")
@@ -52,7 +55,7 @@ def read_cfp(split: Path) -> Pairs:
 
 
 def _pictures(path: Path) -> dict[int, str]:
-    """Number -> name, the last three parts of the path without its ending."""
+    """Number -> name, the last three parts of the path without the file extension."""
     found = {}
     for i, line in enumerate(_lines(path)):
         number, _, place = line.partition(" ")
@@ -66,4 +69,4 @@ def _pictures(path: Path) -> dict[int, str]:
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise DataError(f"{path} is missing")
-    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

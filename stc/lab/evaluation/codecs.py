@@ -1,4 +1,4 @@
-"""Codecs by the names that the command line has for them."""
+"""Opens codecs by the names that the command line uses."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def open_codec(
     bare: bool = False,
     effort: int = DEFAULT_EFFORT,
 ) -> FaceCodec:
-    """STC, STC of another effort as stc:N, a run as NAME=FOLDER, or the rival of that name.
+    """Open a codec: `stc`, `stc:N` (STC at effort N), NAME=FOLDER (a training run), or a rival.
 
-    model, bare, effort: of STC, as for `StcCodec`. Raises StcError if it is unknown or cannot run
-    here.
+    model, bare, effort: arguments of `StcCodec`; the others ignore them. Raises StcError if the
+    name is unknown or the codec cannot run on this machine.
     """
     if name == "stc":
         return StcCodec(model, bare, effort)

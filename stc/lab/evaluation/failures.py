@@ -1,7 +1,7 @@
-"""The worst faces, by cause, and whether the codec knows them itself.
+"""The faces that lose most identity: possible causes, and whether the codec's quality predicts it.
 
-Causes are decided by rules on the original canvas, with the detector that `stc encode` uses; a face
-may have several. A sample of the other faces, under the same rules, says how common each one is.
+Rules on the original canvas decide the causes, with the detector that `stc encode` uses; a face may
+have several. The same rules are applied to a random sample of the other faces, for comparison.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Faces = npt.NDArray[np.uint8]  # [N, 128, 128, 3]
 Floats = npt.NDArray[np.float64]
 
 WORST = 0.01  # the share of faces that counts as failed
-OTHERS = 300  # faces in the sample of the others
-TURNED = 0.35  # how far the nose is from the middle of the eyes, in distances of the eyes
-LOW = 0.05  # blur and doubt: below what this share of the others has
+OTHERS = 300  # the size of the sample of other faces
+TURNED = 0.35  # distance of the nose from the middle of the eyes, in eye distances
+LOW = 0.05  # sharpness or confidence is low below this quantile of the other faces
 
 CAUSES = {
     "pose": f"the nose is more than {TURNED} eye distances sideways from the middle of the eyes",
@@ -40,27 +40,30 @@ CAUSES = {
 
 @dataclass(frozen=True)
 class Failures:
-    """Counts of causes among the worst faces and the sample of others, and the self-check."""
+    """Counts of causes among the worst and other faces, and how well predictors find the worst."""
 
-    worst: int
-    others: int
-    counts: dict[str, tuple[int, int]]  # cause -> among the worst, among the others
+    worst: int  # the number of worst faces
+    others: int  # the size of the sample of other faces
+    counts: dict[str, tuple[int, int]]  # cause -> count among the worst, among the others
     check: dict[str, tuple[float, float, float]]  # predictor -> AUC and its 95 % interval
 
 
 @dataclass(frozen=True)
 class _Signs:
-    """What the detector and the pixels say of one canvas."""
+    """Measurements of one canvas by the detector and from its pixels."""
 
-    score: float
-    turned: float
-    off: float
-    second: bool
-    sharpness: float
+    score: float  # the detector's confidence; 0 if no face is found
+    turned: float  # as TURNED
+    off: float  # RMS distance of the landmarks from their places on the canvas, in pixels
+    second: bool  # whether there is a second face of similar width
+    sharpness: float  # variance of the Laplacian
 
 
 def examine(faces: Faces, cosine: Floats, predictors: dict[str, Floats]) -> Failures:
-    """The worst faces of N by identity cosine [N]; predictors: higher where a face is kept."""
+    """Analyse the share WORST of the faces uint8 [N, 128, 128, 3] with the lowest identity cosine.
+
+    cosine: [N]. predictors: by name, values [N] that should be lower for the worst faces.
+    """
     order = np.argsort(cosine, kind="stable")
     count = max(1, round(WORST * len(faces)))
     rest = order[count:]
@@ -76,7 +79,7 @@ def examine(faces: Faces, cosine: Floats, predictors: dict[str, Floats]) -> Fail
 
 
 def _causes(signs: Sequence[_Signs], others: Sequence[_Signs]) -> list[int]:
-    """How many faces have each cause, and how many none."""
+    """The number of faces with each cause of CAUSES, then of faces with none."""
     blurred = np.quantile([own.sharpness for own in others], LOW) if others else 0
     doubtful = np.quantile([own.score for own in others], LOW) if others else 0
     found = [
@@ -114,7 +117,7 @@ def _laplacian_variance(grey: Floats) -> float:
 
 
 def _predicts(kept: Floats, failed: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
-    """ROC AUC of a predictor of failure, and its interval over faces drawn anew."""
+    """ROC AUC of a predictor of failure, and its bootstrap interval over faces."""
     low, high = metrics.bootstrap(
         lambda rows: metrics.auc(-kept[rows], failed[rows]), len(failed), 200
     )
@@ -122,7 +125,7 @@ def _predicts(kept: Floats, failed: npt.NDArray[np.bool_]) -> tuple[float, float
 
 
 def section(found: Failures, judge: str, limit: int) -> str:
-    """The part of the report."""
+    """The report's section on failures; judge: its name; limit: in bytes."""
     lines = [
         [name, rule, str(bad), f"{bad / found.worst:.0%}", f"{good / max(1, found.others):.0%}"]
         for (name, (bad, good)), rule in zip(
@@ -146,7 +149,10 @@ def section(found: Failures, judge: str, limit: int) -> str:
 
 
 def qualities(kept: Mapping[int, Floats]) -> str:
-    """What the self-check says of all faces [N], by limit: where a least quality may be set."""
+    """The report's table of quality quantiles, from which a user can choose a minimal quality.
+
+    kept: the quality of all faces [N], by limit in bytes.
+    """
     rows = [
         [str(limit), *(f"{value:.3f}" for value in np.quantile(own, [0.01, 0.05, 0.5]))]
         for limit, own in kept.items()

@@ -1,7 +1,8 @@
-"""For whom: error rates and quality by sex, age and group; what a group id and a face give away.
+"""Fairness: error rates and quality by sex, age and group, and attributes that files reveal.
 
-A table of people has few pairs of one person, so a mated pair here is a face and its own mirror
-image: easier than two photographs, and alike for all. What counts is the difference between people.
+A table of people has few pictures of the same person, so a mated pair here is a face and its mirror
+image. That is easier than two photographs, but equally so for everybody: compare the differences
+between people, not the error rates themselves.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ Floats = npt.NDArray[np.float64]
 Embeddings = npt.NDArray[np.float32]  # [N, D]
 Integers = npt.NDArray[np.int64]
 
-AGES = (25, 35, 50, 65)  # where one band ends and the next begins
+AGES = (25, 35, 50, 65)  # the first year of every age band but the youngest
 FOLDS, RIDGE = 5, 10.0  # of the attribute probe
-SHUFFLES = 200  # for what mutual information chance alone would show
+SHUFFLES = 200  # random permutations, for the mutual information of independent labels
 
 
 @dataclass(frozen=True)
 class People:
-    """Names, and what is known of each; all of length N."""
+    """Names and attributes of N people."""
 
     names: list[str]
     age: Floats
@@ -39,28 +40,31 @@ class People:
 
     @property
     def band(self) -> npt.NDArray[np.str_]:
-        """The age band of each."""
+        """The age band of each person, [N], such as `25 to 34`."""
         labels = [f"under {AGES[0]}"]
         labels += [f"{a} to {b - 1}" for a, b in pairwise(AGES)]
         labels.append(f"{AGES[-1]} and over")
         return np.array(labels)[np.digitize(self.age, AGES)]
 
     def parts(self) -> Iterator[tuple[str, str, npt.NDArray[np.bool_]]]:
-        """Every attribute, every value of it, and who has it [N]."""
+        """Yield every attribute, each of its values, and a mask [N] of the people with it."""
         for attribute, values in (("sex", self.sex), ("age", self.band), ("group", self.group)):
             for value in sorted(set(values.tolist()), key=_age_first):
                 yield attribute, value, values == value
 
 
 def _age_first(label: str) -> tuple[int, str]:
-    """`under 25` before `25 to 34`, and words by the alphabet."""
+    """A sort key: `under 25` before `25 to 34`, and words alphabetically."""
     first = label.split()[0]
     return (int(first) if first.isdigit() else 0, label)
 
 
 def read_people(path: Path) -> People:
-    """A table with the columns key, age, sex and group, parted by tabs. Raises DataError."""
-    with path.open(newline="") as file:
+    """Read a tab-separated table with the columns key, age, sex and group.
+
+    Raises DataError if a column is missing or an age is no number.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     try:
         return People(
@@ -70,26 +74,28 @@ def read_people(path: Path) -> People:
             np.array([row["group"] for row in rows]),
         )
     except (KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: key, age, sex and group are needed: {error!r}") from error
+        raise DataError(
+            f"{path}: the columns key, age, sex and group are needed: {error!r}"
+        ) from error
 
 
 @dataclass(frozen=True, eq=False)
 class Served:
-    """How each of N people is served at one limit; distances are those of mated pairs.
+    """Results of each of N people at one limit.
 
-    Their unit is the threshold at which 0.1 % of a protocol's different pairs pass, compressed in
-    the same way: beyond 1 a person is refused.
+    Distances are those of mated pairs, divided by the threshold at which 0.1 % of a protocol's
+    impostor pairs, compressed in the same way, are accepted: above 1 a person is rejected.
     """
 
-    limit: int
-    both: Floats  # between the compressed face and its compressed mirror image
-    probe: Floats  # between the compressed face and its mirror image as it was
-    cosine: Floats
-    psnr: Floats
+    limit: int  # bytes
+    both: Floats  # distance of the compressed face and its compressed mirror image
+    probe: Floats  # distance of the compressed face and its uncompressed mirror image
+    cosine: Floats  # of the judge's embeddings before and after encoding
+    psnr: Floats  # dB
 
 
 def groups_section(people: People, served: list[Served], judge: str) -> str:
-    """Tables by attribute, at every limit."""
+    """The report's tables of error rates and quality by attribute, at every limit."""
     text = [
         "## Groups of people",
         f"{len(people.names)} faces. A mated pair is a face and its own mirror image, which is "
@@ -111,7 +117,7 @@ def groups_section(people: People, served: list[Served], judge: str) -> str:
 
 
 def _ratios(people: People, one: Served) -> str:
-    """The worst-served value of each attribute against the best."""
+    """A table of ratios: for each attribute, the value with the worst mean against the best."""
     lines = []
     for attribute in ("sex", "age", "group"):
         parts = {value: who for name, value, who in people.parts() if name == attribute}
@@ -122,7 +128,7 @@ def _ratios(people: People, one: Served) -> str:
 
 
 def _worst_to_best(values: Floats, parts: dict[str, npt.NDArray[np.bool_]]) -> str:
-    """Who is served worst and who best, the ratio of their means, and its interval."""
+    """The parts with the highest and the lowest mean, the ratio of both, and its interval."""
 
     def means(rows: Integers) -> dict[str, float]:
         drawn = {name: values[rows][who[rows]] for name, who in parts.items()}
@@ -144,7 +150,7 @@ def _worst_to_best(values: Floats, parts: dict[str, npt.NDArray[np.bool_]]) -> s
 
 
 def _share(wrong: npt.NDArray[np.bool_]) -> str:
-    """A share with Wilson's interval, which also says something where there are no errors."""
+    """A share with Wilson's interval, which is useful even for a share of 0."""
     low, high = metrics.wilson(int(wrong.sum()), len(wrong))
     return f"{wrong.mean():.1%} ({low:.1%} to {high:.1%})"
 
@@ -155,7 +161,7 @@ def _mean(values: Floats, digits: int) -> str:
 
 
 def mutual_information(one: npt.NDArray[np.str_], other: npt.NDArray[np.str_]) -> float:
-    """Of two labels [N], in bits, from their counts (plug-in estimate, which errs upwards)."""
+    """Mutual information of two labels [N], in bits: the plug-in estimate, which is biased up."""
     _, a = np.unique(one, return_inverse=True)
     _, b = np.unique(other, return_inverse=True)
     joint = np.zeros((a.max() + 1, b.max() + 1))
@@ -166,7 +172,7 @@ def mutual_information(one: npt.NDArray[np.str_], other: npt.NDArray[np.str_]) -
 
 
 def best_guess(one: npt.NDArray[np.str_], other: npt.NDArray[np.str_]) -> float:
-    """The share that is right if each label `one` is taken to mean its commonest `other`."""
+    """The accuracy of guessing label `other` [N] as the most frequent one for each label `one`."""
     right = 0
     for label in np.unique(one):
         right += int(np.unique(other[one == label], return_counts=True)[1].max())
@@ -174,7 +180,7 @@ def best_guess(one: npt.NDArray[np.str_], other: npt.NDArray[np.str_]) -> float:
 
 
 def leak_section(people: People, ids: Integers) -> str:
-    """What the group id of a file says of a person."""
+    """The report's table of what the group index of a file reveals of a person; ids: [N]."""
     labels = ids.astype(str)
     used = len(set(labels.tolist()))
     generator = np.random.default_rng(0)
@@ -201,7 +207,10 @@ def leak_section(people: People, ids: Integers) -> str:
 
 
 def drift_section(people: People, before: Embeddings, after: dict[int, Embeddings]) -> str:
-    """How attributes that a probe estimates change; after: embeddings by limit."""
+    """The report's table of how encoding changes attributes that a linear probe estimates.
+
+    before: embeddings [N, D] of the original faces; after: of the decoded faces, by limit in bytes.
+    """
     probes: dict[str, tuple[Floats, Callable[[Floats], npt.NDArray[np.str_]]]] = {}
     for name, values in (("sex", people.sex), ("group", people.group)):
         kinds = np.unique(values)
@@ -236,9 +245,10 @@ def drift_section(people: People, before: Embeddings, after: dict[int, Embedding
 
 
 def probe(before: Embeddings, after: Embeddings, targets: Floats) -> tuple[Floats, Floats]:
-    """Ridge regression of targets [N, K] on embeddings -> estimates before and after, [N, K] each.
+    """Estimate targets [N, K] from embeddings [N, D], before and after encoding.
 
-    Nobody is estimated by a fit that has seen him.
+    Ridge regression is fitted on `before`, in FOLDS folds: each person's estimates come from a fit
+    on the other folds. Returns the estimates from `before` and from `after`, [N, K] each.
     """
     scale = before.std(0) + 1e-9
     middle = before.mean(0)

@@ -1,9 +1,9 @@
-"""Closed-set identification: whose face is it, among everybody's?
+"""Closed-set identification: which person of a gallery does a probe show?
 
-A second protocol on the pictures of any list of pairs. The gallery holds one picture of every
-person, the first by name; every other picture of somebody is a probe. A probe is right at rank k if
-its own person is among the k nearest of the gallery. Rank 1 falls as galleries grow, so compare
-figures of one gallery only.
+It uses the pictures of any list of pairs. The gallery contains one picture of every person, the
+first by name; all other pictures are probes. A probe is correct at rank k if its person is among
+the k nearest of the gallery. The rank-1 rate falls as galleries grow, so only figures of the same
+gallery can be compared.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Embeddings = npt.NDArray[np.float32]  # [N, D]
 Integers = npt.NDArray[np.int64]
 
 RANKS = (1, 10)
-FEWEST_PROBES = 20  # with fewer there is nothing to tell
+MIN_PROBES = 20  # with fewer the intervals are too wide to be useful
 
 
 def people_of(pairs: Pairs) -> Integers:
-    """A number of the person on every picture of `pairs.names`, [N].
+    """The person on every picture of `pairs.names`, as an integer, [N].
 
-    Two pictures show one person if a pair says so, directly or through others, or if they are
-    called Name_0001 and Name_0002.
+    Two pictures show the same person if a chain of mated pairs connects them, or if their names
+    differ only in the number at the end: Name_0001 and Name_0002.
     """
     names = pairs.names
     number = np.unique([person(name) for name in names], return_inverse=True)[1].astype(np.int64)
@@ -41,24 +41,25 @@ def people_of(pairs: Pairs) -> Integers:
 
 
 def ranks(gallery: Embeddings, probes: Embeddings, owners: Integers, wanted: Integers) -> Integers:
-    """At which rank, from 1, every probe [P, D] finds its own person, [P].
+    """The rank, from 1, of every probe's person in the gallery, [P].
 
-    gallery: one embedding a person, [G, D], who is owners [G]. wanted: the probes' persons [P].
+    gallery: embeddings [G, D] of the persons `owners` [G]. probes: embeddings [P, D] of the
+    persons `wanted` [P]. The distance is Euclidean.
     """
     square = (gallery.astype(np.float64) ** 2).sum(1)
     found = []
     for probe, who in zip(probes.astype(np.float64), wanted, strict=True):
-        distance = square - 2 * (gallery @ probe)  # Euclidean and squared, less what all share
+        distance = square - 2 * (gallery @ probe)  # squared distance minus |probe|^2
         found.append(1 + int((distance < distance[owners == who].min()).sum()))
     return np.array(found, np.int64)
 
 
 def section(protocol: Protocol, setup: Setup) -> str:
-    """Tables of how many probes find their person; empty if pictures are of too few people."""
+    """The report's table of rank-k rates; "" if there are fewer than MIN_PROBES probes."""
     people = people_of(protocol.pairs)
     owners, entries = np.unique(people, return_index=True)
     probes = np.setdiff1d(np.arange(len(people)), entries)
-    if len(probes) < FEWEST_PROBES:
+    if len(probes) < MIN_PROBES:
         return ""
     plain = collect(setup, protocol.faces, ORIGINALS, ORIGINALS, 0).embeddings
     lines = []
@@ -84,7 +85,7 @@ def section(protocol: Protocol, setup: Setup) -> str:
 
 
 def _shares(found: Integers) -> Sequence[str]:
-    """The share of probes within every rank of RANKS, with its interval."""
+    """Cells: for every k of RANKS the share of probes at rank k or better, with its interval."""
     cells = []
     for rank in RANKS:
         hits = int((found <= rank).sum())

@@ -1,8 +1,8 @@
 """AgeDB-30, CALFW, CPLFW and others as InsightFace's `.bin` files.
 
 Such a file is a pickle of (list of encoded pictures, list of booleans): pictures 2i and 2i + 1 make
-pair i. Loading a pickle may run any code, so it is not loaded here: its opcodes are walked, the few
-that plain lists, booleans and bytes need are understood, and any other one refuses the file.
+pair i. Unpickling can run arbitrary code, so this module interprets the opcodes itself: it supports
+the few that lists, booleans and bytes need, and rejects a file with any other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stc.recognition.base import CROP
 FOLDS = 10
 
 _MARK = object()
-_ENCODE = object()  # stands for _codecs.encode, by which protocol 2 writes the bytes of Python 3
+_ENCODE = object()  # stands for _codecs.encode: pickle protocol 2 stores bytes as a call of it
 _IGNORED = {"PROTO", "FRAME", "STOP"}
 _BYTES = {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "SHORT_BINSTRING", "BINSTRING"}
 _NUMBERS = {"INT", "BININT", "BININT1", "BININT2"}
@@ -34,21 +34,21 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 def read_bin(path: Path) -> tuple[Pairs, list[bytes]]:
-    """The pairs of a `.bin` file and its encoded pictures; picture i is called str(i).
+    """The pairs of a `.bin` file, and its encoded pictures; picture i has the name str(i).
 
-    Folds are ten runs of consecutive pairs, as InsightFace and scikit-learn's KFold deal them.
-    Raises DataError for any other content, whatever it would do when unpickled.
+    The ten folds are runs of consecutive pairs, as in InsightFace (scikit-learn's KFold).
+    Raises DataError for any other content; no code of the file is run.
     """
     content = parse_lists(path.read_bytes(), path.name)
     if not (isinstance(content, tuple | list) and len(content) == 2):
-        raise DataError(f"{path}: not a pair of lists")
+        raise DataError(f"{path}: the pickle is not a pair of lists")
     pictures, same = content
     if not (isinstance(pictures, list) and all(isinstance(x, bytes) for x in pictures)):
-        raise DataError(f"{path}: the first list should hold pictures")
+        raise DataError(f"{path}: the first list must contain encoded pictures (bytes)")
     if not (isinstance(same, list) and all(x in (0, 1) for x in same)):
-        raise DataError(f"{path}: the second list should hold booleans")
+        raise DataError(f"{path}: the second list must contain booleans")
     if not same or len(pictures) != 2 * len(same):
-        raise DataError(f"{path}: {len(pictures)} pictures and {len(same)} pairs do not fit")
+        raise DataError(f"{path}: {len(pictures)} pictures, but {len(same)} pairs")
     parts = np.array_split(np.arange(len(same)), FOLDS)
     fold = np.concatenate([np.full(len(part), i) for i, part in enumerate(parts)])
     names = [str(i) for i in range(len(pictures))]
@@ -56,7 +56,10 @@ def read_bin(path: Path) -> tuple[Pairs, list[bytes]]:
 
 
 def on_canvas(picture: bytes) -> npt.NDArray[np.uint8]:
-    """An encoded ArcFace crop -> the canvas, uint8 [128, 128, 3]; its border is repeated."""
+    """An encoded ArcFace crop on the canvas, uint8 [128, 128, 3].
+
+    Canvas pixels outside the crop repeat its border.
+    """
     low, high = CROP.start, CROP.stop
     side = high - low
     crop = load_image(picture).resize((side, side), Image.Resampling.LANCZOS)
@@ -64,20 +67,20 @@ def on_canvas(picture: bytes) -> npt.NDArray[np.uint8]:
 
 
 def parse_lists(data: bytes, name: str = "pickle") -> Any:
-    """The value of a pickle made of lists, tuples, bytes, booleans and small integers alone.
+    """The value of a pickle that has only lists, tuples, bytes, text, booleans and integers.
 
-    Nothing is ever imported or called. Raises DataError for anything else.
+    Nothing is imported or called. Raises DataError, which starts with `name`, for other pickles.
     """
     try:
         return _Walk().run(data)
     except DataError as error:
         raise DataError(f"{name}: {error}") from None
     except (ValueError, IndexError, KeyError, AttributeError, TypeError, UnicodeError) as error:
-        raise DataError(f"{name}: not a sound pickle: {error}") from error
+        raise DataError(f"{name}: not a valid pickle: {error}") from error
 
 
 class _Walk:
-    """A pickle machine that knows a dozen harmless opcodes."""
+    """A pickle interpreter that supports only opcodes without side effects."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -94,7 +97,7 @@ class _Walk:
         if name in _IGNORED:
             return
         if name in _BYTES:
-            # pickletools gives Python 2's strings as Latin-1 text.
+            # pickletools returns Python 2's byte strings as text in Latin-1.
             text = isinstance(argument, str)
             stack.append(argument.encode("latin-1") if text else bytes(argument))
         elif name in _NUMBERS or name in ("BINUNICODE", "SHORT_BINUNICODE"):
@@ -136,25 +139,25 @@ class _Walk:
         elif name == "REDUCE":
             function, (text, coding) = stack[-2:]
             if function is not _ENCODE or coding not in ("latin1", "latin-1"):
-                raise DataError("it wants to call something, which lists of pictures never need")
+                raise DataError("it calls a function, which lists of pictures never need")
             stack[-2:] = [text.encode("latin-1")]
         else:
             what = f"{name} {argument}" if argument else name
-            raise DataError(f"it holds {what[:60]!r}, which lists of pictures never need")
+            raise DataError(f"it contains {what[:60]!r}, which lists of pictures never need")
 
     def marked(self) -> list[Any]:
-        """What lies above the last mark, taken off the stack with it."""
+        """Pop the values above the last mark, and the mark."""
         start = len(self.stack) - 1
         while self.stack[start] is not _MARK:
             start -= 1
             if start < 0:
-                raise DataError("it closes what it never opened")
+                raise DataError("it closes a list or tuple that was not opened")
         values = self.stack[start + 1 :]
         del self.stack[start:]
         return values
 
     def target(self) -> list[Any]:
         if not isinstance(self.stack[-1], list):
-            raise DataError("it appends to something other than a list")
+            raise DataError("it appends to a value that is not a list")
         found: list[Any] = self.stack[-1]
         return found

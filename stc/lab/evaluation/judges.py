@@ -1,7 +1,7 @@
-"""Recognisers that judge a codec: canvas faces -> embeddings.
+"""Judges: recognition models that measure how much identity a codec preserves.
 
-dlib needs an extra of the package; any other recogniser comes as an ONNX file, with a description
-of its input in a TOML file of the same name beside it, where that is not ArcFace's.
+dlib needs an extra of the package. Any other recognition model is an ONNX file; if its input
+differs from ArcFace's, a TOML file of the same name in the same folder describes it.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from stc.recognition.opening import open_recogniser
 
 
 class Judge(Protocol):
-    """Anything that embeds faces."""
+    """A recognition model that measures a codec."""
 
     name: str
-    key: str  # changes when the judge would say something else
-    note: str  # what a reader of its figures should know
+    key: str  # a cache key; it changes whenever the embeddings could differ
+    note: str  # a remark for the readers of its figures, such as a limitation; may be empty
 
     def embed(self, faces: Faces) -> Embeddings:
-        """uint8 [N, 128, 128, 3] on the canvas -> [N, D]."""
+        """Embed canvases uint8 [N, 128, 128, 3] -> [N, D]."""
         ...
 
 
 def open_judge(text: str) -> Judge:
-    """The judge that `dlib` or `NAME=FILE.onnx` means. Raises StcError."""
+    """Open the judge `dlib` or `NAME=FILE.onnx`. Raises StcError if it cannot be opened."""
     return open_recogniser(text)

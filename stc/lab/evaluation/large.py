@@ -1,13 +1,13 @@
-"""Faces at 256 pixels: the model's upscaler against its picture of 128 pixels, enlarged.
+"""Measures faces at 256 pixels: the upscaler's picture against the enlarged one of 128 pixels.
 
     python -m stc.lab.evaluation.large FOLDER --lpips FILE [--judge dlib] [-n 90] [--bytes N,N]
 
-FOLDER holds the tar files of a training configuration, and the same faces at 256 pixels in files
-SET_256.tar; the faces that the configuration holds out are measured, none of which was trained on.
-Prints a table in Markdown: LPIPS and PSNR at 256 pixels; the judge's cosine between original and
-picture, both at half their size; and the detail, the energy beyond what 128 pixels can hold, as a
-share of the original's: 1 is natural, less is soft, more is noise or grids. +- is one standard
-error of the difference to the line above, face by face.
+FOLDER contains the tar files of a training configuration, and the same faces at 256 pixels in files
+SET_256.tar. Only faces that the configuration holds out of training are measured. The output is a
+table in Markdown: LPIPS and PSNR at 256 pixels; the judge's cosine between original and picture,
+both at half their size; and the detail, which is the RMS of the part of a picture that 128 pixels
+cannot represent, relative to the original's: 1 is natural, less is blurred, more is noise or grid
+patterns. +- is one standard error of the difference to the line above, over faces.
 """
 
 from __future__ import annotations
@@ -33,12 +33,15 @@ Figures = dict[str, npt.NDArray[np.float64]]
 
 
 def resized(faces: Faces, side: int, filter_: Image.Resampling) -> Faces:
-    """Faces uint8 [N, H, H, 3] at another size."""
+    """Resample faces uint8 [N, H, H, 3] -> uint8 [N, side, side, 3]."""
     return np.stack([np.asarray(Image.fromarray(f).resize((side, side), filter_)) for f in faces])
 
 
 def detail(faces: Faces) -> npt.NDArray[np.float64]:
-    """Root mean square of what the faces [N, 256, 256, 3] have beyond 128 pixels, [N]."""
+    """RMS, in grey levels, of the part that 128 pixels cannot represent, [N].
+
+    faces: uint8 [N, 256, 256, 3].
+    """
     low = resized(faces, CANVAS, Image.Resampling.LANCZOS)
     smooth = resized(low, LARGE, Image.Resampling.BICUBIC).astype(np.float64)
     found: npt.NDArray[np.float64] = np.sqrt(np.square(faces - smooth).mean((1, 2, 3)))
@@ -46,7 +49,10 @@ def detail(faces: Faces) -> npt.NDArray[np.float64]:
 
 
 def measure(originals: Faces, drawn: Faces, weights: Path, judge: Judge | None) -> Figures:
-    """Figures of faces drawn at 256 pixels, [N] each; weights: of LPIPS."""
+    """LPIPS, PSNR, detail and the judge's cosine of decoded faces, [N] each, by name.
+
+    originals, drawn: uint8 [N, 256, 256, 3]. weights: the file of LPIPS.
+    """
     error = np.square(originals.astype(np.float64) - drawn).mean((1, 2, 3))
     found = {
         "LPIPS": lpips(originals, drawn, weights),
@@ -62,7 +68,7 @@ def measure(originals: Faces, drawn: Faces, weights: Path, judge: Judge | None) 
 
 
 def line(name: str, figures: Figures, before: Figures | None) -> str:
-    """A row of the table."""
+    """A row of the table: means, and if `before` is given, standard errors of the differences."""
     cells = []
     for key, values in figures.items():
         cell = f"{values.mean():.3f}"
@@ -81,7 +87,7 @@ def report(
     judge: Judge | None,
     say: Callable[[str], None],
 ) -> None:
-    """Say the table of some faces, line by line."""
+    """Measure faces at all sizes (in bytes), and pass the table to `say`, line by line."""
     originals = np.ascontiguousarray(portraits.large[..., :3])
     canvases = np.ascontiguousarray(portraits.canvases[..., :3])
     for number, size in enumerate(sizes):
@@ -97,7 +103,7 @@ def report(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line; arguments: those of the process if None."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,7 +1,7 @@
-"""The work of an evaluation: faces coded, decoded and judged, a chunk of them at a time.
+"""Encodes, decodes and measures faces by codecs and judges, in chunks, with a cache.
 
-Nothing is done twice. The files that a codec makes of a chunk are kept, and so is what metrics and
-judges say of them; both under digests of the faces, the codec and the judge.
+The cache keeps the files of every chunk, and their metrics and embeddings, under digests of the
+faces, the codec and the judge, so nothing is computed twice.
 """
 
 from __future__ import annotations
@@ -27,46 +27,47 @@ from stc.lab.evaluation.perceptual import lpips
 from stc.settings import DEFAULT_EFFORT
 from stc.threads import threads
 
-CHUNK = 64  # faces; what a run that is broken off may lose, by each worker
+CHUNK = 64  # faces; each worker of an interrupted run loses at most one chunk
 ORIGINALS = "originals"
 
 
 @dataclass(frozen=True)
 class Setup:
-    """All that a worker needs to know, whichever faces it gets."""
+    """The options of a measurement, equal for all faces and workers."""
 
     judges: tuple[str, ...]  # as on the command line: dlib, or NAME=FILE.onnx
     limits: tuple[int, ...]  # bytes
     cache: Path
     model: str | None = None
     lpips: Path | None = None
-    bare: bool = False  # STC without header and checksum as well
+    bare: bool = False  # whether STC without header and checksum is measured too
     effort: int = DEFAULT_EFFORT  # of STC
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One codec's faces at one limit, as measured; [N] each, and [N, D] for every judge.
+    """Measurements of N faces by one codec at one limit: arrays [N], and embeddings [N, D].
 
-    Of originals only the embeddings are known.
+    For the originals, only the embeddings are present; the other arrays are empty or None.
     """
 
-    sizes: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]  # bytes
     failed: npt.NDArray[np.bool_]
-    psnr: npt.NDArray[np.float64]
+    psnr: npt.NDArray[np.float64]  # dB
     ssim: npt.NDArray[np.float64]
     lpips: npt.NDArray[np.float64] | None
-    quality: npt.NDArray[np.float64] | None  # what the codec itself says, if it is STC
+    quality: npt.NDArray[np.float64] | None  # STC's own estimate; None for other codecs
     embeddings: dict[str, npt.NDArray[np.float32]]  # by the judge's name
 
 
 def measure(setup: Setup, faces: Faces, codecs: Sequence[str], workers: int | None = None) -> None:
-    """Code, decode and judge all faces by all codecs, and the originals, into the cache.
+    """Measure all faces [N, 128, 128, 3] by all codecs, and the originals, into the cache.
 
-    workers: processes of one thread each, as many as there are cores if None; 1 works here.
+    workers: the number of processes, of one thread each; None for the number of cores; with 1 no
+    process is started.
     """
     for name in codecs:
-        _codec(name, setup)  # its key holds a digest of the code as it is now, not at the end
+        _codec(name, setup)  # computes its key, a digest of the code, before the code may change
     jobs = [
         (name, faces[start : start + CHUNK])
         for name in (ORIGINALS, *codecs)
@@ -94,7 +95,7 @@ def _work_through(setup: Setup, jobs: Sequence[tuple[str, Faces]], workers: int)
 
 
 def measure_chunk(setup: Setup, name: str, faces: Faces) -> int:
-    """Measure a chunk by one codec, as far as that was not done before; returns its length."""
+    """Measure a chunk by one codec, except what is in the cache; returns the number of faces."""
     place = digest(faces.tobytes())
     cache = Cache(setup.cache)
     if name == ORIGINALS:
@@ -111,7 +112,10 @@ def measure_chunk(setup: Setup, name: str, faces: Faces) -> int:
 
 
 def collect(setup: Setup, faces: Faces, name: str, variant: str, limit: int) -> Measured:
-    """What `measure` found out about all faces, by one variant of a codec at one limit."""
+    """Read from the cache what `measure` stored of all faces, by one variant at one limit.
+
+    faces: as for `measure`. For the originals, name and variant are ORIGINALS, and limit is 0.
+    """
     parts = []
     cache = Cache(setup.cache)
     for start in range(0, len(faces), CHUNK):
@@ -134,12 +138,12 @@ def collect(setup: Setup, faces: Faces, name: str, variant: str, limit: int) -> 
 
 
 def variants(setup: Setup, name: str) -> tuple[str, ...]:
-    """What the rows of a codec are called."""
+    """The names of a codec's rows in the results."""
     return _codec(name, setup).variants
 
 
 def files(setup: Setup, faces: Faces, name: str, limit: int) -> list[bytes]:
-    """The files of all faces that `measure` coded, by the first variant of a codec."""
+    """The files of all faces by the first variant of a codec, from the cache where possible."""
     codec, cache, found = _codec(name, setup), Cache(setup.cache), []
     for start in range(0, len(faces), CHUNK):
         chunk = faces[start : start + CHUNK]
@@ -149,7 +153,7 @@ def files(setup: Setup, faces: Faces, name: str, limit: int) -> list[bytes]:
 
 
 def decoded(setup: Setup, faces: Faces, name: str, limits: Iterable[int]) -> dict[int, Faces]:
-    """Some faces by the first variant of a codec at some limits."""
+    """Faces encoded and decoded by the first variant of a codec, by limit; without the cache."""
     codec = _codec(name, setup)
     limits = tuple(limits)
     rows = codec.encode(faces, limits)[codec.variants[0]]
@@ -162,7 +166,11 @@ def decoded(setup: Setup, faces: Faces, name: str, limits: Iterable[int]) -> dic
 def _coded(
     cache: Cache, codec: FaceCodec, limits: Sequence[int], faces: Faces, place: str
 ) -> dict[int, dict[str, list[Coded]]]:
-    """By limit and variant, the files of a chunk. Limits are searched together, and kept apart."""
+    """The files of a chunk by limit and variant.
+
+    All limits that are not in the cache are encoded in one call, since codecs can share work among
+    them; each limit has its own cache entry.
+    """
     found: dict[int, dict[str, list[Coded]]] = {}
     for limit in limits:
         kept = cache.read(place, codec.key, "coded", str(limit))
@@ -181,7 +189,7 @@ def _coded(
 
 
 def _packed(row: Sequence[Coded], variant: str) -> Arrays:
-    """A chunk's files as arrays: their bytes end to end, and what is known of each."""
+    """A chunk's files as arrays: their concatenated bytes, and the other fields of `Coded`."""
     return {
         variant: np.frombuffer(b"".join(coded.data for coded in row), np.uint8),
         f"{variant} rows": np.array([(len(own.data), own.size, own.failed) for own in row]),
@@ -208,7 +216,7 @@ def _judge(
     known: Arrays,
     key: tuple[str, ...],
 ) -> None:
-    """Measure what is not known yet of a chunk at one limit, and keep it."""
+    """Compute the measurements of a chunk that `known` lacks, and store them in the cache."""
     pictures = codec.decode([coded.data for coded in row])
     if "psnr" not in known:
         known["sizes"] = np.array([coded.size for coded in row])
@@ -232,7 +240,7 @@ def _embed(
 
 
 def _wanted(setup: Setup) -> set[str]:
-    """What is to be known of a chunk at one limit."""
+    """The keys of a complete cache entry of a chunk at one limit."""
     wanted = {"psnr", *(_judge_of(text).key for text in setup.judges)}
     if setup.lpips is not None:
         wanted.add(_lpips_field(setup))

@@ -1,4 +1,4 @@
-"""Figures of scores: cosines, ROC, TAR at a FAR, and their intervals."""
+"""Statistics of scores: cosines, ROC, TAR at a FAR, and their 95 % intervals."""
 
 from __future__ import annotations
 
@@ -15,34 +15,38 @@ INTERVAL = (0.025, 0.975)
 
 
 def cosines(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> Floats:
-    """Cosine of each row [N, D] and its partner -> [N]."""
+    """Cosine similarity of each row of `left` [N, D] and the same row of `right` [N, D] -> [N]."""
     a, b = left.astype(np.float64), right.astype(np.float64)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return np.asarray((a * b).sum(1) / np.maximum(norms, 1e-12))
 
 
 def distances(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> Floats:
-    """Euclidean distance of each row [N, D] to its partner -> [N]."""
+    """Euclidean distance of each row of `left` [N, D] to the same row of `right` [N, D] -> [N]."""
     return np.asarray(np.linalg.norm(left.astype(np.float64) - right, axis=1))
 
 
 def threshold_at_far(distance: Floats, same: Booleans, far: float) -> float:
-    """The distance below which a share `far` of the different pairs lies.
+    """The distance below which a share `far` of the impostor pairs lies.
 
-    Between two impostors the threshold is interpolated linearly (numpy's default quantile).
+    distance, same: of every pair, [P]. Between the distances of two impostor pairs the threshold
+    is interpolated linearly (numpy's default quantile).
     """
     return float(np.quantile(distance[~same], far))
 
 
 def tar_at_far(distance: Floats, same: Booleans, far: float) -> float:
-    """True acceptance rate: the share of same pairs nearer than `threshold_at_far`."""
+    """True acceptance rate: the share of mated pairs closer than `threshold_at_far`."""
     return float((distance[same] < threshold_at_far(distance, same, far)).mean())
 
 
 def tar_interval(
     distance: Floats, same: Booleans, far: float, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """95 % interval of `tar_at_far`: same and different pairs are drawn anew, apart (bootstrap)."""
+    """95 % interval of `tar_at_far`, by bootstrap: mated and impostor pairs resampled separately.
+
+    The seed is fixed.
+    """
     generator = np.random.default_rng(0)
     genuine, impostor = distance[same], distance[~same]
     found = []
@@ -55,7 +59,7 @@ def tar_interval(
 
 
 def roc(distance: Floats, same: Booleans) -> tuple[Floats, Floats]:
-    """False and true acceptance rates at every threshold, both ascending from 0 to 1, [P + 1]."""
+    """False and true acceptance rates at all thresholds, each ascending from 0 to 1, [P + 1]."""
     hits = same[np.argsort(distance, kind="stable")]
     accepted = np.concatenate([[0], hits.cumsum()]) / max(1, hits.sum())
     wrong = np.concatenate([[0], (~hits).cumsum()]) / max(1, (~hits).sum())
@@ -63,7 +67,10 @@ def roc(distance: Floats, same: Booleans) -> tuple[Floats, Floats]:
 
 
 def auc(score: Floats, positive: Booleans) -> float:
-    """Area under the ROC: how often a positive has the higher score; ties count half."""
+    """Area under the ROC: the probability that a positive scores above a negative.
+
+    Ties count half. NaN if all or none of the N are positive.
+    """
     if positive.all() or not positive.any():
         return float("nan")
     _, rank, count = np.unique(score, return_inverse=True, return_counts=True)
@@ -74,7 +81,7 @@ def auc(score: Floats, positive: Booleans) -> float:
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
+    """95 % interval of the share hits / count (Wilson 1927)."""
     z, share = 1.96, hits / count
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
@@ -84,9 +91,13 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 def bootstrap(
     figure: Callable[[npt.NDArray[np.int64]], float], count: int, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """95 % interval of a figure of rows, drawn anew with replacement from `count` of them."""
+    """95 % bootstrap interval of a statistic.
+
+    figure: computes it from the indices of the resampled rows; count: the number of rows. NaNs
+    are ignored. The seed is fixed.
+    """
     generator = np.random.default_rng(0)
     found = [figure(generator.integers(0, count, count)) for _ in range(resamples)]
-    # Without interpolation, which infinite ratios would not survive.
+    # No interpolation: between an infinite and a finite ratio it would give infinity or NaN.
     low, high = np.nanquantile(found, INTERVAL, method="inverted_cdf")
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""This package's codec among the others."""
+"""STC itself as one of the codecs that are compared."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stc.settings import DEFAULT_EFFORT
 
 
 class StcCodec:
-    """STC, with its header and checksum and, if `bare`, once more without them.
+    """STC with its header and checksum; if `bare`, also a second variant without them.
 
-    effort: as in `stc.Settings`. name: what its rows are called.
+    effort: as in `stc.Settings`. name: the name of its rows in the results.
     """
 
     def __init__(
@@ -32,11 +32,12 @@ class StcCodec:
     ) -> None:
         self.codec, self.effort = Codec(model), effort
         self.variants = (name, f"{name} bare") if bare else (name,)
-        # The codec searches tokens anew for every size, so its code matters beside its weights.
+        # Files depend on the encoder's search as well as on the weights, so the key has a digest
+        # of the code.
         self.key = f"stc-{self.codec.model.identity}-{code_digest()}-{effort}"
 
     def encode(self, faces: Faces, limits: Sequence[int]) -> dict[str, list[list[Coded]]]:
-        """As `FaceCodec`; raises BudgetError for a limit that a face does not fit."""
+        """As `FaceCodec.encode`. Raises BudgetError if a face does not fit a limit."""
         return {
             variant: [self._row(faces, limit, variant.endswith(" bare")) for limit in limits]
             for variant in self.variants
@@ -48,13 +49,13 @@ class StcCodec:
         return [Coded(one.data, len(one.data), quality=one.quality) for one in done]
 
     def decode(self, files: Sequence[bytes]) -> Faces:
-        """As `FaceCodec`; all files have a header, or none has."""
+        """As `FaceCodec.decode`; either all files have a header, or none."""
         return self.codec.decode_batch(files, bare=not has_header(files[0]))
 
 
 @lru_cache(maxsize=1)
 def code_digest() -> str:
-    """A digest of the codec's own source, so that nothing measured outlives a change of it."""
+    """A digest of the codec's source code, so that a change of it invalidates cached results."""
     root = Path(stc.__file__).parent
     digest = hashlib.sha256(f"{np.__version__} {native.why}".encode())
     for folder in ("bitstream", "codec", "kernels"):

@@ -1,4 +1,4 @@
-"""LPIPS, the figure of pictures that needs a network."""
+"""LPIPS, a perceptual distance that a network computes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from torch import Tensor
 from stc.lab.evaluation.base import Faces
 from stc.lab.training.networks import Lpips
 
-BATCH = 8  # faces at a time: the maps of more would not fit the processor's cache
+BATCH = 8  # faces at a time: the feature maps of more do not fit the processor's cache
 
 
 @torch.inference_mode()
 def lpips(source: Faces, decoded: Faces, weights: Path) -> npt.NDArray[np.float64]:
-    """LPIPS v0.1 on AlexNet (Zhang et al. 2018) by the weights of a file, [N]."""
+    """LPIPS v0.1 on AlexNet (Zhang et al. 2018) of each pair of faces, [N].
+
+    source, decoded: uint8 [N, H, W, 3]. weights: the file of the network's weights.
+    """
     network, parts = _network(weights), [np.zeros(0)]
     for start in range(0, len(source), BATCH):
         part = slice(start, start + BATCH)

@@ -1,4 +1,4 @@
-"""Faces to measure on: a folder or a tar file of pictures -> canvases, by name."""
+"""Reads pictures from a folder or tar file as canvases, by name."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _log = logging.getLogger(__name__)
 def read_faces(path: Path, names: Sequence[str]) -> Faces:
     """The named pictures of a folder or tar file as canvases, uint8 [N, 128, 128, 3].
 
-    A name is the end of a path without the file's ending: `A_0001`, or `001/frontal/01`. A picture
-    of 128x128 pixels is a canvas already; in any other the largest face is found and aligned.
-    Raises DataError if a picture is missing, or two go by one name.
+    A name is the end of a path without the file extension: `A_0001`, or `001/frontal/01`. A picture
+    of 128x128 pixels is used as a canvas; in any other the largest face is found and aligned.
+    Raises DataError if a picture is missing, or two pictures have the same name.
     """
     depths = {name.count("/") + 1 for name in names}
     wanted, found = set(names), {}
@@ -39,24 +39,24 @@ def read_faces(path: Path, names: Sequence[str]) -> Faces:
             if name not in wanted:
                 continue
             if name in found:
-                raise DataError(f"{path} holds two pictures called {name}")
+                raise DataError(f"{path} contains two pictures called {name}")
             found[name] = to_canvas(read(), place)
     missing = wanted - found.keys()
     if missing:
-        raise DataError(f"{path} lacks {len(missing)} faces that are named, {min(missing)} first")
+        raise DataError(f"{path} lacks {len(missing)} of the pictures, such as {min(missing)}")
     return np.stack([found[name] for name in names])
 
 
 def list_names(path: Path) -> list[str]:
-    """The names of all pictures of a folder or tar file: file names without their endings."""
+    """The names of all pictures of a folder or tar file: file names without extension, sorted."""
     return sorted(PurePosixPath(place).stem for place, _ in list_pictures(path))
 
 
 def list_pictures(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Each picture's path within a folder or tar file, and a function that reads its bytes.
+    """Yield each picture's path within a folder or tar file, and a function that reads its bytes.
 
-    What is passed over, as it is no picture by its name or its first bytes, is counted in a
-    warning. Raises DataError for a tar file that is damaged.
+    Files that are no pictures by their name or first bytes are skipped and counted in a warning.
+    Raises DataError if a tar file is damaged.
     """
     passed: Counter[str] = Counter()
     for name, found in _list_folder(path) if path.is_dir() else tars.list_pictures(path):
@@ -66,11 +66,11 @@ def list_pictures(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
             yield name, found
     if passed:
         kinds = ", ".join(f"{count} {kind}" for kind, count in passed.most_common())
-        _log.warning("%s: passed over %s", path, kinds)
+        _log.warning("%s: skipped %s", path, kinds)
 
 
 def _list_folder(path: Path) -> Iterator[tuple[str, str | Callable[[], bytes]]]:
-    """The same of a folder as `stc.gallery.tars.list_pictures` of a tar file."""
+    """For a folder what `stc.gallery.tars.list_pictures` is for a tar file."""
     for file in sorted(path.rglob("*")):
         if file.is_file():
             word = tars.passed_over(file.name, partial(_read_head, file))
@@ -83,7 +83,11 @@ def _read_head(path: Path) -> bytes:
 
 
 def to_canvas(data: bytes, name: str) -> npt.NDArray[np.uint8]:
-    """One encoded picture on the canvas, uint8 [128, 128, 3]."""
+    """The canvas of an encoded picture, uint8 [128, 128, 3].
+
+    name: for messages. Where no face is found, the middle square is used, with a warning. Raises
+    DataError if the picture cannot be decoded.
+    """
     try:
         picture = load_image(data)
     except ImageError as error:
@@ -93,6 +97,6 @@ def to_canvas(data: bytes, name: str) -> npt.NDArray[np.uint8]:
     try:
         return frame(picture, align="always", face="largest")
     except FaceError as error:
-        # A protocol knows no missing picture: what was not found counts as it was given.
-        _log.warning("%s: %s; its middle square is taken", name, error)
+        # Protocols count all pairs, so a picture without a detected face cannot be left out.
+        _log.warning("%s: %s; using its middle square", name, error)
         return frame(picture, align="never")

@@ -1,4 +1,4 @@
-"""The pictures of a report: accuracy over bytes, ROC, and faces if they may be shown."""
+"""The plots of a report: accuracy over bytes, ROC, and a sheet of faces."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _LABEL = 14  # pixels above a row of faces, for its name
 
 
 def rate_accuracy(rows: Sequence[Row], path: Path) -> None:
-    """Accuracy over bytes with 95 % intervals: a panel for every protocol and judge, both sides.
+    """Plot accuracy over bytes with 95 % intervals, a panel for every protocol and judge.
 
-    A row whose codec failed on some faces stands where the bytes that it really took put it.
+    Both sides are compressed. The horizontal position is the mean size, which can be above the
+    limit if a codec failed on some faces. path: the file to write.
     """
     shown = [row for row in rows if row.sides == "both"]
     panels = list(dict.fromkeys((row.protocol, row.judge) for row in shown))
@@ -52,7 +53,7 @@ def rate_accuracy(rows: Sequence[Row], path: Path) -> None:
 
 
 def roc(curves: Sequence[Curve], path: Path) -> None:
-    """ROC of STC at every limit and of the originals, both sides."""
+    """Plot the ROC of STC at every limit and of the originals, both sides compressed, to `path`."""
     shown = [curve for curve in curves if curve.codec in ("stc", "originals")]
     panels = list(dict.fromkeys((curve.protocol, curve.judge) for curve in shown))
     figure, axes = _panels(len(panels))
@@ -71,7 +72,7 @@ def roc(curves: Sequence[Curve], path: Path) -> None:
 
 
 def face_sheet(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]], path: Path) -> None:
-    """Named rows of faces, uint8 [N, 128, 128, 3] each -> one picture."""
+    """Write named rows of faces, uint8 [N, 128, 128, 3] each, as one picture to `path`."""
     count = max(len(faces) for _, faces in rows)
     side = rows[0][1].shape[1]
     width = count * (side + _MARGIN) + _MARGIN
@@ -95,7 +96,7 @@ def _panels(count: int) -> tuple[Any, list[Any]]:
 
 
 def _style(codec: str) -> dict[str, Any]:
-    """STC stands out; a rival without headers is the broken line beside that with them."""
+    """Line style of a codec; a rival without headers has the same colour, but a dashed line."""
     name, _, bare = codec.partition(" ")
     colours = ("stc", "jpeg", "jpeg2000", "webp", "avif", "jxl", "webp48")
     colour = f"C{colours.index(name)}" if name in colours else "grey"

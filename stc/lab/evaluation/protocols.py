@@ -1,4 +1,4 @@
-"""Any list of pairs that a user has, with its faces on the canvas."""
+"""Verification protocols: pair lists in several file formats, with their faces as canvases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stc.lab.evaluation.verification import Pairs, read_pairs
 
 @dataclass(frozen=True)
 class Protocol:
-    """Pairs and the faces that they name."""
+    """A named list of pairs, and the faces of all its pictures."""
 
     name: str
     pairs: Pairs
@@ -25,13 +25,13 @@ class Protocol:
 
 
 def read_protocols(path: Path, images: Path | None, limit: int | None = None) -> list[Protocol]:
-    """The pairs of a file or folder, each protocol in it with its faces.
+    """Read the protocols of a file or folder: pairs and faces.
 
     path: LFW's pairs.txt, a `.bin` file of InsightFace, or a folder of CFP's protocol (FF, FP, or
         both).
-    images: folder or tar file; a `.bin` file brings its own.
-    limit: at most so many pairs, an even sample that keeps the balance of folds and labels.
-    Raises DataError.
+    images: folder or tar file of the pictures; not used for a `.bin` file, which contains them.
+    limit: the maximal number of pairs; an even sample that keeps the balance of folds and labels.
+    Raises DataError if a file is missing or malformed, or a picture is missing or ambiguous.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
@@ -41,7 +41,7 @@ def read_protocols(path: Path, images: Path | None, limit: int | None = None) ->
         faces = np.stack([on_canvas(pictures[int(name)]) for name in pairs.names])
         return [Protocol(path.stem, pairs, faces)]
     if images is None:
-        raise DataError(f"{path} holds no pictures: name them with --images")
+        raise DataError(f"{path} contains no pictures: give their folder or tar file as --images")
     if path.is_dir():
         splits = find_splits(path)
         if not splits:

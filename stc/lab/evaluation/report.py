@@ -1,4 +1,4 @@
-"""The report: tables in Markdown, from rows that stand in results.csv as well."""
+"""The report: Markdown tables of the rows of results.csv."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from stc.lab.evaluation.results import Row
 from stc.lab.evaluation.rivals import NAMES as RIVAL_NAMES
 
-# The bars that the project has set itself: bytes -> share of LFW pairs right by dlib, both sides.
+# The project's targets: bytes -> accuracy on LFW by dlib, both sides compressed.
 BARS = {192: 0.97, 96: 0.93}
 LEGEND = """Both sides: both pictures of a pair were compressed; probe only: one of them. ± is one
 standard error over pairs, brackets are 95 % intervals (bootstrap over pairs). TAR is for both
@@ -19,25 +19,27 @@ each face: side length, grey or colour, and quality with the least squared error
 `bare`: without the header bytes that a fixed container would not repeat. Too large: no setting
 meets the limit, and the smallest file was used."""
 
-TWICE_UP_TO = 256  # bytes, up to which STC should beat rivals of twice the size
+MAX_TWICE_BYTES = 256  # up to this size STC is compared with rivals of twice the size
 
 
 def percent(mean: float, error: float) -> str:
+    """A share and its standard error as text."""
     return f"{mean:.1%} ± {error:.1%}"
 
 
 def within(value: float, low: float, high: float) -> str:
+    """A share and its interval as text."""
     return f"{value:.1%} ({low:.1%} to {high:.1%})"
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Cells as a Markdown table."""
+    """A Markdown table; head: the cells of its first row; lines: the cells of the others."""
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def survival_table(rows: Sequence[Row], protocol: str, judge: str) -> str:
-    """What STC keeps at every size: the table of the README."""
+    """STC's accuracy and image quality at every limit, and the originals': the README's table."""
     own = [
         row
         for row in rows
@@ -63,7 +65,7 @@ def survival_table(rows: Sequence[Row], protocol: str, judge: str) -> str:
 
 
 def rivals_table(rows: Sequence[Row], protocol: str, judge: str) -> str:
-    """Accuracy of every codec at every limit, both sides; failed faces in brackets."""
+    """Accuracy of every codec at every limit, both sides compressed; failed faces in brackets."""
     own = _both(rows, protocol, judge)
     limits = sorted({row.bytes_limit for row in own if row.bytes_limit is not None})
     lines = []
@@ -78,12 +80,12 @@ def rivals_table(rows: Sequence[Row], protocol: str, judge: str) -> str:
 
 
 def twice_table(rows: Sequence[Row], protocol: str, judge: str) -> str:
-    """STC against the best rival at twice the bytes, with headers counted and without."""
+    """STC against the best rival at twice the bytes, with and without headers; "" if none."""
     own = _both(rows, protocol, judge)
     lines = []
     for row in (r for r in own if r.codec == "stc" and r.bytes_limit is not None):
         limit = row.bytes_limit or 0
-        if limit > TWICE_UP_TO:
+        if limit > MAX_TWICE_BYTES:
             continue
         cells = [str(limit), percent(row.accuracy, row.stderr)]
         for wanted in (_with_headers, _bare):
@@ -100,7 +102,7 @@ def twice_table(rows: Sequence[Row], protocol: str, judge: str) -> str:
 
 
 def bars_table(rows: Sequence[Row], protocol: str) -> str:
-    """The project's bars against what was measured; empty if none of them was."""
+    """The measured accuracy against the project's targets; "" if none of them was measured."""
     lines = []
     for limit, bar in BARS.items():
         for row in _both(rows, protocol, "dlib"):
@@ -114,7 +116,10 @@ def bars_table(rows: Sequence[Row], protocol: str) -> str:
 def compose(
     rows: Sequence[Row], about: str, pictures: Sequence[tuple[str, str]], extra: Sequence[str]
 ) -> str:
-    """The page. pictures: what each shows, and its file; extra: sections of other modules."""
+    """The whole report in Markdown.
+
+    about: how it was made. pictures: caption and file of each plot. extra: further sections.
+    """
     parts = ["# Accuracy, rivals, groups of people and failures", about]
     for protocol in dict.fromkeys(row.protocol for row in rows):
         own = [row for row in rows if row.protocol == protocol]
@@ -139,10 +144,10 @@ def _both(rows: Sequence[Row], protocol: str, judge: str) -> list[Row]:
 
 
 def _with_headers(codec: str) -> bool:
-    """Whether this is the row of a rival with its headers."""
+    """Whether this is a rival whose headers count."""
     return codec in RIVAL_NAMES
 
 
 def _bare(codec: str) -> bool:
-    """Whether this is the row of a rival without them."""
+    """Whether this is a rival whose headers do not count."""
     return codec.removesuffix(" bare") in RIVAL_NAMES and codec not in RIVAL_NAMES

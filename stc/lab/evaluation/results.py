@@ -1,4 +1,4 @@
-"""From what was measured to rows: one for every codec, limit, judge and kind of comparison."""
+"""Rows of results.csv: one for every codec, limit, judge, and one or both sides compressed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from stc.lab.evaluation.protocols import Protocol
 from stc.lab.evaluation.verification import accuracy
 
 FARS = (1e-2, 1e-3)
-RESAMPLES = 300  # for the intervals of a row
+RESAMPLES = 300  # bootstrap resamples for the intervals of a row
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of results.csv; docs/evaluation.md says what each column means."""
+    """One line of results.csv; docs/evaluation.md explains each column."""
 
     protocol: str
     codec: str
@@ -62,7 +62,7 @@ class Curve:
 def gather(
     protocol: Protocol, setup: Setup, codecs: Sequence[str]
 ) -> tuple[list[Row], list[Curve]]:
-    """Rows and curves of a protocol whose faces were measured, the originals first."""
+    """Rows and ROC curves of a protocol that `measure` has measured; the originals come first."""
     plain = collect(setup, protocol.faces, ORIGINALS, ORIGINALS, 0)
     rows, curves = [], []
     made = [
@@ -75,7 +75,7 @@ def gather(
         for judge in measured.embeddings:
             for sides in ("both", "probe"):
                 if limit is None and sides == "probe":
-                    continue  # with nothing compressed there is no difference
+                    continue  # without compression it equals "both"
                 distance = _distances(protocol, plain, measured, judge, sides)
                 rows.append(_row(protocol, variant, limit, judge, sides, distance, plain, measured))
                 if sides == "both":
@@ -87,7 +87,7 @@ def gather(
 def _distances(
     protocol: Protocol, plain: Measured, measured: Measured, judge: str, sides: str
 ) -> npt.NDArray[np.float64]:
-    """Of every pair [P]: both faces compressed, or the first of them as it was."""
+    """Distance of every pair [P]: both faces compressed, or the first one uncompressed."""
     first, second = protocol.pairs.places
     left = (measured if sides == "both" else plain).embeddings[judge]
     return metrics.distances(left[first], measured.embeddings[judge][second])
@@ -133,7 +133,7 @@ def _row(
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """All rows, four digits after the point."""
+    """The rows as CSV text with a header line; numbers have at most four decimals."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""The work of `stc evaluate`: read, measure, and write what was found."""
+"""The work of `stc evaluate`: read the data, measure, and write the report."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from stc.lab.evaluation.results import Curve, Row, as_csv, gather
 from stc.settings import DEFAULT_EFFORT
 
 FAR = 1e-3  # at which the thresholds for mated pairs are set
-FAILURE_SIZE = 192  # bytes, near which failures are looked at
-GROUP_SIZES = (96, 192)  # bytes, near which groups are compared
-SHOWN = 8  # faces of a sheet
+FAILURE_SIZE = 192  # bytes; failures are analysed at the limit nearest to it
+GROUP_SIZES = (96, 192)  # bytes; groups are compared at the limits nearest to them
+SHOWN = 8  # faces in each row of faces.png
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user wants to know."""
+    """The options of `stc evaluate`."""
 
     pairs: tuple[Path, ...]
     images: Path | None
@@ -50,7 +50,7 @@ class Request:
     output: Path
     rivals: tuple[str, ...] = ()
     trained: tuple[str, ...] = ()  # NAME=RUN or NAME=RUN,BASE
-    limit: int | None = None  # pairs of each protocol
+    limit: int | None = None  # the maximal number of pairs of each protocol
     lpips: Path | None = None
     model: str | None = None
     workers: int | None = None
@@ -63,12 +63,13 @@ class Request:
 
 
 def evaluate(request: Request) -> list[Row]:
-    """Measure what is asked for, and write results.csv, plots and report.md into the output folder.
+    """Measure the codecs, and write results.csv, plots and report.md into the output folder.
 
-    What an earlier run of the same folder measured is not measured again. Raises StcError.
+    Measurements that an earlier run left in the folder's cache are used again. Returns the rows of
+    results.csv. Raises StcError if a judge, codec or file cannot be used.
     """
     for text in request.judges:
-        open_judge(text)  # what is wrong with one should be known before hours of work
+        open_judge(text)  # a judge that cannot be opened should fail before hours of work
     setup = Setup(
         judges=request.judges,
         limits=tuple(sorted(request.limits)),
@@ -104,7 +105,7 @@ def evaluate(request: Request) -> list[Row]:
 def _write(
     request: Request, rows: Sequence[Row], curves: Sequence[Curve], extra: Sequence[str]
 ) -> None:
-    (request.output / "results.csv").write_text(as_csv(rows))
+    (request.output / "results.csv").write_text(as_csv(rows), encoding="utf-8")
     pages = [(request.output / "report.md", "")]
     if request.docs is not None:
         pages.append((request.docs, f"{request.docs.stem}_"))
@@ -116,7 +117,7 @@ def _write(
         ]
         plots.rate_accuracy(rows, page.parent / pictures[0][1])
         plots.roc(curves, page.parent / pictures[1][1])
-        page.write_text(compose(rows, _about(request), pictures, extra))
+        page.write_text(compose(rows, _about(request), pictures, extra), encoding="utf-8")
 
 
 def _about(request: Request) -> str:
@@ -135,7 +136,7 @@ def _about(request: Request) -> str:
 
 
 def _failures(setup: Setup, protocol: Protocol) -> str:
-    """The worst faces of a protocol by the first judge, and the self-check."""
+    """The report's section on the worst faces of a protocol, by the first judge."""
     limit = min(setup.limits, key=lambda size: abs(size - FAILURE_SIZE))
     plain = collect(setup, protocol.faces, ORIGINALS, ORIGINALS, 0)
     measured = collect(setup, protocol.faces, "stc", "stc", limit)
@@ -154,7 +155,7 @@ def _failures(setup: Setup, protocol: Protocol) -> str:
 
 
 def _fairness(request: Request, setup: Setup, protocol: Protocol) -> str:
-    """Tables by sex, age and group, by the first judge."""
+    """The report's tables by sex, age and group, by the first judge."""
     if request.groups is None or request.group_images is None:
         raise StcError("--groups FILE.tsv needs --group-images, a folder or tar file")
     people = fairness.read_people(request.groups)
@@ -195,20 +196,23 @@ def _fairness(request: Request, setup: Setup, protocol: Protocol) -> str:
 
 
 def _threshold(protocol: Protocol, left: Measured, right: Measured, judge: str) -> float:
-    """The distance at which 0.1 % of a protocol's different pairs pass, coded alike."""
+    """The distance at which a share FAR of a protocol's impostor pairs is accepted.
+
+    left, right: the measurements of the first and the second picture of the pairs.
+    """
     first, second = protocol.pairs.places
     distance = metrics.distances(left.embeddings[judge][first], right.embeddings[judge][second])
     return metrics.threshold_at_far(distance, protocol.pairs.same, FAR)
 
 
 def _group_ids(setup: Setup, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """The group that each face's file names."""
+    """The group index in each face's file, [N]; 0 where the model has no groups."""
     coded = files(setup, faces, "stc", setup.limits[-1])
     return np.array([info(data, model=setup.model).group or 0 for data in coded])
 
 
 def _show(path: Path, setup: Setup, protocol: Protocol, codecs: Sequence[str]) -> None:
-    """A sheet of faces, spread over the protocol, by every codec at every limit."""
+    """Write a sheet of some faces of the protocol, decoded by every codec at every limit."""
     chosen = np.linspace(0, len(protocol.faces) - 1, min(SHOWN, len(protocol.faces))).astype(int)
     faces = protocol.faces[chosen]
     rows = [(ORIGINALS, faces)]

@@ -1,4 +1,4 @@
-"""The means that a table of one judge needs, from faces and embeddings that are at hand."""
+"""Mean image quality and verification accuracy, from decoded faces and their embeddings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from stc.lab.evaluation.verification import Pairs, accuracy
 def quality(
     source: npt.NDArray[np.uint8], decoded: npt.NDArray[np.uint8], lpips: Path | None
 ) -> dict[str, float]:
-    """Mean PSNR in dB, and mean LPIPS if its weights are named."""
+    """Mean PSNR in dB, and mean LPIPS if a file with its weights is given.
+
+    source, decoded: uint8 [N, 128, 128, 3]. Returns the means by the names psnr and lpips.
+    """
     figures = {"psnr": float(psnr(source, decoded).mean())}
     if lpips is not None:
         figures["lpips"] = float(lpips_distance(source, decoded, lpips).mean())
@@ -30,7 +33,12 @@ def verify(
     source: npt.NDArray[np.float32],
     decoded: npt.NDArray[np.float32],
 ) -> dict[str, float]:
-    """Identity cosine and verification accuracy with its standard error, both and one side."""
+    """Identity cosine, and verification accuracy with its standard error.
+
+    source, decoded: the judge's embeddings [N, D] of the faces of `pairs.names` before and after
+    encoding. Accuracy is measured for both sides compressed (`both`) and for the second picture
+    only (`one`). The keys of the result start with the judge's name.
+    """
     first, second = pairs.places
     figures = {f"{judge.name} cosine": float(metrics.cosines(source, decoded).mean())}
     for sides, left in (("both", decoded), ("one", source)):

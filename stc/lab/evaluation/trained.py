@@ -1,8 +1,8 @@
-"""A tokenizer that `stc train` or the ablation left in a folder, as a codec among the others.
+"""A tokenizer that `stc train` or the ablation trained, as one of the codecs that are compared.
 
-This is how codebooks are compared at equal training: one global codebook against STC's, say.
-Indices are packed plainly, T log2 K + log2 G bits, so the size is fixed; at smaller limits a face
-counts as failed.
+It compares arrangements of codebooks at equal training, such as a global codebook and
+token-specific ones. Indices are stored without entropy coding, T log2 K + log2 G bits, so the size
+is fixed; at smaller limits all faces count as failed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ BATCH = 32  # faces at a time
 
 
 class Trained:
-    """A finished run, called `name` in the results.
+    """The codec of a finished training run.
 
-    text: NAME=RUN, or NAME=RUN,BASE where BASE is the run whose base tokenizer it shares.
-    Raises DataError if RUN is not the run of a tokenizer, StcError if it is not finished.
+    text: NAME=RUN, or NAME=RUN,BASE if RUN uses the base tokenizer of the run BASE; RUN and BASE
+    are folders, and NAME is the name of its rows in the results. Raises DataError if RUN is not
+    the run of a tokenizer, StcError if it is not finished.
     """
 
     def __init__(self, text: str) -> None:
@@ -50,7 +51,7 @@ class Trained:
         self.key = f"trained-{digest.hexdigest()[:16]}"
 
     def encode(self, faces: Faces, limits: Sequence[int]) -> dict[str, list[list[Coded]]]:
-        """The same files for every limit."""
+        """As `FaceCodec.encode`; the files are the same for every limit."""
         files: list[bytes] = []
         for start in range(0, len(faces), BATCH):
             part = np.ascontiguousarray(faces[start : start + BATCH])
@@ -66,6 +67,7 @@ class Trained:
         }
 
     def decode(self, files: Sequence[bytes]) -> Faces:
+        """As `FaceCodec.decode`."""
         parts: list[npt.NDArray[np.uint8]] = []
         for start in range(0, len(files), BATCH):
             rows = [self._unpacked(data) for data in files[start : start + BATCH]]
@@ -76,7 +78,7 @@ class Trained:
         return np.concatenate(parts)
 
     def _packed(self, group: int, indices: Sequence[int]) -> bytes:
-        """One number in mixed radix: the group, then every token."""
+        """The group and all indices as the digits of one big-endian integer in mixed radix."""
         number = group
         for index in indices:
             number = number * self._codewords + index
@@ -91,18 +93,21 @@ class Trained:
 
 
 def read_config(folder: Path) -> TokenizerRun:
-    """The configuration that a run's folder belongs to. Raises DataError."""
+    """The configuration stored in a run's folder.
+
+    Raises DataError if there is none, or the run does not train a tokenizer.
+    """
     path = folder / "config.json"
     if not path.is_file():
         raise DataError(f"{folder} is not the folder of a run: it has no config.json")
-    config = parse(_without_none(json.loads(path.read_text())), str(path))
+    config = parse(_without_none(json.loads(path.read_text(encoding="utf-8"))), str(path))
     if not isinstance(config, TokenizerRun):
-        raise DataError(f"{folder}: a run of family levels is exported, and measured by --model")
+        raise DataError(f"{folder}: export a run of family levels, and give its model as --model")
     return config
 
 
 def _without_none(values: Any) -> Any:
-    """What JSON calls null is a key that a configuration leaves out."""
+    """Remove keys whose value is null: configurations leave out options that are None."""
     if not isinstance(values, dict):
         return values
     return {key: _without_none(value) for key, value in values.items() if value is not None}

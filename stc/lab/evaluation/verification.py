@@ -1,4 +1,4 @@
-"""Face verification in the LFW view-2 form (Huang et al. 2007): ten folds of same and different."""
+"""Face verification as in LFW view 2 (Huang et al. 2007): folds of mated and impostor pairs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stc.errors import DataError
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of image names, whether they show one person, and the fold of each pair."""
+    """Pairs of image names, whether both show the same person, and the fold of each pair."""
 
     first: list[str]
     second: list[str]
@@ -21,7 +21,7 @@ class Pairs:
     fold: npt.NDArray[np.int64]  # [P]
 
     def take(self, number: int) -> Pairs:
-        """An even sample of `number` pairs that keeps the balance of folds and labels."""
+        """An even sample of at most `number` pairs that keeps the balance of folds and labels."""
         rows = np.linspace(0, len(self.same) - 1, min(number, len(self.same))).round().astype(int)
         return Pairs(
             [self.first[i] for i in rows],
@@ -32,30 +32,37 @@ class Pairs:
 
     @property
     def names(self) -> list[str]:
-        """Every image that occurs, once."""
+        """The distinct image names of all pairs, sorted."""
         return sorted({*self.first, *self.second})
 
     @property
     def places(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """The rows of `names` on either side of every pair, int64 [P] each."""
+        """The positions in `names` of every pair's first and second image, int64 [P] each."""
         row = {name: i for i, name in enumerate(self.names)}
         return np.array([row[n] for n in self.first]), np.array([row[n] for n in self.second])
 
 
 def person(name: str) -> str:
-    """Who is on a picture of LFW's that is called Name_0001."""
+    """The person's name in an image name of LFW's form, Name_0001 -> Name."""
     return name.rsplit("_", 1)[0]
 
 
 def read_pairs(path: Path) -> Pairs:
-    """Read pairs.txt of LFW: a line `folds size`, then name-number lines, same first per fold."""
-    lines = path.read_text().splitlines()
+    """Read LFW's pairs.txt: a line `folds size`, then a line of names and numbers for each pair.
+
+    Each fold has `size` mated pairs (name, number, number), then `size` impostor pairs (name,
+    number, name, number), separated by tabs. Raises DataError if the first line is malformed or
+    pairs are missing.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
     try:
         folds, size = (int(word) for word in lines[0].split())
     except (IndexError, ValueError):
-        raise DataError(f"{path}: the first line should be two numbers, folds and size") from None
+        raise DataError(f"{path}: the first line must be two integers, folds and size") from None
     if len(lines) < 1 + 2 * folds * size:
-        raise DataError(f"{path}: {len(lines) - 1} pairs, the first line promises more")
+        raise DataError(
+            f"{path}: {len(lines) - 1} pairs, but the first line states {2 * folds * size}"
+        )
     first, second, same = [], [], []
     for line in lines[1 : 1 + 2 * folds * size]:
         words = line.split("\t")
@@ -67,10 +74,11 @@ def read_pairs(path: Path) -> Pairs:
 
 
 def accuracy(distance: npt.NDArray[np.float64], pairs: Pairs) -> tuple[float, float]:
-    """Mean accuracy over the folds, each with the threshold best on the others, and its error.
+    """Mean verification accuracy, and its standard error.
 
-    distance [P]; smaller means more alike. The error is the standard error over pairs (binomial):
-    with few pairs a fold, the spread over folds says less.
+    distance: of every pair, [P]. Each fold uses the threshold that is best on all other folds. The
+    standard error is binomial, over pairs; with few pairs in a fold it is more reliable than the
+    standard deviation over folds.
     """
     right = np.zeros(len(distance), bool)
     for fold in np.unique(pairs.fold):
@@ -84,7 +92,7 @@ def accuracy(distance: npt.NDArray[np.float64], pairs: Pairs) -> tuple[float, fl
 def _best_threshold(distance: npt.NDArray[np.float64], same: npt.NDArray[np.bool_]) -> float:
     order = np.argsort(distance, kind="stable")
     ranked, hits = distance[order], same[order]
-    # Threshold between i-1 and i: the i nearest are called same.
+    # right[i]: correct decisions if the i pairs with the smallest distances are accepted.
     right = np.concatenate([[0], hits.cumsum()]) + np.concatenate(
         [(~hits)[::-1].cumsum()[::-1], [0]]
     )

@@ -1,6 +1,6 @@
-"""The codec's own recogniser, "the eye", that looks at what is drawn while a face is encoded.
+"""Training of the eye, the small recognition model that the encoder uses for synthesis.
 
-`network` is the network, `pruning` what it starts from, `distil` how it learns, `perception` what
-it sees beside identity; `tape` and `graph` write it, with its gradient, as one ONNX graph, and
-`measure` says what it is worth.
+`network` is the network, `pruning` makes its initial weights, `distil` trains it, `perception`
+adds a perceptual distance, `tape` and `graph` write network and gradient as one ONNX graph, and
+`measure` and `ablation` measure its effect.
 """

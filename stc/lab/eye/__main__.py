@@ -1,9 +1,9 @@
-"""Make the eye's file.
+"""Make the file of the eye.
 
     python -m stc.lab.eye fr_feature.onnx lpips_alex.safetensors VIEWS.npz -o stc-eye-1.onnx
 
-VIEWS is what `stc.lab.eye.views.Views.save` wrote. The eye is the pruned network in 8 bits; with
---steps it goes on to learn from both teachers, and has a second head.
+VIEWS is a file of `stc.lab.eye.views.Views.save`. The eye is the pruned network in 8 bits; with
+--steps it gets a second head and is trained on both teachers.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from stc.lab.eye.pruning import pruned
 from stc.lab.eye.views import VIEWS, Views
 from stc.lab.training.networks import Lpips
 
-# Maps of 56, 28 and 14 places a side, and how many of their channels perception is measured in.
+# Feature maps of side 56, 28 and 14, and the number of their channels in the perceptual distance.
 TAPS = {0: 16, 3: 40, 8: 56}
-SOURCES = 100  # that perception is fitted on, with all of their views
+SOURCES = 100  # source faces to which the perceptual distance is fitted, with all of their views
 BATCH = 10
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m stc.lab.eye", description=__doc__)
     parser.add_argument("network", type=Path)
     parser.add_argument("lpips", type=Path)

@@ -1,10 +1,10 @@
-"""What every part of encoding by synthesis is worth: one of them changed at a time.
+"""Ablation of encoding by synthesis: measures the effect of changing one parameter at a time.
 
     python -m stc.lab.eye.ablation FACES.tar NETS [-n 96] [--first 0] [--every 1] [--bytes 96,192]
 
-NETS is the folder of the training networks. Prints a table in Markdown. Every row encodes the same
-faces; differences are to the default effort, with one standard error over the faces. dlib took part
-in nothing; faceres in the metric and in the decoder's training, not in the eye.
+NETS is the folder of the training networks. The output is a table in Markdown. All rows encode the
+same faces; differences are to the default effort, with one standard error over faces. dlib took no
+part in training; faceres took part in the metric and the decoder's training, but not in the eye's.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ COLUMNS = ("dlib", "faceres", "lpips", "psnr")
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what differs from the default, and the plan; none for no rounds."""
+    """One line of the table."""
 
-    part: str
-    plan: Plan | None
+    part: str  # the difference to the default
+    plan: Plan | None  # None: without synthesis
 
 
 def rows() -> list[Row]:
-    """The default first."""
+    """All lines of the table; the first one is the default."""
     found = [Row("default", DEFAULT), Row("nearest tokens", None)]
     for rounds in (1, 3, 8, 12):
         found.append(Row(f"{rounds} rounds", replace(DEFAULT, rounds=rounds)))
@@ -56,7 +56,10 @@ def rows() -> list[Row]:
 
 
 def measure(sources: Faces, nets: Path, sizes: list[int]) -> Iterator[tuple[int, Row, Figures]]:
-    """Yield (bytes, row, figures [faces] by every judge); see `rows`."""
+    """Yield (bytes, row, figures [N] by name) for all sizes and rows.
+
+    sources: the faces uint8 [N, 128, 128, 3]; nets: as for `Judges`; sizes: limits in bytes.
+    """
     model = open_model(None)
     engine, judges = CpuEngine(model), Judges(nets, sources)
     for size, row in itertools.product(sizes, rows()):
@@ -68,7 +71,7 @@ def measure(sources: Faces, nets: Path, sizes: list[int]) -> Iterator[tuple[int,
 
 
 def line(row: Row, own: Figures, default: Figures) -> str:
-    """A line of the table: the default's figures, or how far others are from them."""
+    """A line of the table: the default's means, or the mean differences of others to it."""
     cells = []
     for name in COLUMNS:
         values = own[name] - default[name] if own is not default else own[name]
@@ -80,7 +83,7 @@ def line(row: Row, own: Figures, default: Figures) -> str:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,9 +1,9 @@
-"""The eye learns from two teachers, on faces and on what is drawn of them.
+"""Distillation: trains the eye to imitate two recognition models on original and decoded faces.
 
-It starts as the pruned first teacher. A second head learns what the second teacher sees, in fewer
-dimensions. What matters in use is not where embeddings are but which way the cosine to the source
-goes when a face is drawn differently, so cosines between faces and views have losses of their own.
-Weights are rounded to 8 bits throughout, as they will be in the file.
+It starts as the pruned first teacher. A second head learns the embeddings of the second teacher, in
+fewer dimensions. Synthesis needs changes of the cosine to the source rather than embeddings, so
+cosines between faces and views have additional losses. Weights are rounded to 8 bits in all steps,
+as in the final file.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from stc.lab.training.schedule import learning_rate
 
 @dataclass(frozen=True)
 class DistilPlan:
-    """How long the eye learns, and from what."""
+    """The configuration of the distillation."""
 
     steps: int
-    batch: int = 8  # sources, each with all of its views
-    rate: float = 2e-4
+    batch: int = 8  # source faces, each with all of its views
+    rate: float = 2e-4  # learning rate
     warm_up: int = 20  # steps
     shares: tuple[float, float] = (0.75, 0.25)  # of the heads in the cosine
     dimensions: int = 128  # of the second head
-    kept: float = 10.0  # weight of squared errors of cosines between a source and its views
-    related: float = 3.0  # and between all faces of a batch
+    kept: float = 10.0  # weight of the squared errors of cosines between a source and its views
+    related: float = 3.0  # weight of the squared errors of cosines between all faces of a batch
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What the heads should give for every view, units [N, VIEWS, E]."""
+    """The target embeddings of both heads for every view, unit vectors [N, VIEWS, E]."""
 
     first: Tensor
     second: Tensor
 
     @classmethod
     def of(cls, views: Views, dimensions: int) -> Targets:
-        """The second teacher's embeddings less their mean, in their main directions."""
+        """The first teacher's embeddings, and the second's reduced to `dimensions` by PCA."""
         second = torch.from_numpy(views.second)
         centred = second - second.flatten(0, 1).mean(0)
         _, _, directions = torch.linalg.svd(centred.flatten(0, 1), full_matrices=False)
@@ -52,7 +52,7 @@ class Targets:
 
 
 def rgb_of(views: Views, rows: Tensor) -> Tensor:
-    """All views of some sources, one after the other: RGB in [-1, 1] [B * VIEWS, 3, 128, 128]."""
+    """All views of the sources `rows` [B], RGB in [-1, 1] [B * VIEWS, 3, 128, 128]."""
     pixels = torch.from_numpy(views.faces[rows.numpy()]).flatten(0, 1)
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
@@ -60,7 +60,7 @@ def rgb_of(views: Views, rows: Tensor) -> Tensor:
 def with_second_head(
     network: EyeNetwork, views: Views, targets: Targets, plan: DistilPlan
 ) -> EyeNetwork:
-    """A copy of a network of one head, with a second one that is fitted by least squares."""
+    """A copy of a network with one head, and a second head fitted by ridge regression."""
     size = targets.second.shape[2]
     shape = {**network.shape, "heads": (*network.shape["heads"], size), "shares": plan.shares}
     grown = EyeNetwork(**shape)
@@ -84,7 +84,7 @@ def with_second_head(
 def distil(
     network: EyeNetwork, views: Views, targets: Targets, plan: DistilPlan
 ) -> list[dict[str, float]]:
-    """Train a network of two heads in place; returns the mean losses of every 50 steps."""
+    """Train a network with two heads in place; returns the mean losses of every 50 steps."""
     optimiser = torch.optim.Adam(network.round().parameters(), lr=plan.rate, betas=(0.9, 0.99))
     order = torch.arange(0)
     log: list[dict[str, float]] = []
@@ -111,7 +111,11 @@ def distil(
 def batch_losses(
     network: EyeNetwork, views: Views, targets: Targets, rows: Tensor
 ) -> dict[str, Tensor]:
-    """What some sources and their views tell of the heads: embeddings, cosines, relations."""
+    """The losses of the sources `rows` [B] and their views, by name.
+
+    first, second: 1 - cosine of each head's embedding to its target. kept: squared errors of
+    cosines between sources and views. related: those between all faces of the batch.
+    """
     _, maps = network.look(rgb_of(views, rows))
     losses: dict[str, Tensor] = {}
     kept, related = [], []
@@ -127,13 +131,15 @@ def batch_losses(
 
 
 def total(losses: dict[str, Tensor], plan: DistilPlan) -> Tensor:
-    """What is made small."""
+    """The weighted sum of `batch_losses`."""
     heads = losses["first"] + losses["second"]
     return heads + plan.kept * losses["kept"] + plan.related * losses["related"]
 
 
 def _to_source(embeddings: Tensor) -> Tensor:
-    """Units [B, VIEWS, E] -> the cosine of every view to its source, [B, VIEWS - 1], and how much
-    the last view gained on the one before, counted double."""
+    """Cosines of views to their source, from unit vectors [B, VIEWS, E], [B, VIEWS].
+
+    The last column is twice the difference of the last two views, so that it has more weight.
+    """
     cosines = (embeddings[:, 1:] * embeddings[:, :1]).sum(2)
     return torch.cat([cosines, 2 * (cosines[:, -1:] - cosines[:, -2:-1])], 1)

@@ -1,12 +1,12 @@
-"""The eye as one ONNX graph: how far a canvas is from a source, and the gradient by its planes.
+"""Writes the eye as one ONNX graph: the distance of a canvas to a source, and its gradient.
 
 inputs    canvas      uint8 [B, 128, 128, 3]
-          embedding   [B, E]  of the source, its `own_embedding`; or zeros
-          features    [B, F]  of the source, its `own_features`; or zeros
+          embedding   [B, E]  `own_embedding` of the source; or zeros
+          features    [B, F]  `own_features` of the source; or zeros
           perception  [1]     weight of the perceptual distance
 outputs   loss        [B]     1 - cosine + perception * distance
-          gradient    [B, 6144]  of the loss by the planes of conformance/model-file.md, the detail
-                              that the decoder adds to the linear picture taken as constant
+          gradient    [B, 6144]  of the loss by the planes of conformance/model-file.md; the detail
+                              that the decoder adds to the linear picture is a constant
           own_embedding [B, E], own_features [B, F]
 """
 
@@ -32,7 +32,7 @@ Array = npt.NDArray[np.float32]
 
 
 def build(network: EyeNetwork, perception: Perception) -> ModelProto:
-    """Write the graph of a network and of its perception."""
+    """The ONNX model of a network and its perceptual distance."""
     tape = Tape()
     x = _enter(tape)
     tape.want(x)
@@ -59,7 +59,7 @@ def build(network: EyeNetwork, perception: Perception) -> ModelProto:
 
 
 def _enter(tape: Tape) -> str:
-    """The canvas as `crop` makes it: [B, 3, 112, 112]."""
+    """Add the nodes of `network.crop`: the canvas -> the network's input [B, 3, 112, 112]."""
     bounds = [tape.constant(np.array([v, v])) for v in (CROP.start, CROP.stop)]
     x = tape.op("Slice", "canvas", *bounds, tape.constant(np.array([1, 2])))
     x = tape.op("Cast", tape.op("Transpose", x, perm=[0, 3, 1, 2]), to=TensorProto.FLOAT)
@@ -70,7 +70,7 @@ def _enter(tape: Tape) -> str:
 
 
 def _look(tape: Tape, x: str, network: EyeNetwork) -> tuple[list[str], list[tuple[str, float]]]:
-    """The maps, and the heads' embeddings [B, E, 1, 1] with their shares."""
+    """Add the network; returns its maps, and the heads' embeddings [B, E, 1, 1] with shares."""
     side, (first, *sides) = SIDE, network.sides()
     maps = [tape.unit(tape.unit(x, network.stem, side), network.first, first)]
     side = first
@@ -88,7 +88,7 @@ def _look(tape: Tape, x: str, network: EyeNetwork) -> tuple[list[str], list[tupl
 
 
 def _cosine(tape: Tape, heads: list[tuple[str, float]], network: EyeNetwork) -> str:
-    """The cosine [B] with the source; gives the heads the gradients of what it lacks."""
+    """Add the cosine [B] with the source, and the gradients of 1 - cosine to the heads."""
     axis, flat = tape.constant(np.array([1])), tape.constant(np.array([0, -1]))
     places = tape.constant(np.array([2, 3]))
     units: list[str] = []
@@ -118,7 +118,10 @@ def _cosine(tape: Tape, heads: list[tuple[str, float]], network: EyeNetwork) -> 
 def _perceive(
     tape: Tape, maps: list[str], sides: list[int], perception: Perception
 ) -> tuple[str, int]:
-    """The perceptual distance [B] and the number of features; gives the maps their gradients."""
+    """Add the perceptual distance [B], and its gradients to the maps.
+
+    Returns the distance and the number of features.
+    """
     axes, flat = tape.constant(np.array([1, 2, 3])), tape.constant(np.array([0, -1]))
     features, distances, start = [], [], 0
     for tap, matrix in perception.heads():
@@ -152,13 +155,13 @@ def _perceive(
 
 
 def _part(tape: Tape, value: str, start: int, size: int) -> str:
-    """Columns of an input."""
+    """`size` columns of an input, from column `start`."""
     bounds = [tape.constant(np.array([v])) for v in (start, start + size, 1)]
     return tape.op("Slice", value, *bounds)
 
 
 def _mixed(tape: Tape, x: str, matrix: npt.NDArray[Any], offset: float = 0) -> str:
-    """Channels mixed by a matrix [O, I, 1, 1], at every place."""
+    """A 1x1 convolution with a matrix [O, I, 1, 1] and a constant offset."""
     inputs = [x, tape.constant(matrix.astype(np.float32))]
     if offset:
         inputs.append(tape.constant(np.full(len(matrix), offset)))
@@ -166,9 +169,12 @@ def _mixed(tape: Tape, x: str, matrix: npt.NDArray[Any], offset: float = 0) -> s
 
 
 def _leave(tape: Tape, gradient: str) -> str:
-    """The gradient by the network's input -> by the planes, through the linear picture alone."""
+    """Convert the gradient with respect to the network's input to that of the planes.
+
+    It is the transpose of the linear picture and the crop.
+    """
     flat = tape.constant(np.array([0, -1]))
-    by_colour = _colours().T[:, ::-1, None, None] * (2 * SCALE)  # red, green, blue as BGR
+    by_colour = _colours().T[:, ::-1, None, None] * (2 * SCALE)  # RGB in the order of BGR
     y = _mixed(tape, gradient, by_colour)
     parts = []
     for mode, side, first, last in (("bicubic", LUMA, 0, 1), ("bilinear", CHROMA, 1, 3)):
@@ -182,20 +188,20 @@ def _leave(tape: Tape, gradient: str) -> str:
 
 
 def _enlarging(side: int, mode: str) -> Array:
-    """[128, side]: a row of a plane -> of the linear picture."""
+    """The matrix [128, side] that enlarges a row of a plane to the linear picture."""
     rows = F.interpolate(torch.eye(side)[None, None], size=(CANVAS, side), mode=mode)
     return np.asarray(rows[0, 0].numpy())
 
 
 def _cropping() -> Array:
-    """[112, 128]: a row of the canvas -> of the crop."""
+    """The matrix [112, 128] that crops and resamples a row of the canvas."""
     size = (SIDE, CANVAS)
     rows = F.interpolate(torch.eye(CANVAS)[None, None, CROP], size=size, mode="bilinear")
     return np.asarray(rows[0, 0].numpy())
 
 
 def _colours() -> Array:
-    """[3, 3]: luma, Cb, Cr -> red, green, blue; as `to_rgb` has them."""
+    """The matrix [3, 3] from luma, Cb, Cr to red, green, blue, as in `to_rgb`."""
     sizes = torch.tensor([LUMA**2, CHROMA**2, CHROMA**2])
     planes = torch.eye(3).repeat_interleave(sizes, 1)
     return np.asarray(to_rgb(planes)[:, :, 0, 0].T.contiguous().numpy())

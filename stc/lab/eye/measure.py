@@ -1,10 +1,10 @@
-"""What an eye is worth: how much nearer recognisers find faces that were encoded with it.
+"""Measures eyes: the cosines, by other recognition models, of faces encoded with an eye.
 
     python -m stc.lab.eye.measure FACES.tar NETS [NAME=FILE.onnx[,PERCEPTION] ...] [-n 48]
 
-NETS is the folder of the training networks. Every eye encodes the same faces; `nearest` does
-without, `fr_feature` is the network that the eye comes from, whole and in floating point. dlib took
-part in nothing; the other two recognisers taught the eye.
+NETS is the folder of the training networks. All eyes encode the same faces. `nearest` is without
+synthesis; `fr_feature` is the network from which the eye is made, unpruned and in floating point.
+dlib took no part in training; the other two recognition models are the eye's teachers.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ROUNDS = 8
 
 
 class Gaze(Protocol):
-    """What `stc.codec.eye.Gaze` does."""
+    """The interface of `stc.codec.eye.Gaze`: losses [B], and gradients [B, 6144], of canvases."""
 
     def losses(self, canvases: Faces) -> Floats: ...
 
@@ -52,7 +52,7 @@ class Gaze(Protocol):
 
 
 class NetworkGaze:
-    """The same by a torch network, in floating point, on sources uint8 [B, 128, 128, 3]."""
+    """A gaze that uses a torch network in floating point; sources: uint8 [B, 128, 128, 3]."""
 
     def __init__(self, network: EyeNetwork, sources: Faces) -> None:
         self._network = network
@@ -60,9 +60,11 @@ class NetworkGaze:
             self._own = network(_rgb(sources) * 2 - 1)
 
     def losses(self, canvases: Faces) -> Floats:
+        """1 - cosine of each canvas and its source, [B]."""
         return self.slopes(canvases)[0]
 
     def slopes(self, canvases: Faces) -> tuple[Floats, Floats]:
+        """`losses`, and their gradient with respect to the planes, [B, 6144]."""
         planes = torch.from_numpy(to_planes(canvases)).requires_grad_()
         linear = to_rgb(planes)
         rgb = linear + (_rgb(canvases) - linear).detach()
@@ -71,8 +73,8 @@ class NetworkGaze:
         return losses.detach().numpy(), gradient.numpy()
 
 
-class _Studio:
-    """`stc.codec.synthesis.Studio` with any gaze."""
+class _SynthesisEngine:
+    """A `stc.codec.synthesis.SynthesisEngine` with any gaze."""
 
     def __init__(self, engine: CpuEngine, tokenizer: Tokenizer, gaze: Gaze) -> None:
         self._engine, self._tokenizer, self._gaze = engine, tokenizer, gaze
@@ -89,7 +91,11 @@ class _Studio:
 
 
 class Judges:
-    """Mean cosines to the sources, LPIPS and PSNR."""
+    """Measures decoded faces against their sources: cosines, LPIPS and PSNR in dB.
+
+    nets: the folder with fr_feature.onnx, faceres.onnx and lpips_alex.safetensors. sources: uint8
+    [N, 128, 128, 3].
+    """
 
     def __init__(self, nets: Path, sources: Faces) -> None:
         network = load_onnx(nets / "fr_feature.onnx").requires_grad_(False)
@@ -103,11 +109,11 @@ class Judges:
         self._own = {name: embed(sources) for name, embed in self._embed.items()}
 
     def judge(self, faces: Faces) -> dict[str, float]:
-        """Faces drawn of all sources -> a mean figure by every judge."""
+        """The means of `each`, by name."""
         return {name: float(values.mean()) for name, values in self.each(faces).items()}
 
     def each(self, faces: Faces) -> dict[str, npt.NDArray[np.float64]]:
-        """Faces drawn of all sources -> figures [N] by every judge."""
+        """Measure decoded faces uint8 [N, 128, 128, 3] of all sources; arrays [N] by name."""
         found = {
             name: _cosines(embed(faces), self._own[name]).astype(np.float64)
             for name, embed in self._embed.items()
@@ -125,7 +131,10 @@ class Judges:
 def measure(
     sources: Faces, nets: Path, eyes: dict[str, tuple[Path, float]], step: float
 ) -> Iterator[tuple[int, str, dict[str, float]]]:
-    """Yield (bytes, eye, figures) for `nearest`, `fr_feature` and eyes (file, perception)."""
+    """Yield (bytes, name, mean figures) for `nearest`, `fr_feature` and all eyes, at SIZES.
+
+    eyes: by name, the file and the weight of the perceptual distance. step: of synthesis.
+    """
     model = open_model(None)
     engine, tokenizer = CpuEngine(model), Tokenizer(model, open_core(model))
     judges = Judges(nets, sources)
@@ -139,13 +148,13 @@ def measure(
         yield size, "nearest", judges.judge(engine.draw(nearest))
         for name, (gaze, perception) in gazes.items():
             plan = Plan(ROUNDS, step=step, perception=perception)
-            studio = _Studio(engine, tokenizer, gaze)
-            tokens = improve(studio, components, [nearest], limit, plan)
+            synthesis_engine = _SynthesisEngine(engine, tokenizer, gaze)
+            tokens = improve(synthesis_engine, components, [nearest], limit, plan)
             yield size, name, judges.judge(engine.draw(tokens))
 
 
 def limit_of(tables: Tables, size: int) -> Limit:
-    """The limit of so many bytes."""
+    """The limit of tokens that `size` bytes set."""
     return Limit.of(tables, Settings(max_bytes=size))
 
 
@@ -159,7 +168,7 @@ def _cosines(a: Floats, b: Floats) -> Floats:
 
 
 def add_faces(parser: argparse.ArgumentParser, number: int) -> None:
-    """Which faces are encoded, and the networks that judge them."""
+    """Add the arguments for the faces and the folder of networks; number: the default of -n."""
     parser.add_argument("faces", type=Path)
     parser.add_argument("nets", type=Path)
     parser.add_argument("-n", type=int, default=number, help="faces")
@@ -168,13 +177,13 @@ def add_faces(parser: argparse.ArgumentParser, number: int) -> None:
 
 
 def chosen_faces(options: argparse.Namespace) -> Faces:
-    """The faces that the arguments name, uint8 [N, 128, 128, 3]."""
+    """The faces selected by the arguments of `add_faces`, uint8 [N, 128, 128, 3]."""
     chosen = itertools.islice(read_tar(options.faces), options.first, None, options.every)
     return np.stack([face[..., :3] for face in itertools.islice(chosen, options.n)])
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_faces(parser, 48)
     parser.add_argument("eyes", nargs="*", metavar="NAME=FILE[,PERCEPTION]")

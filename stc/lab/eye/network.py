@@ -11,25 +11,28 @@ from torch import Tensor, nn
 
 from stc.recognition.base import CROP
 
-SIDE = 112  # pixels of the crop that the network sees
-SCALE = 127.5 / 128  # of its input, which is BGR in [-SCALE, SCALE]
+SIDE = 112  # pixels of the crop that is the network's input
+SCALE = 127.5 / 128  # the input is BGR in [-SCALE, SCALE]
 
 
 def codes(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """A weight [O, ...] -> int8 codes of its shape, and fp16 scales [O, 1, ...] of outputs."""
+    """Quantize a weight [O, ...] -> int8 codes of its shape, and float16 scales [O, 1, ...]."""
     top = weight.detach().flatten(1).abs().amax(1) / 127
     scale = top.clamp_min(1e-7).half().reshape(-1, *[1] * (weight.ndim - 1))
     return (weight.detach() / scale.float()).round().clamp(-127, 127).to(torch.int8), scale
 
 
 def rounded(weight: Tensor) -> Tensor:
-    """A weight as its 8 bits give it back; its gradient passes as if nothing was rounded."""
+    """A weight rounded to 8 bits, with a straight-through gradient."""
     steps, scale = codes(weight)
     return weight + (steps.float() * scale.float() - weight).detach()
 
 
 class Unit(nn.Module):
-    """A convolution and, unless it is a linear one, a PReLU; its weight rounded if asked to."""
+    """A convolution and an optional PReLU; if `rounding`, its weight is rounded to 8 bits.
+
+    slope: whether there is a PReLU.
+    """
 
     def __init__(
         self, ins: int, outs: int, size: int = 1, *, stride: int = 1, group: int = 1, slope: bool
@@ -49,7 +52,10 @@ class Unit(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """To many channels, over space, and back to few; added to what came in, if of its shape."""
+    """Expansion to `wide` channels, a depthwise 3x3 convolution, and projection to `outs` channels.
+
+    residual: whether the input is added.
+    """
 
     def __init__(self, ins: int, wide: int, outs: int, stride: int, residual: bool) -> None:
         super().__init__()
@@ -64,7 +70,7 @@ class Bottleneck(nn.Module):
 
 
 class Head(nn.Module):
-    """The last map [B, C, 7, 7] -> an embedding [B, E], not normalised."""
+    """Maps the last feature map [B, C, 7, 7] to an embedding [B, E], not normalised."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
@@ -76,11 +82,11 @@ class Head(nn.Module):
 
 
 class EyeNetwork(nn.Module):
-    """Canvases -> embeddings, and the maps that perception is measured in.
+    """The eye: canvases -> embeddings, and feature maps for the perceptual distance.
 
-    widths: channels of the stem, then (wide, out, stride, residual) of every bottleneck, then of
-    the last map. heads: the size of each one's embedding. shares: how much of the cosine of two
-    embeddings is the cosine of each head; they add up to 1.
+    stem: channels of the first map. blocks: (wide, outs, stride, residual) of every bottleneck.
+    last: channels of the last map. heads: the size of each head's embedding. shares: the weights
+    of the heads' cosines in the cosine of two embeddings; they sum to 1.
     """
 
     def __init__(
@@ -112,7 +118,7 @@ class EyeNetwork(nn.Module):
         return self.look(rgb)[0]
 
     def look(self, rgb: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """RGB in [-1, 1] [B, 3, 128, 128] -> unit vectors [B, E] and the maps of every layer."""
+        """RGB in [-1, 1] [B, 3, 128, 128] -> unit vectors [B, E], and all `maps`."""
         maps = self.maps(crop(rgb))
         parts = [
             F.normalize(head(maps[-1])) * share**0.5
@@ -121,7 +127,7 @@ class EyeNetwork(nn.Module):
         return torch.cat(parts, 1), maps
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """What `crop` gives -> the map of the stem, that of every bottleneck, the last one."""
+        """The maps of the stem, of every bottleneck, and the last one; x: the output of `crop`."""
         maps = [self.first(self.stem(x))]
         for block in self.blocks:
             maps.append(block(maps[-1]))
@@ -139,13 +145,13 @@ class EyeNetwork(nn.Module):
         return [self.shape["stem"], *(b[1] for b in self.shape["blocks"]), self.shape["last"]]
 
     def round(self, rounding: bool = True) -> EyeNetwork:
-        """Have the weights rounded to 8 bits wherever they are used, or no longer."""
+        """Switch the rounding of all weights to 8 bits on or off; returns the network."""
         for unit in self.units():
             unit.rounding = rounding
         return self
 
     def units(self) -> list[Unit]:
-        """All convolutions, in the order in which they are run."""
+        """All convolutions, in the order of execution."""
         return [module for module in self.modules() if isinstance(module, Unit)]
 
 
@@ -156,7 +162,7 @@ def crop(rgb: Tensor) -> Tensor:
 
 
 def load_onnx(path: Path) -> EyeNetwork:
-    """A MobileFaceNet in an ONNX file of plain convolutions and PReLUs -> the same as a module."""
+    """Load a MobileFaceNet from an ONNX file of convolutions and PReLUs."""
     import onnx
     from onnx import numpy_helper
 
@@ -182,12 +188,12 @@ def load_onnx(path: Path) -> EyeNetwork:
 
 
 def save(network: EyeNetwork, path: Path, **more: Any) -> None:
-    """Write a network, and what else belongs to it, for `load`."""
+    """Write a network, and additional values by name, to a file for `load`."""
     torch.save({"shape": network.shape, "state": network.state_dict(), **more}, path)
 
 
 def load(path: Path) -> tuple[EyeNetwork, dict[str, Any]]:
-    """What `save` wrote: the network, and all else that was given."""
+    """Read the network and the additional values that `save` has written."""
     stored = torch.load(path, weights_only=True)
     network = EyeNetwork(**stored.pop("shape"))
     network.load_state_dict(stored.pop("state"))

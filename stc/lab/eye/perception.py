@@ -1,7 +1,7 @@
-"""Perceptual distance in the eye's own maps, fitted to LPIPS (Zhang et al. 2018).
+"""A perceptual distance on the eye's feature maps, fitted to LPIPS (Zhang et al. 2018).
 
-As there: the channels of every place made a unit vector, squared differences with a weight for
-every channel, the mean over places. The maps are computed for the embedding anyway.
+As in LPIPS, the channels at every position are normalised to a unit vector; squared differences are
+weighted by channel and averaged over positions. The maps are computed for the embedding anyway.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ EPSILON = 1e-10
 
 
 class Perception(nn.Module):
-    """Distances in some maps of a network.
+    """The perceptual distance on some maps of a network.
 
-    taps: which of `EyeNetwork.maps`, and how many channels each has. A channel of weight 0 is not
-    among the features.
+    taps: the indices of these maps in `EyeNetwork.maps`, and their numbers of channels. Channels
+    of weight 0 are not in the features.
     """
 
     def __init__(self, taps: dict[int, int]) -> None:
@@ -32,14 +32,14 @@ class Perception(nn.Module):
         )
 
     def heads(self) -> list[tuple[int, Tensor]]:
-        """(map, matrix [K, C] from its unit vectors to features, before the mean over places)."""
+        """(index of the map, matrix [K, C] from its unit vectors to features), for every tap."""
         return [
             (tap, torch.diag(weight.sqrt())[weight > 0])
             for tap, weight in zip(self.taps, self.weights, strict=True)
         ]
 
     def features(self, maps: list[Tensor]) -> Tensor:
-        """Features [B, F]; squared distances of these are perceptual distances."""
+        """Features [B, F] of B pictures; the squared distance of features is the perceptual one."""
         parts = []
         for tap, matrix in self.heads():
             units = unit_vectors(maps[tap])
@@ -48,12 +48,12 @@ class Perception(nn.Module):
         return torch.cat(parts, 1)
 
     def forward(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
-        """The maps of B pictures and of B others -> distance [B]."""
+        """The distances [B] of B pairs of pictures, from their maps."""
         return (self.features(a) - self.features(b)).square().sum(1)
 
 
 def unit_vectors(x: Tensor) -> Tensor:
-    """[B, C, H, W] with every place's channels made one long."""
+    """x [B, C, H, W] with the channels at every position normalised to length 1."""
     return x * torch.rsqrt(x.square().sum(1, keepdim=True) + EPSILON)
 
 
@@ -63,10 +63,10 @@ def fit(
     pairs: Iterable[tuple[Tensor, Tensor]],
     taps: dict[int, int],
 ) -> Perception:
-    """The weights with which maps foretell LPIPS.
+    """Fit the weights of a perceptual distance that predicts LPIPS.
 
-    pairs: batches of RGB in [-1, 1] [B, 3, 128, 128] and others to compare them with.
-    taps: which maps, and how many channels of each may have a weight; the strongest are chosen.
+    pairs: batches of two pictures, RGB in [-1, 1] [B, 3, 128, 128] each. taps: the indices of the
+    maps, and the number of channels of each that get a weight; those of most effect are chosen.
     """
     rows, wanted = [], []
     with torch.no_grad():
@@ -79,9 +79,9 @@ def fit(
 
 
 def weigh(x: Tensor, y: Tensor, taps: dict[int, tuple[int, int]]) -> Perception:
-    """Differences of channels [N, C] and LPIPS [N] of N pairs -> the weights.
+    """Fit the weights to channel differences [N, C] and LPIPS [N] of N pairs.
 
-    taps: how many channels each map has, and how many of them may have a weight.
+    taps: for each map, the number of its channels, and how many of them get a weight.
     """
     perception = Perception({tap: channels for tap, (channels, _) in taps.items()})
     sizes = [channels for channels, _ in taps.values()]
@@ -93,7 +93,7 @@ def weigh(x: Tensor, y: Tensor, taps: dict[int, tuple[int, int]]) -> Perception:
         alive[-1][strength.topk(kept).indices] = True
     keep = torch.cat(alive)
     weights = torch.zeros_like(x[0])
-    # A weight near 0 keeps the number of channels, which processors like in eights.
+    # Weights stay above 0 to keep the number of channels, a multiple of 8, which is fast.
     weights[keep] = non_negative(x[:, keep], y).clamp_min(1e-6)
     for own, part in zip(perception.weights, weights.split(sizes), strict=True):
         own.data = part.float()
@@ -101,10 +101,10 @@ def weigh(x: Tensor, y: Tensor, taps: dict[int, tuple[int, int]]) -> Perception:
 
 
 def non_negative(x: Tensor, y: Tensor, ridge: float = 0.3, rounds: int = 200) -> Tensor:
-    """The w >= 0 that minimises |x w - y|^2, drawn towards equal parts of y for all channels.
+    """The w >= 0 that minimises |x w - y|^2, regularised towards equal parts of y for all channels.
 
-    Without that few channels would do, and a face that is moved down their gradient would please
-    these alone. By coordinate descent.
+    Without regularisation few channels would have a weight, and synthesis would optimise only
+    these. x: [N, C]; y: [N]. Solved by coordinate descent.
     """
     mean = x.mean(0).clamp_min(1e-12)
     z, equal = x / mean, y.mean() / x.shape[1]
@@ -122,5 +122,5 @@ def non_negative(x: Tensor, y: Tensor, ridge: float = 0.3, rounds: int = 200) ->
 
 
 def _differences(a: Tensor, b: Tensor) -> Tensor:
-    """Two maps [B, C, H, W] -> mean squared difference of every channel of the units, [B, C]."""
+    """The mean squared difference of each channel [B, C] of two normalised maps [B, C, H, W]."""
     return (unit_vectors(a) - unit_vectors(b)).square().mean((2, 3))

@@ -1,7 +1,7 @@
-"""A network without its dead channels: the same function, a third of the size.
+"""Removes the dead channels of a network: the function is the same, the size a third.
 
-Weight decay has left many channels of a trained MobileFaceNet with weights that are no more than
-subnormal numbers: they add nothing, and a processor is slow with them.
+Weight decay has reduced the weights of many channels of a trained MobileFaceNet to subnormal
+numbers, which have no effect and are slow to compute with.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from stc.lab.eye.network import EyeNetwork, Unit
 
-DEAD = 1e-6  # weights and biases below this
-ZERO = 1e-10  # weights below this become 0 in channels that live
-GRAIN = 8  # channels that a processor computes together: there are always a multiple of it
+DEAD = 1e-6  # a channel is dead if its weights and biases are below this
+ZERO = 1e-10  # weights below this become 0 in all other channels
+GRAIN = 8  # the number of kept channels is a multiple of this, for vector instructions
 
 
 def pruned(network: EyeNetwork) -> EyeNetwork:
-    """A network [canvas -> embedding] with the channels that live, `network` as it was."""
+    """A copy of a network without dead channels."""
     keeps = [_alive(network.stem, network.first)]
     keeps += [_alive(block.expand, block.spatial) for block in network.blocks]
     shape = dict(network.shape)
@@ -41,7 +41,10 @@ def pruned(network: EyeNetwork) -> EyeNetwork:
 
 
 def _alive(wide: Unit, spatial: Unit) -> Tensor:
-    """The channels between two convolutions, the second depthwise, that must stay, ascending."""
+    """The indices, ascending, of the channels to keep between `wide` and a depthwise convolution.
+
+    Dead channels fill them up to a multiple of GRAIN.
+    """
     dead = _largest(wide.weight) < DEAD
     dead &= wide.bias.abs() < DEAD
     dead = (dead | (_largest(spatial.weight) < DEAD)) & (spatial.bias.abs() < DEAD)
@@ -55,7 +58,7 @@ def _largest(weight: Tensor) -> Tensor:
 
 
 def _copy(new: Unit, old: Unit, outs: Tensor | None, ins: Tensor | None) -> None:
-    """The weights of old, of some outputs and inputs if these are given."""
+    """Copy the weights of `old` to `new`; outs, ins: the channels to copy, None for all."""
     weight = old.weight.detach()
     weight = weight if outs is None else weight[outs]
     weight = weight if ins is None else weight[:, ins]

@@ -1,7 +1,8 @@
-"""Reverse mode over a small ONNX graph: every operation also records what its gradient takes.
+"""Writes an ONNX graph with reverse-mode differentiation.
 
-The result is one plain graph of forward and backward nodes that any ONNX Runtime can run. Weights
-are stored in 8 bits and enlarged in the graph itself, which the runtime does once, when it loads.
+Every operation records how to compute its gradient. The result is one graph of forward and backward
+nodes, which ONNX Runtime can run. Weights are stored in 8 bits; nodes of the graph dequantize them,
+which the runtime does once, when it loads the file.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ Array = npt.NDArray[Any]
 Backward = Callable[[str], None]
 
 OPSET = 18
-IR_VERSION = 9  # as old as the opset: older runtimes refuse newer ones
-# Sigmoid of x times this is a step; the largest x must not become infinite.
+IR_VERSION = 9  # of the opset's time: older runtimes reject newer versions
+# sigmoid(STEEP * x) is a step function; STEEP * x must not overflow.
 STEEP = 1e12
 
 
 class Tape:
-    """A graph that is being written. Values are named by the node that makes them."""
+    """A graph under construction. Methods return the names of values."""
 
     def __init__(self) -> None:
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
         self._shapes: list[Any] = []
-        self._wanted: set[str] = set()  # values that a gradient passes through
-        self._given: dict[str, str] = {}  # value -> its gradient so far
+        self._wanted: set[str] = set()  # values whose gradient is needed
+        self._given: dict[str, str] = {}  # value -> the sum of its gradients so far
         self._backward: list[tuple[str, Backward]] = []
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node that takes no part in the gradient; returns the name of its output."""
+        """Add a node without a gradient; returns the name of its output."""
         name = f"{kind}{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
     def constant(self, values: Any) -> str:
-        """Numbers, floats as float32."""
+        """Add a constant; float64 becomes float32."""
         array = np.ascontiguousarray(values)
         if array.dtype == np.float64:
             array = array.astype(np.float32)
@@ -52,41 +53,41 @@ class Tape:
         return name
 
     def output(self, value: str, name: str) -> None:
-        """Call a value by the name of an output."""
+        """Make a value an output of the graph, with the given name."""
         self._nodes.append(helper.make_node("Identity", [value], [name]))
 
     def shaped(self, value: str, *sizes: int) -> str:
-        """State a value's shape [B, *sizes], where a runtime cannot foretell that B stays B."""
+        """State a value's shape [B, *sizes], where a runtime cannot infer the batch dimension."""
         shape: list[str | int | None] = ["B", *sizes]
         self._shapes.append(helper.make_tensor_value_info(value, TensorProto.FLOAT, shape))
         return value
 
     def want(self, value: str) -> None:
-        """Let gradients reach a value."""
+        """Mark a value whose gradient is needed."""
         self._wanted.add(value)
 
     def give(self, value: str, gradient: str) -> None:
-        """Add to a value's gradient."""
+        """Add a gradient to those of a value, if it is needed."""
         if value in self._wanted:
             before = self._given.get(value)
             self._given[value] = self.op("Add", before, gradient) if before else gradient
 
     def record(self, output: str, inputs: list[str], backward: Backward) -> str:
-        """Say how the gradient of an output is given to its inputs; returns the output."""
+        """Register how an output's gradient is passed to its inputs; returns the output."""
         if self._wanted.intersection(inputs):
             self._wanted.add(output)
             self._backward.append((output, backward))
         return output
 
     def backward(self, value: str) -> str:
-        """Add the nodes of the gradient by a value that was wanted; returns its name."""
+        """Add the backward nodes; returns the gradient of a value marked by `want`."""
         for output, backward in reversed(self._backward):
             if output in self._given:
                 backward(self._given[output])
         return self._given[value]
 
     def add(self, a: str, b: str) -> str:
-        """a + b, of one shape."""
+        """a + b, of equal shapes."""
 
         def back(gradient: str) -> None:
             self.give(a, gradient)
@@ -95,7 +96,7 @@ class Tape:
         return self.record(self.op("Add", a, b), [a, b], back)
 
     def unit(self, x: str, unit: Unit, side: int) -> str:
-        """A convolution of a map so high and wide and its PReLU, as the module has them."""
+        """The convolution and PReLU of a module, on a map of height and width `side`."""
         y = self._convolution(x, unit, side)
         return y if unit.slope is None else self._prelu(y, _numpy(unit.slope))
 
@@ -110,7 +111,7 @@ class Tape:
         def back(gradient: str) -> None:
             if unit.stride == 2 and group == 1:
                 given = self._phases(gradient, unit)
-            elif size == 7:  # the map is as large: one number a channel
+            elif size == 7:  # as large as the map: the output has one number for each channel
                 kernel = self.op("Transpose", weight, perm=[1, 0, 2, 3])
                 given = self.op("Mul", gradient, kernel)
             else:
@@ -130,7 +131,7 @@ class Tape:
         return self.op("Mul", enlarged, scales)
 
     def _turned(self, weight: str, size: int, group: int) -> str:
-        """The kernel of the gradient, made from that of the convolution when the file is loaded."""
+        """The kernel of the gradient: the flipped kernel, computed when the file is loaded."""
         if group == 1:
             weight = self.op("Transpose", weight, perm=[1, 0, 2, 3])
         if size == 1:
@@ -140,7 +141,7 @@ class Tape:
         return self.op("Slice", weight, last, first, axes, steps)
 
     def _spread(self, gradient: str, channels: int, side: int) -> str:
-        """A map twice as high and wide, with what was there at the even places and 0 elsewhere."""
+        """A map of double height and width, with the values at even positions and 0 elsewhere."""
         scales = self.constant(np.array([1.0, 1, 2, 2]))
         large = self.op(
             "Resize", gradient, "", scales, mode="nearest", nearest_mode="floor",
@@ -153,9 +154,10 @@ class Tape:
         )
 
     def _phases(self, gradient: str, unit: Unit) -> str:
-        """The gradient of a 3x3 convolution of stride 2 from few channels: places by their parity.
+        """The gradient of a 3x3 convolution of stride 2 with few inputs, separately by parity.
 
-        Place 2n was seen by tap 1 alone, place 2n + 1 by tap 2 from n and by tap 0 from n + 1.
+        Position 2n contributes only through tap 1 (to output n), position 2n + 1 through tap 2 (to
+        n) and tap 0 (to n + 1).
         """
         taps, (outs, ins) = ([1], [2, 0]), unit.weight.shape[:2]
         weight = rounded(unit.weight).detach().numpy()
@@ -171,10 +173,10 @@ class Tape:
         return self.op("DepthToSpace", apart, blocksize=2, mode="DCR")
 
     def _prelu(self, x: str, slope: Array) -> str:
-        """x times a factor, 1 or the slope, that the gradient takes as well.
+        """PReLU as x times a factor, 1 or the slope, which is also the factor of the gradient.
 
-        The factor is made by convolutions of one channel each: all stays in the blocks of
-        channels that ONNX Runtime's convolutions work in, which Where or PRelu would undo.
+        Depthwise convolutions compute the factor: data stays in ONNX Runtime's blocked layout of
+        convolutions, which Where or PRelu would convert.
         """
         steep = self._channelwise(x, np.full(len(slope), STEEP))
         factor = self._channelwise(self.op("Sigmoid", steep), 1 - slope, slope)
@@ -193,7 +195,7 @@ class Tape:
     def model(
         self, name: str, inputs: list[tuple[str, int, list[Any]]], outputs: list[tuple[str, Any]]
     ) -> ModelProto:
-        """The graph. inputs: (name, type, shape); outputs, float32: (name, shape)."""
+        """The finished model. inputs: (name, type, shape); outputs: (name, shape), all float32."""
         values = [helper.make_tensor_value_info(*value) for value in inputs]
         results = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs]
         graph = helper.make_graph(

@@ -1,8 +1,8 @@
-"""What the eye learns from: faces, what is drawn of them at many sizes, and what teachers see.
+"""Training data of the eye: faces, decoded views of them at many sizes, and teachers' embeddings.
 
-A source face has three views: the linear picture of its tokens, what the decoder draws of them, and
-what it draws once the tokens were moved down the gradient of the network that training starts from.
-The last are the ones that matter: there a teacher may disagree with the network's own view.
+A source face has three views: the linear picture of its tokens, the decoded picture, and the
+decoded picture after synthesis with the network from which training starts. The last view matters
+most, because there a teacher can differ from that network.
 """
 
 from __future__ import annotations
@@ -22,32 +22,34 @@ from stc.codec.torch.tokenizer import LevelTokenizer
 from stc.lab.eye.network import EyeNetwork
 from stc.recognition.base import CROP, Faces
 
-VIEWS = 4  # the source, linear, drawn, moved
-ROUNDS = 3
+VIEWS = 4  # the source, its linear picture, its decoded picture, and the one after synthesis
+ROUNDS = 3  # of synthesis
 STEP = 0.3  # of a round, in components
-FEWEST = 28  # tokens
-MEANS = (103.939, 116.779, 123.68)  # that faceres takes off blue, green and red
+MIN_TOKENS = 28
+MEANS = (103.939, 116.779, 123.68)  # that faceres subtracts from blue, green and red
 
 
 @dataclass(frozen=True)
 class Views:
-    """Sources and their views, and what the teachers see."""
+    """Source faces and their views, with the teachers' embeddings."""
 
     faces: Faces  # [N, VIEWS, 128, 128, 3]
-    first: npt.NDArray[np.float32]  # [N, VIEWS, 512] by fr_feature, units
-    second: npt.NDArray[np.float32]  # [N, VIEWS, 1024] by faceres, as they come
+    first: npt.NDArray[np.float32]  # [N, VIEWS, 512] of fr_feature, unit vectors
+    second: npt.NDArray[np.float32]  # [N, VIEWS, 1024] of faceres, not normalised
 
     def save(self, path: Path) -> None:
+        """Write an .npz file."""
         np.savez(path, faces=self.faces, first=self.first, second=self.second)
 
     @classmethod
     def load(cls, path: Path) -> Views:
+        """Read a file of `save`."""
         with np.load(path) as stored:
             return cls(stored["faces"], stored["first"], stored["second"])
 
 
 class FaceRes:
-    """The second teacher, of another family: canvases -> its embeddings."""
+    """The second teacher, a network of another architecture, in an ONNX file."""
 
     def __init__(self, path: Path) -> None:
         import onnxruntime
@@ -61,7 +63,7 @@ class FaceRes:
         self._input = self._session.get_inputs()[0].name
 
     def embed(self, faces: Faces) -> npt.NDArray[np.float32]:
-        """uint8 [N, 128, 128, 3] -> [N, 1024]."""
+        """Embeddings [N, 1024], not normalised, of canvases uint8 [N, 128, 128, 3]."""
         found = []
         for face in faces:
             rgb = torch.from_numpy(face[CROP, CROP].copy()).permute(2, 0, 1)[None].float()
@@ -74,11 +76,14 @@ class FaceRes:
 def draw(
     tokenizer: LevelTokenizer, decoder: Decoder, network: EyeNetwork, faces: Faces, seed: int
 ) -> Faces:
-    """Sources uint8 [B, 128, 128, 3] -> with their views, [B, VIEWS, 128, 128, 3]."""
+    """Source faces uint8 [B, 128, 128, 3] and their views, [B, VIEWS, 128, 128, 3].
+
+    Each face has a random number of tokens, at least MIN_TOKENS, log-uniformly distributed.
+    """
     rgb = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
     generator = torch.Generator().manual_seed(seed)
-    room = np.log(tokenizer.tokens / FEWEST)
-    counts = (FEWEST * torch.exp(torch.rand(len(rgb), generator=generator) * room)).long()
+    room = np.log(tokenizer.tokens / MIN_TOKENS)
+    counts = (MIN_TOKENS * torch.exp(torch.rand(len(rgb), generator=generator) * room)).long()
     with torch.no_grad():
         components = tokenizer.analyse(rgb)
         groups, indices = tokenizer.encode(components)

@@ -1,5 +1,5 @@
-"""What an entropy prior over the tokens would save: `python -m stc.lab.prior`.
+"""Measures what an autoregressive entropy model of tokens would save: `python -m stc.lab.prior`.
 
-A file codes every token by a static row of probabilities. A prior that conditions each token on
-those before it would code it in fewer bits if tokens depend on one another. This measures how many.
+Files code every token with a static PMF. If tokens depend on each other, an entropy model that
+conditions each token on the tokens before it (a prior) needs fewer bits.
 """

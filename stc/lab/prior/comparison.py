@@ -1,4 +1,4 @@
-"""Static rows against the prior: rows of figures with their errors, and the table of them."""
+"""The comparison of static PMFs with the prior: rows with standard errors, and their table."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ SIZES = (32, 64, 96, 128, 192)  # bytes
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison; the standard error is that of the saving, over faces."""
+    """One comparison, a line of the table."""
 
-    measure: str
-    name: str
+    measure: str  # the quantity and the faces
+    name: str  # the part of the tokens, or the size
     faces: int
-    without: float
-    prior: float
+    without: float  # mean with static PMFs
+    prior: float  # mean with the prior
     saved_percent: float
-    standard_error: float
+    standard_error: float  # of saved_percent, over faces
 
 
 def compare(measure: str, name: str, without: Tensor, prior: Tensor) -> Row:
-    """What faces [N] cost without and with the prior; the saving is a ratio of means."""
+    """Compare the costs of faces [N] without and with the prior; the saving is a ratio of means."""
     mean, better = without.double().mean().item(), prior.double().mean().item()
     spread = (prior - better / mean * without).double().std().item() / mean
     saved, error = 100 * (1 - better / mean), 100 * spread / len(without) ** 0.5
@@ -35,7 +35,10 @@ def compare(measure: str, name: str, without: Tensor, prior: Tensor) -> Row:
 
 
 def per_level(sizes: Sequence[int], without: Tensor, prior: Tensor) -> list[Row]:
-    """Bits a token, [N, n] each, of every level of `sizes` tokens and of all n tokens."""
+    """Compare bits of tokens, [N, n] each, for each level and for all n tokens.
+
+    sizes: the number of tokens of each level.
+    """
     measure, count = "bits a token, held-out faces", without.shape[1]
     ends = [0, *accumulate(sizes)]
     parts = {
@@ -51,7 +54,7 @@ def per_level(sizes: Sequence[int], without: Tensor, prior: Tensor) -> list[Row]
 
 
 def per_size(without: Tensor, prior: Tensor) -> list[Row]:
-    """Bytes of files of at most so many, from bits [N, T] of tokens."""
+    """Compare the bytes of files of at most SIZES bytes, from bits of tokens [N, T] each."""
     before, after, rows = file_bytes(without), file_bytes(prior), []
     for size in SIZES:
         last = ((before <= size).sum(1, keepdim=True) - 1).clamp_min(0)
@@ -61,7 +64,7 @@ def per_size(without: Tensor, prior: Tensor) -> list[Row]:
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
-    """The rows as the table of the documentation."""
+    """The rows as a Markdown table."""
     lines = ["measure | | faces | static rows | prior | saved, % ± one standard error"]
     lines.append(" | ".join(["---"] * 6))
     for row in rows:

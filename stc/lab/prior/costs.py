@@ -1,4 +1,4 @@
-"""What tokens cost by static rows and by the network, in bits and in bytes of files."""
+"""The cost of tokens with static PMFs and with the network, in bits and in bytes of files."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from stc.lab.prior.network import BATCH, ContextNetwork
 
 
 def static_rows(tokens: Tensor, codewords: int) -> Tensor:
-    """Probabilities [T, K], counted on tokens int64 [N, T]; half a count is added everywhere."""
+    """Static PMFs [T, K], counted on tokens int64 [N, T]; 0.5 is added to every count."""
     counts = torch.stack([own.bincount(minlength=codewords) for own in tokens.T]) + 0.5
     return counts / counts.sum(1, keepdim=True)
 
 
 def static_bits(static: Tensor, tokens: Tensor) -> Tensor:
-    """Bits that each of tokens int64 [N, T] costs by rows [T, K] -> [N, T]."""
+    """The bits [N, T] of tokens int64 [N, T] with PMFs [T, K]."""
     return -static[torch.arange(len(static)), tokens].log2()
 
 
 @torch.inference_mode()
 def prior_bits(networks: Sequence[ContextNetwork], static: Tensor, tokens: Tensor) -> Tensor:
-    """As `static_bits`; a token that networks know costs what the last of them says."""
+    """The bits [N, T] of tokens, by the last network that models a token, or else by its PMF."""
     bits = static_bits(static, tokens)
     for network in networks:
         parts = [network(part) for part in tokens.split(BATCH)]
@@ -34,6 +34,6 @@ def prior_bits(networks: Sequence[ContextNetwork], static: Tensor, tokens: Tenso
 
 
 def file_bytes(bits: Tensor) -> Tensor:
-    """Bits of tokens [N, T] -> bytes of the file that ends after each, [N, T]."""
+    """The bytes [N, T] of the file that ends after each token, from bits of tokens [N, T]."""
     frame = torch.tensor([overhead(count) for count in range(1, bits.shape[1] + 1)])
     return frame + (bits.double().cumsum(1) / 8).ceil()

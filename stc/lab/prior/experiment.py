@@ -1,4 +1,4 @@
-"""The whole experiment: tokens of faces, networks trained on them, and what they save."""
+"""The experiment: computes tokens of faces, trains networks on them, and measures the saving."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stc.lab.prior.network import BATCH, codeword_features, fit
 from stc.lab.training.data import fills_canvas, to_tensors
 
 HELD_OUT = 20  # every 20th face is held out
-OTHERS, OTHERS_WEIGHT = 4, 0.3  # every 4th face that does not fill the canvas counts so much
+OTHERS, OTHERS_WEIGHT = 4, 0.3  # every 4th face that does not fill the canvas has this weight
 
 
 def measure(
@@ -25,12 +25,13 @@ def measure(
     pictures: npt.NDArray[np.uint8],
     epochs: int,
 ) -> list[Row]:
-    """The whole experiment on training faces and faces for evaluation, [N, 128, 128, 4] each.
+    """Run the experiment; returns the rows of the table.
 
-    Raises ValueError for a model of several groups, and for too few faces that fill the canvas.
+    faces, pictures: for training and for evaluation, uint8 [N, 128, 128, 4] each. Raises ValueError
+    if the model has several groups, or too few faces fill the canvas.
     """
     if tokenizer.groups > 1:
-        raise ValueError(f"the model has {tokenizer.groups} groups; this measures models of one")
+        raise ValueError(f"the model has {tokenizer.groups} groups, but only 1 is supported")
     full, held = fills_canvas(faces), np.arange(len(faces)) % HELD_OUT == 0
     if (full & held).sum() < 2 or not (full & ~held).any():
         raise ValueError(f"{full.sum()} training faces that fill the canvas are too few")
@@ -44,10 +45,12 @@ def measure(
     static = static_rows(own, features.shape[1])
     held_bits = static_bits(static, known)
     fitting = (file_bytes(held_bits) <= SIZES[-1]).sum(1)
-    count = max(1, int(fitting.double().quantile(0.99)))  # a blank picture may hold them all
+    count = max(
+        1, int(fitting.double().quantile(0.99))
+    )  # not the maximum: a blank picture fits all
     tokens = torch.cat([own, others])
     weights = torch.cat([torch.ones(len(own)), torch.full((len(others),), OTHERS_WEIGHT)])
-    # Level 0 hides the most; a network of its own finds more of it, and can train for longer.
+    # Level 0 has most dependence between tokens: a separate network saves more, and overfits later.
     widths = {count: epochs, min(count, tokenizer.level_sizes[0]): 2 * epochs}
     networks = [fit(tokens, weights, static, features[:n], long) for n, long in widths.items()]
     held_prior = prior_bits(networks, static, known)
@@ -62,7 +65,10 @@ def tokenize(
     rows: npt.NDArray[np.int64],
     mirrors: bool = False,
 ) -> Tensor:
-    """Tokens int64 [n, T] of the faces [N, 128, 128, 4] in `rows` [n]; [2n, T] with mirrors."""
+    """Tokens int64 [n, T] of the faces `rows` [n] among [N, 128, 128, 4].
+
+    mirrors: whether mirror images are added; then the result is [2n, T], in batches.
+    """
     found = [torch.empty(0, tokenizer.tokens, dtype=torch.long)]
     for start in tqdm(range(0, len(rows), BATCH), desc="tokens", disable=hidden()):
         rgb, _ = to_tensors(faces[rows[start : start + BATCH]])

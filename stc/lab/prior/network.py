@@ -1,4 +1,4 @@
-"""The network that tells what a token is likely to be from the tokens before it."""
+"""The network that predicts a token from the tokens before it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ BATCH, RATE = 256, 3e-3
 
 
 class ContextNetwork(nn.Module):
-    """Additive context network, after NADE (Uria et al., arXiv 1605.02226).
+    """An additive context network, after NADE (Uria et al., arXiv 1605.02226).
 
-    h_t = tanh(c_t + sum_{s<t} M_s^T E_s[x_s]), logits_t = static_t + O_t (A_t^T h_t + u_t), where
-    E_s[x_s] and the rows of O_t are features of codewords. Untrained, it is the static rows.
+    h_t = tanh(c_t + sum_{s<t} M_s^T E_s[x_s]), logits_t = ln static_t + O_t (A_t^T h_t + u_t),
+    where E_s[x_s] and the rows of O_t are features of codewords. Before training its output equals
+    the static PMFs.
 
-    static: probabilities [T, K]; features [T, K, F], where E and O start.
+    static: PMFs [T, K]; features: [T, K, F], the initial values of E and O.
     """
 
     static: Tensor
@@ -37,11 +38,11 @@ class ContextNetwork(nn.Module):
         self.offset = nn.Parameter(torch.zeros(self.tokens, 1, size))  # u
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens int64 [B, n], n at least T -> nats that each of the first T costs, [B, T]."""
+        """The cost in nats [B, T] of the first T of tokens int64 [B, n]."""
         own = tokens[:, : self.tokens].T
         seen = torch.bmm(self.inputs[torch.arange(self.tokens)[:, None], own], self.mix)
         seen = F.dropout(seen, DROPOUT, self.training)
-        context = F.pad(seen[:-1].cumsum(0), (0, 0, 0, 0, 1, 0))  # token t sees those before it
+        context = F.pad(seen[:-1].cumsum(0), (0, 0, 0, 0, 1, 0))  # token t depends on earlier ones
         wanted = torch.bmm(torch.tanh(context + self.start), self.read) + self.offset
         logits = torch.baddbmm(self.static[:, None], wanted, self.outputs.transpose(1, 2))
         return F.cross_entropy(logits.flatten(0, 1), own.flatten(), reduction="none").view_as(own).T
@@ -50,12 +51,15 @@ class ContextNetwork(nn.Module):
 def fit(
     tokens: Tensor, weights: Tensor, static: Tensor, features: Tensor, epochs: int
 ) -> ContextNetwork:
-    """A network trained on tokens int64 [N, n] of faces that count weights [N] times."""
+    """Train a network on tokens int64 [N, n] of faces with weights [N].
+
+    static, features: as for `ContextNetwork`.
+    """
     network = ContextNetwork(static, features)
     codewords = [network.inputs, network.outputs]
     others = [network.mix, network.start, network.read, network.offset]
     groups = [{"params": others}, {"params": codewords}]
-    rates = [RATE, RATE / 3]  # codewords have by far the most parameters, and overfit first
+    rates = [RATE, RATE / 3]  # features of codewords are most of the parameters and overfit first
     optimiser = torch.optim.Adam(groups)
     steps = epochs * -(-len(tokens) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, steps, pct_start=0.1)
@@ -74,7 +78,7 @@ def fit(
 
 
 def codeword_features(codebook: Tensor) -> Tensor:
-    """Codewords [K, D] -> [K, F]: their coordinates on principal axes, and their length."""
+    """Features [K, F] of codewords [K, D]: coordinates on principal axes, and their length."""
     centred = codebook - codebook.mean(0)
     left, scale, _ = torch.linalg.svd(centred, full_matrices=False)
     axes = (left * scale / scale[0])[:, : FEATURES - 1] * len(codebook) ** 0.5

@@ -1,4 +1,4 @@
-"""What STC's quantizer asks of a tokenizer: T vectors from an image, an image from T vectors."""
+"""The interface that STC's quantizer needs of a tokenizer: T vectors from an image, and back."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from torch import Tensor
 
 @runtime_checkable
 class BaseTokenizer(Protocol):
-    """Image <-> latents, before and after any quantizer. Implementations are `nn.Module`s.
+    """A tokenizer without its quantizer: image <-> latents. Implementations are `nn.Module`s.
 
-    Token t must mean the same for every image (a cell of a grid, a place in a sequence): that is
-    what a codebook of its own can learn. docs/tokenizers.md shows how to bring one.
+    Token t must have the same meaning in every image, such as a cell of a grid or a position in a
+    sequence, so that token-specific codebooks can learn it. docs/tokenizers.md shows how to add a
+    tokenizer.
     """
 
     @property
     def tokens(self) -> int:
-        """T, latents an image."""
+        """T, the number of latents of an image."""
 
     @property
     def dimensions(self) -> int:
-        """D, numbers a latent."""
+        """D, the dimensions of a latent."""
 
     @property
     def size(self) -> int:
-        """Pixels along each side of the square canvas."""
+        """The side of the square input picture in pixels."""
 
     def analyse(self, rgb: Tensor) -> Tensor:
-        """RGB in [0, 1] [B, 3, size, size] -> latents [B, T, D]."""
+        """Latents [B, T, D] of pictures, RGB in [0, 1] [B, 3, size, size]."""
 
     def synthesise(self, latents: Tensor) -> Tensor:
-        """Latents [B, T, D] -> RGB [B, 3, size, size], not clamped."""
+        """Pictures, RGB [B, 3, size, size], not clamped, from latents [B, T, D]."""

@@ -1,11 +1,11 @@
-"""The convolutional tokenizer: one token for every cell of a grid, in the order of reading.
+"""The convolutional tokenizer: one token for every cell of a grid, row by row.
 
 The VQGAN of Esser et al. (2021, arXiv 2012.09841) as MaskGIT uses it (Chang et al. 2022, arXiv
-2202.04200): residual blocks of 3x3 convolutions, average pooling down, nearest neighbour and a
-convolution up, no attention. Two things differ. A stem may fold patches of pixels into channels
-first, since at full resolution one convolution costs more than the rest of a small model. And
-where the width changes the shortcut starts from the block's input, as He et al. (2016) have it;
-MaskGIT's starts from the block's output, which leaves that block without one.
+2202.04200): residual blocks of 3x3 convolutions, downsampling by average pooling, upsampling by
+nearest neighbour and a convolution, no attention. There are two differences. A stem can fold
+patches of pixels into channels first, because a convolution at full resolution costs more than the
+rest of a small model. And where the width changes, the shortcut starts from the block's input, as
+in He et al. (2016); MaskGIT's starts from the block's output, which is no shortcut.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class GridConfig:
-    """Shape of a grid tokenizer; the defaults cost 0.27 GMAC a face, there and back.
+    """The architecture of a grid tokenizer; by default encoder and decoder need 0.27 GMAC per face.
 
     An image is folded by `stem`, then halved until it is `downsampling` times smaller. Resolution
     i, counted from the finest, has `channels * multipliers[i]` channels and `blocks` residual
     blocks; multipliers beyond the coarsest resolution are not used.
 
-    Raises ValueError for numbers that do not fit each other.
+    Raises ValueError if the values do not fit each other.
     """
 
     size: int = 128
@@ -45,7 +45,7 @@ class GridConfig:
             raise ValueError(f"size {self.size} is not a multiple of {self.downsampling}")
         if len(self.multipliers) < factor.bit_length():
             raise ValueError(
-                f"{factor.bit_length()} resolutions need as many multipliers, "
+                f"{factor.bit_length()} resolutions need {factor.bit_length()} multipliers, "
                 f"not {len(self.multipliers)}"
             )
         if self.channels % 4:
@@ -55,8 +55,8 @@ class GridConfig:
     def published(cls) -> GridConfig:
         """VQGAN f16 at 256 px, as in MaskGIT and bytedance/1d-tokenizer: 256 tokens.
 
-        54.2M parameters: with the codebook [1024, 256] and the generator of 24 layers they are the
-        227M that are stated for MaskGIT.
+        It has 54.2M parameters. With the codebook [1024, 256] and the generator of 24 layers the
+        sum is 227M, the number published for MaskGIT.
         """
         return cls(
             size=256,
@@ -70,13 +70,13 @@ class GridConfig:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Channels of every resolution, the finest first."""
+        """The channels of every resolution, the finest first."""
         resolutions = (self.downsampling // self.stem).bit_length()
         return tuple(self.channels * m for m in self.multipliers[:resolutions])
 
     @property
     def cells(self) -> int:
-        """Cells along each side of the grid."""
+        """The number of cells along each side of the grid."""
         return self.size // self.downsampling
 
 
@@ -89,7 +89,7 @@ def _conv(before: int, after: int, bias: bool = True) -> nn.Conv2d:
 
 
 class Block(nn.Module):
-    """Residual block of two normalised 3x3 convolutions."""
+    """A residual block of two normalised 3x3 convolutions."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ def _blocks(number: int, before: int, after: int) -> list[nn.Module]:
 
 
 def encoder(config: GridConfig) -> nn.Sequential:
-    """RGB in [-1, 1] [B, 3, size, size] -> latents [B, D, cells, cells]."""
+    """The encoder network: RGB in [-1, 1] [B, 3, size, size] -> latents [B, D, cells, cells]."""
     widths = config.widths
     layers: list[nn.Module] = [
         nn.PixelUnshuffle(config.stem),
@@ -130,7 +130,7 @@ def encoder(config: GridConfig) -> nn.Sequential:
 
 
 def decoder(config: GridConfig) -> nn.Sequential:
-    """Latents [B, D, cells, cells] -> RGB about [-1, 1] [B, 3, size, size]."""
+    """The decoder network: latents [B, D, cells, cells] -> RGB in [-1, 1] [B, 3, size, size]."""
     widths = config.widths[::-1]
     before = widths[0]
     layers: list[nn.Module] = [_conv(config.dimensions, before)]
@@ -144,7 +144,7 @@ def decoder(config: GridConfig) -> nn.Sequential:
 
 
 class GridTokenizer(nn.Module):
-    """RGB <-> latents of a grid's cells; a `BaseTokenizer`."""
+    """A `BaseTokenizer` with a latent for every cell of a grid."""
 
     def __init__(self, config: GridConfig | None = None) -> None:
         super().__init__()
@@ -154,10 +154,10 @@ class GridTokenizer(nn.Module):
         self.encoder, self.decoder = encoder(self.config), decoder(self.config)
 
     def analyse(self, rgb: Tensor) -> Tensor:
-        """RGB in [0, 1] [B, 3, size, size] -> latents [B, T, D]."""
+        """As `BaseTokenizer.analyse`."""
         return self.encoder(rgb * 2 - 1).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
 
     def synthesise(self, latents: Tensor) -> Tensor:
-        """Latents [B, T, D] -> RGB [B, 3, size, size], not clamped."""
+        """As `BaseTokenizer.synthesise`."""
         cells = latents.transpose(1, 2).unflatten(2, (self.config.cells, self.config.cells))
         return (self.decoder(cells) + 1) / 2  # type: ignore[no-any-return]

@@ -1,8 +1,8 @@
 """The linear tokenizer: one token for every patch of the planes, its principal components.
 
-Nothing in it is trained but the decoder that draws: analysis and synthesis are one basis, the same
-for all patches, and nearly lossless. What a picture loses it loses to the quantizer, which makes
-this the family in which arrangements of codebooks are told apart best.
+Only the decoder network is trained: analysis and synthesis use one basis, the same for all patches,
+which is nearly lossless. Nearly all loss is the quantizer's, so differences between arrangements of
+codebooks are clearest in this family.
 """
 
 from __future__ import annotations
@@ -18,18 +18,15 @@ from stc.codec.planes import CHROMA, LUMA, PLANES
 from stc.codec.torch.canvas import plane_weight, split_planes, to_planes
 from stc.codec.torch.decoder import Decoder
 
-SPENT = 0.25  # what the decoder is told was spent: the quality that small files of levels have
+SPENT = 0.25  # the share of tokens, an input of the decoder: the value for small files
 
 
 @dataclass(frozen=True)
 class PatchConfig:
-    """Shape of a patch tokenizer: cells along each side of the grid, components of each.
+    """The architecture of a patch tokenizer. Raises ValueError for invalid values."""
 
-    Raises ValueError for numbers that do not fit each other.
-    """
-
-    cells: int = 8
-    dimensions: int = 24
+    cells: int = 8  # along each side of the grid
+    dimensions: int = 24  # principal components of each cell
     widths: tuple[int, int, int, int] = (256, 160, 80, 48)  # of the decoder
 
     def __post_init__(self) -> None:
@@ -43,14 +40,14 @@ class PatchConfig:
 
     @property
     def samples(self) -> int:
-        """P, numbers of luma and chroma in a cell."""
+        """P, the number of luma and chroma samples in a cell."""
         return PLANES // self.cells**2
 
 
 class PatchTokenizer(nn.Module):
-    """RGB <-> principal components of patches; a `BaseTokenizer`."""
+    """A `BaseTokenizer` whose latents are principal components of patches."""
 
-    mean: Tensor  # [P] of a weighted patch
+    mean: Tensor  # [P], of weighted patches
     basis: Tensor  # [P, D], orthonormal
     weight: Tensor  # [6144]
 
@@ -80,12 +77,12 @@ class PatchTokenizer(nn.Module):
         return torch.cat([luma, chroma], 1) / self.weight
 
     def analyse(self, rgb: Tensor) -> Tensor:
-        """RGB in [0, 1] [B, 3, 128, 128] -> latents [B, T, D]."""
-        with torch.autocast(rgb.device.type, enabled=False):  # bf16 would be an error of its own
+        """As `BaseTokenizer.analyse`."""
+        with torch.autocast(rgb.device.type, enabled=False):  # bfloat16 would add an error
             return (self.patches(to_planes(rgb.float())) - self.mean) @ self.basis
 
     def synthesise(self, latents: Tensor) -> Tensor:
-        """Latents [B, T, D] -> RGB [B, 3, 128, 128], not clamped."""
+        """As `BaseTokenizer.synthesise`."""
         with torch.autocast(latents.device.type, enabled=False):
             planes = self.planes(latents.float() @ self.basis.T + self.mean)
         return self.decoder(planes, planes.new_full((len(planes),), SPENT))  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
 """STC's quantizer for any tokenizer: latents [B, T, D] <-> a group and T indices.
 
-The four arrangements of codebooks of STSCQ (arXiv 2510.22943, section 3) are one tensor
-[G, T or 1, K, D]: switchable if G may exceed 1, token-specific if every token has its own.
+All four arrangements of codebooks of STSCQ (arXiv 2510.22943, section 3) are one tensor
+[G, T or 1, K, D]: switchable ones allow G > 1, token-specific ones have a codebook for each token.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from stc.lab.tokenizers.routing import Router
 Kind = Literal["global", "token-specific", "switchable", "switchable-token-specific"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-# Indices held at once while groups of shared codebooks compete: 8 bytes each.
+# Indices, of 8 bytes each, in memory at once in a search of all groups of shared codebooks.
 PIECE = 1 << 22
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """How codebooks are shared: K codewords each, in G groups of which an image uses one.
+    """How tokens and images share codebooks.
 
-    Raises ValueError for an unknown kind, and for groups in one that has none.
+    Raises ValueError for an unknown kind, and for groups in a kind that is not switchable.
     """
 
     kind: Kind
-    codewords: int
-    groups: int = 1
+    codewords: int  # K, of each codebook
+    groups: int = 1  # G, of which an image uses one
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -48,26 +48,28 @@ class Arrangement:
 
     @property
     def switchable(self) -> bool:
+        """Whether there can be several groups."""
         return self.kind.startswith("switchable")
 
     @property
     def token_specific(self) -> bool:
+        """Whether every token has its own codebook."""
         return self.kind.endswith("token-specific")
 
     def bits(self, tokens: int) -> float:
-        """T log2 K + log2 G: bits an image without entropy coding."""
+        """The bits of an image of T tokens without entropy coding: T log2 K + log2 G."""
         return tokens * math.log2(self.codewords) + math.log2(self.groups)
 
     def bytes(self, tokens: int) -> int:
-        """The bits of an image in whole bytes."""
+        """`bits` in bytes, rounded up."""
         return math.ceil(self.bits(tokens) / 8)
 
 
 class SwitchableQuantizer(nn.Module):
-    """Latents <-> groups and indices; `codebooks` is the parameter [G, T or 1, K, D].
+    """A quantizer: latents <-> groups and indices; `codebooks` is the parameter [G, T or 1, K, D].
 
-    It starts as white noise: give it latents to start from with `initialise`, or codebooks.
-    Methods raise ValueError for latents that are not [B, T, D], or hold NaN or infinity.
+    Codebooks are random at first; `initialise` sets them to latents. Methods raise ValueError if
+    latents are not [B, T, D], or contain NaN or infinity.
     """
 
     def __init__(self, arrangement: Arrangement, tokens: int, dimensions: int) -> None:
@@ -81,7 +83,7 @@ class SwitchableQuantizer(nn.Module):
 
     @torch.no_grad()
     def initialise(self, latents: Tensor) -> None:
-        """Every codebook becomes latents of its own token, drawn from [N, T, D] at random."""
+        """Set the codewords to random latents of [N, T, D]; token-specific ones of their token."""
         self._prepared = None
         books = self.codebooks.shape[1]
         places = latents if books > 1 else latents.reshape(-1, 1, self.dimensions)
@@ -90,14 +92,15 @@ class SwitchableQuantizer(nn.Module):
         self.codebooks.copy_(places[drawn, token])
 
     def prepare(self) -> None:
-        """Make the codebooks ready for searching, once; they must not change afterwards."""
+        """Precompute the search; the codebooks must not change afterwards."""
         if self.dimensions <= MAX_DIMENSIONS:
             self._prepared = PreparedCodebooks(self.codebooks)
 
     def route(self, latents: Tensor, router: Router | None = None) -> Tensor:
         """The group of every image of latents [B, T, D], int64 [B].
 
-        Exhaustive, that of least total squared error; by a router, that of the largest logit.
+        Without a router it is the group of least total squared error (exhaustive routing), with one
+        the group of the largest logit.
         """
         if router is None:
             return self._search(latents, "best").groups
@@ -105,35 +108,35 @@ class SwitchableQuantizer(nn.Module):
             return router(latents).argmax(1)  # type: ignore[no-any-return]
 
     def encode(self, latents: Tensor, groups: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Latents [B, T, D] -> groups int64 [B] and indices int64 [B, T].
+        """Quantize latents [B, T, D] -> groups int64 [B] and indices int64 [B, T].
 
-        Without groups int64 [B], in those of least total squared error.
+        groups: int64 [B]; if None, the groups of least total squared error.
         """
         found = self._search(latents, "best" if groups is None else groups)
         return found.groups, found.indices
 
     def decode(self, groups: Tensor, indices: Tensor) -> Tensor:
-        """Groups int64 [B] and indices int64 [B, T] -> codewords [B, T, D]."""
+        """The codewords [B, T, D] of groups int64 [B] and indices int64 [B, T]."""
         token = torch.arange(self.tokens, device=indices.device)
         return self.codebooks[groups[:, None], token % self.codebooks.shape[1], indices]
 
     def forward(
         self, latents: Tensor, groups: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents [B, T, D] -> their codewords [B, T, D], groups [B] and indices [B, T].
+        """Codewords [B, T, D], groups [B] and indices [B, T] of latents [B, T, D].
 
-        Backward, the codeword and the latent both get the codeword's gradient (straight-through
-        estimator, van den Oord et al. 2017, arXiv 1711.00937).
+        The gradient of the output is passed both to the codewords and to the latents
+        (straight-through estimator, van den Oord et al. 2017, arXiv 1711.00937).
         """
         groups, indices = self.encode(latents, groups)
         return self.decode(groups, indices) + (latents - latents.detach()), groups, indices
 
     def errors(self, latents: Tensor) -> Tensor:
-        """Squared error of latents [B, T, D] in every group, [B, G]; what a router learns from."""
+        """The squared errors of latents [B, T, D] in every group, [B, G], for training a router."""
         return self._search(latents, "all").costs.sum(2)
 
     def _search(self, latents: Tensor, groups: Literal["best", "all"] | Tensor) -> Nearest:
-        """As `stc.kernels.search`, for every arrangement and any number of dimensions."""
+        """As `stc.kernels.search`, for all arrangements and any number of dimensions."""
         if latents.ndim != 3 or latents.shape[1:] != (self.tokens, self.dimensions):
             raise ValueError(
                 f"latents must be [B, {self.tokens}, {self.dimensions}], not {tuple(latents.shape)}"
@@ -155,7 +158,7 @@ class SwitchableQuantizer(nn.Module):
         return Nearest(groups, found.indices.view(shape), found.costs.view(shape))
 
     def _compete(self, latents: Tensor, codebooks: Tensor | PreparedCodebooks) -> Nearest:
-        """All groups of token-shared codebooks; every token is searched as an image of one."""
+        """Search all groups of shared codebooks, with each token as an image of one token."""
         found = search(latents.reshape(-1, 1, self.dimensions), codebooks, groups="all")
         shape = (len(latents), self.tokens, self.arrangement.groups)
         indices = found.indices.view(shape).transpose(1, 2)
@@ -167,7 +170,7 @@ class SwitchableQuantizer(nn.Module):
 def _wide_search(
     latents: Tensor, codebooks: Tensor, groups: Literal["best", "all"] | Tensor
 ) -> Nearest:
-    """The search by its definition, image by image: codewords wider than the kernels serve."""
+    """A simple search, image by image, for more dimensions than the kernels support."""
     if isinstance(groups, Tensor):
         one = [
             nearest(z, codebooks[g]) for z, g in zip(latents.split(1), groups.split(1), strict=True)
@@ -181,14 +184,14 @@ def _wide_search(
 
 
 class Use(NamedTuple):
-    """How evenly something is used: the share ever chosen, and exp(entropy) of the choices."""
+    """How evenly alternatives are used."""
 
-    share: Tensor
-    perplexity: Tensor
+    share: Tensor  # of the alternatives that were ever chosen
+    perplexity: Tensor  # exp(entropy) of the choices
 
 
 def _use(counts: Tensor) -> Use:
-    """Counts [..., K] of choices -> share and perplexity [...]; both 0 where nothing was chosen."""
+    """Share and perplexity [...] of counts [..., K] of choices; both are 0 if all counts are 0."""
     total = counts.sum(-1, keepdim=True)
     frequency = counts / total.clamp_min(1)
     entropy = torch.special.entr(frequency).sum(-1)
@@ -196,10 +199,10 @@ def _use(counts: Tensor) -> Use:
 
 
 def codebook_use(indices: Tensor, groups: Tensor, arrangement: Arrangement) -> Use:
-    """Use of the K codewords by every token in every group, each [G, T].
+    """The use of the K codewords by every token in every group, [G, T].
 
-    indices int64 [N, T] of N images in groups int64 [N]. `.share.mean(0)` is the use per token,
-    `.share.mean()` the "mean codebook use" of the paper.
+    indices: int64 [N, T] of N images in groups int64 [N]. `.share.mean(0)` is the use per token,
+    `.share.mean()` the "mean codebook use" of STSCQ.
     """
     tokens, size = indices.shape[1], arrangement.codewords
     book = groups[:, None] * tokens + torch.arange(tokens, device=indices.device)
@@ -210,5 +213,5 @@ def codebook_use(indices: Tensor, groups: Tensor, arrangement: Arrangement) -> U
 
 
 def group_use(groups: Tensor, arrangement: Arrangement) -> Use:
-    """Use of the G groups by images in groups int64 [N], two numbers."""
+    """The use of the G groups by images in groups int64 [N], scalars."""
     return _use(torch.bincount(groups, minlength=arrangement.groups))

@@ -1,4 +1,4 @@
-"""Learned routing: which group of codebooks an image should use, without trying them all."""
+"""Learned routing: a network chooses the group of codebooks of an image, without a search."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 
 class Router(nn.Module):
-    """Latents [B, T, D] -> logits [B, G] (the "CR" of STSCQ, arXiv 2510.22943, section 3).
+    """A router: latents [B, T, D] -> logits [B, G] ("CR" in STSCQ, arXiv 2510.22943, section 3).
 
-    The latents are pooled to their mean and variance over the tokens, so that the network does
-    not grow with T: 0.03 MiB for 256 groups and 12 dimensions.
+    The latents are pooled to mean and variance over the tokens, so that the size of the network
+    does not depend on T: 0.03 MiB for 256 groups and 12 dimensions. hidden: the width of the hidden
+    layer, 2 D by default.
     """
 
     def __init__(self, dimensions: int, groups: int, hidden: int | None = None) -> None:

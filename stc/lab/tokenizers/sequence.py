@@ -1,11 +1,11 @@
-"""The transformer tokenizer: T latents that belong to no place in the image.
+"""The transformer tokenizer: T latents without a position in the image.
 
-TiTok (Yu et al. 2024, arXiv 2406.07550): patches and T learned queries go through a transformer,
-and what it makes of the queries are the latents; a second transformer draws the patches from them.
-The single-stage recipe: the decoder ends in pixels, where the paper's two stages go through the
-codes of another tokenizer. The layout that bytedance/1d-tokenizer calls non-legacy: every
-latent is a linear function of its own query's output, so that token t is one thing; the first
-checkpoints reshaped [T, width] as [width, T] and mixed the tokens.
+TiTok (Yu et al. 2024, arXiv 2406.07550): a transformer processes patches and T learned queries; its
+outputs for the queries are the latents, from which a second transformer reconstructs the patches.
+This is the single-stage variant: the decoder's output is pixels, while the paper's two stages
+predict the codes of another tokenizer. The layout is the one that bytedance/1d-tokenizer calls
+non-legacy: every latent is a linear function of the output of its query. The first checkpoints
+reshaped [T, width] as [width, T], which mixed the tokens.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
-HEAD = 64  # dimensions of an attention head, in every published size
+HEAD = 64  # dimensions of an attention head, in all published sizes
 
 
 class Size(NamedTuple):
-    """Width and depth of a transformer."""
+    """The width and depth of a transformer."""
 
     width: int
     depth: int
@@ -32,13 +32,13 @@ TINY, SMALL, BASE, LARGE = Size(192, 4), Size(512, 8), Size(768, 12), Size(1024,
 
 @dataclass(frozen=True)
 class SequenceConfig:
-    """Shape of a sequence tokenizer; the defaults cost 0.53 GMAC a face, there and back.
+    """The architecture of a sequence tokenizer; by default it needs 0.53 GMAC per face.
 
-    Raises ValueError for numbers that do not fit each other.
+    That is encoder and decoder together. Raises ValueError if the values do not fit each other.
     """
 
-    size: int = 128
-    patch: int = 16
+    size: int = 128  # pixels
+    patch: int = 16  # pixels
     tokens: int = 64
     dimensions: int = 12
     encoder: Size = TINY
@@ -53,9 +53,9 @@ class SequenceConfig:
 
     @classmethod
     def published(cls, name: str) -> SequenceConfig:
-        """One of the published sizes, at 256 px: see `PUBLISHED` for their names.
+        """A published configuration at 256 px, by a name in `PUBLISHED`.
 
-        Raises ValueError for a name that is not one of them.
+        Raises ValueError for any other name.
         """
         if name not in PUBLISHED:
             raise ValueError(f"no published size {name!r}: there are {', '.join(PUBLISHED)}")
@@ -63,15 +63,15 @@ class SequenceConfig:
 
     @property
     def cells(self) -> int:
-        """Patches along each side of the image."""
+        """The number of patches along each side of the image."""
         return self.size // self.patch
 
 
 _PAPER = SequenceConfig(size=256, patch=16, dimensions=12)
-# The first three are the paper's. Their published files hold the two-stage decoder and a codebook
-# as well, in all 83.7M, 205M and 641M parameters; here they have 51.7M, 172M and 607M. The others
-# were published in the single-stage recipe: BL-64 and SL-256 as 1.56 and 1.32 GB of float32, which
-# are 389M and 330M parameters and a codebook [8192, 64].
+# The first three are the paper's. Their published files also have the two-stage decoder and a
+# codebook, in total 83.7M, 205M and 641M parameters; here they have 51.7M, 172M and 607M. The
+# others were published as single-stage models: BL-64 and SL-256 with 1.56 and 1.32 GB of float32,
+# which are 389M and 330M parameters and a codebook [8192, 64].
 PUBLISHED = {
     "S-128": replace(_PAPER, tokens=128, encoder=SMALL, decoder=SMALL),
     "B-64": replace(_PAPER, tokens=64, encoder=BASE, decoder=BASE),
@@ -83,7 +83,7 @@ PUBLISHED = {
 
 
 class Block(nn.Module):
-    """Self-attention and a two-layer network, each normalised first and added to its input."""
+    """A transformer block: self-attention and a two-layer network, with pre-normalisation."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -102,10 +102,9 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Patches [B, P, W] and tokens [B, T, W] -> the same, each having seen all others.
+    """A transformer on patches [B, P, W] and tokens [B, T, W]; returns both.
 
-    A class token that nothing reads stands before them, as in the published networks: room for
-    what belongs to no place.
+    As in the published networks, there is a class token in addition, whose output is not used.
     """
 
     def __init__(self, size: Size, patches: int, tokens: int) -> None:
@@ -127,7 +126,7 @@ class Transformer(nn.Module):
 
 
 class SequenceTokenizer(nn.Module):
-    """RGB <-> latents of a sequence; a `BaseTokenizer`."""
+    """A `BaseTokenizer` whose latents are a sequence without positions in the image."""
 
     def __init__(self, config: SequenceConfig | None = None) -> None:
         super().__init__()
@@ -143,18 +142,18 @@ class SequenceTokenizer(nn.Module):
         self.blank = nn.Parameter(torch.randn(1, 1, narrow) * narrow**-0.5)
         self.decoder = Transformer(config.decoder, patches, config.tokens)
         self.to_pixels = nn.Linear(narrow, pixels)
-        # Patches are drawn apart; this sees across their borders.
+        # Patches are reconstructed separately; this convolution smooths their borders.
         self.smooth = nn.Conv2d(3, 3, 3, padding=1)
         self.apply(_initialise)
 
     def analyse(self, rgb: Tensor) -> Tensor:
-        """RGB in [0, 1] [B, 3, size, size] -> latents [B, T, D]."""
+        """As `BaseTokenizer.analyse`."""
         patches = self.embed(rgb * 2 - 1).flatten(2).transpose(1, 2)
         _, tokens = self.encoder(patches, self.queries.expand(len(rgb), -1, -1))
         return self.to_latents(tokens)  # type: ignore[no-any-return]
 
     def synthesise(self, latents: Tensor) -> Tensor:
-        """Latents [B, T, D] -> RGB [B, 3, size, size], not clamped."""
+        """As `BaseTokenizer.synthesise`."""
         cells = self.config.cells
         blank = self.blank.expand(len(latents), cells**2, -1)
         patches, _ = self.decoder(blank, self.from_latents(latents))
@@ -164,7 +163,7 @@ class SequenceTokenizer(nn.Module):
 
 
 def _initialise(layer: nn.Module) -> None:
-    """Small weights, as transformers are used to start: no block drowns what came before it."""
+    """Initialise with small weights, so that blocks change their inputs little at first."""
     if isinstance(layer, nn.Linear):
         nn.init.normal_(layer.weight, std=0.02)
         nn.init.zeros_(layer.bias)

@@ -1,1 +1,1 @@
-"""Trains models, the shipped one and others: docs/training.md and `stc train --help`."""
+"""Training of the shipped model and of other tokenizers; see docs/training.md."""

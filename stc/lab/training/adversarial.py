@@ -1,6 +1,6 @@
-"""What the trainings of the decoder and of the upscaler share: a network, a critic, a checkpoint.
+"""The common part of the trainings of decoder and upscaler: optimisation, critic, checkpoints.
 
-A run lives in one folder and goes on from its last checkpoint as if it had not been stopped.
+A run continues from the checkpoint in its folder as if it had not been stopped.
 """
 
 from __future__ import annotations
@@ -30,26 +30,27 @@ _Fast = TypeVar("_Fast", bound=nn.Module | Tensor)
 
 @dataclass(frozen=True)
 class AdversarialPlan:
-    """How long and against what a network is trained."""
+    """The configuration of a network's training."""
 
     steps: int
     batch: int = 24
-    rate: float = 1e-3
-    warm_up: int = 300
-    average: float = 0.999  # decay of the weights' moving average, which is what ships
-    pixels: float = 3.0  # weight of the squared error of [-1, 1] pixels,
-    perception: float = 0.4  # of LPIPS
-    identity: float = 1.0  # and of 1 - cosine in the recognisers
-    critic_from: float = 0.6  # share of the steps after which the critic has a say,
-    critic: float = 0.02  # and how much
-    save_every: int = 250
-    sheet_every: int = 1000
+    rate: float = 1e-3  # learning rate
+    warm_up: int = 300  # steps
+    average: float = 0.999  # decay of the moving average of the weights, the result of the training
+    pixels: float = 3.0  # weight of the squared error of pixels in [-1, 1]
+    perception: float = 0.4  # weight of LPIPS
+    identity: float = 1.0  # weight of 1 - cosine of the recognition models' embeddings
+    critic_from: float = 0.6  # share of the steps before the critic is used
+    critic: float = 0.02  # weight of the critic
+    save_every: int = 250  # steps between checkpoints
+    sheet_every: int = 1000  # steps between sheets of pictures
 
 
 class AdversarialTrainer(ABC):
-    """One network that draws pictures, trained in `folder` against losses and a critic.
+    """Training of a network that decodes pictures, with losses and a critic.
 
-    NAME.pt is the checkpoint, metrics.jsonl has a line every 50 steps, sheets/ the pictures.
+    In `folder`, STAGE.pt is the checkpoint, metrics.jsonl has a line for every 50 steps, and
+    sheets/ has pictures.
     """
 
     stage = ""  # the name of the checkpoint and of the progress bar
@@ -61,7 +62,7 @@ class AdversarialTrainer(ABC):
         plan: AdversarialPlan,
         folder: Path,
     ) -> None:
-        """training: the rows of the faces that an epoch shows, some more than once."""
+        """training: the rows of the faces in an epoch, with repetitions."""
         self.network = channels_last(network).requires_grad_(True)
         self.training, self.folder, self._plan = training, folder, plan
         self.critic = channels_last(Critic())
@@ -78,14 +79,18 @@ class AdversarialTrainer(ABC):
 
     @abstractmethod
     def losses(self) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
-        """Of the faces of this step: loss, figures, and originals and pictures for the critic."""
+        """Compute the loss of this step, scalars for the log, originals and decoded pictures.
+
+        The pictures [B, 3, H, W] are RGB in [-1, 1], for the critic.
+        """
 
     @abstractmethod
     def sheet(self) -> None:
-        """Write a picture of validation faces beside their originals to sheets/."""
+        """Write a picture of decoded validation faces beside their originals to sheets/."""
 
     @property
     def checkpoint(self) -> Path:
+        """The path of the checkpoint."""
         return self.folder / f"{self.stage}.pt"
 
     @property
@@ -99,12 +104,14 @@ class AdversarialTrainer(ABC):
         }
 
     def save(self) -> None:
+        """Write the checkpoint, atomically."""
         state = {name: part.state_dict() for name, part in self._stateful.items()}
         partial = self.checkpoint.with_suffix(".partial")
         torch.save({**state, "step": self.step, "generator": torch.get_rng_state()}, partial)
         partial.replace(self.checkpoint)
 
     def restore(self) -> None:
+        """Load the checkpoint, including the state of torch's random generator."""
         state = torch.load(self.checkpoint, weights_only=True)
         for name, part in self._stateful.items():
             part.load_state_dict(state[name])
@@ -112,14 +119,14 @@ class AdversarialTrainer(ABC):
         torch.set_rng_state(state["generator"])
 
     def rows(self, step: int) -> npt.NDArray[np.int64]:
-        """The faces of one step; depends on the step alone, so that a resumed run goes on."""
+        """The faces of one step, which depend only on its number, so that a run can be resumed."""
         size = self._plan.batch
         epoch, place = divmod(step, len(self.training) // size)
         order = np.random.default_rng(epoch).permutation(self.training)
         return order[place * size : (place + 1) * size]
 
     def train(self) -> None:
-        """Go on to the last step of the plan."""
+        """Make the remaining steps of the plan."""
         plan, done = self._plan, self.step
         progress = tqdm(
             total=plan.steps, initial=done, desc=self.stage, mininterval=10, disable=hidden()
@@ -130,7 +137,7 @@ class AdversarialTrainer(ABC):
             progress.update()
             if self.step % 50 == 0 or self.step == plan.steps:
                 metrics |= {"step": self.step, "seconds": round(time.monotonic() - start, 1)}
-                with (self.folder / "metrics.jsonl").open("a") as log:
+                with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as log:
                     log.write(json.dumps({"stage": self.stage, **metrics}) + "\n")
             if self.step % plan.save_every == 0 or self.step == plan.steps:
                 self.save()
@@ -138,7 +145,7 @@ class AdversarialTrainer(ABC):
                 self.sheet()
 
     def train_step(self) -> dict[str, float]:
-        """One step of the network, and of the critic once it is its time -> figures."""
+        """Make a step of the network, and of the critic after `critic_from`; returns log values."""
         plan = self._plan
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(plan.rate, self.step, plan.steps, plan.warm_up)
@@ -156,7 +163,7 @@ class AdversarialTrainer(ABC):
         return {name: round(value.item(), 5) for name, value in metrics.items()}
 
     def train_critic(self, real: Tensor, drawn: Tensor) -> Tensor:
-        """One step of the critic on photographs and drawn faces [B, 3, H, W] -> its loss."""
+        """Make a step of the critic on original and decoded faces [B, 3, H, W] -> its loss."""
         with mixed():
             loss = critic_loss(*self.critic(torch.cat([real, drawn])).chunk(2))
         self.critic_optimiser.zero_grad(set_to_none=True)
@@ -167,10 +174,10 @@ class AdversarialTrainer(ABC):
     def weighed(
         self, error: Tensor, perceived: Tensor, cosine: Tensor, pixels: float | Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss by the plan's weights, and its parts for the log.
+        """The loss with the plan's weights, and its parts for the log.
 
-        error, perceived: squared error and LPIPS of each face, [B]. cosine: to the originals.
-        pixels: the weight of the squared error, one for all faces or [B].
+        error, perceived: squared error and LPIPS of each face, [B]. cosine: of the embeddings of
+        decoded and original faces. pixels: the weight of the squared error, a scalar or [B].
         """
         plan = self._plan
         loss = (
@@ -183,13 +190,13 @@ class AdversarialTrainer(ABC):
 
     @torch.no_grad()
     def follow(self, decay: float) -> None:
-        """Move the average towards what is trained."""
+        """Update the moving average of the weights."""
         pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
         for average, current in pairs:
             average.lerp_(current, 1 - decay)
 
     def write_sheet(self, columns: list[Tensor]) -> None:
-        """Columns of pictures [N, 3, H, W] in [0, 1], side by side, a face a row."""
+        """Write columns of pictures [N, 3, H, W] in [0, 1] as one PNG file, with a row per face."""
         grid = torch.stack(columns, 1)  # [N, columns, 3, H, W]
         side = grid.shape[3]
         pixels = grid.permute(0, 3, 1, 4, 2).reshape(len(grid) * side, -1, 3)
@@ -200,5 +207,5 @@ class AdversarialTrainer(ABC):
 
 
 def channels_last(module: _Fast) -> _Fast:
-    """The same weights or pictures in the layout that convolutions on a CPU are fastest in."""
+    """Weights or pictures in the memory layout that is fastest for convolutions on a CPU."""
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, return-value]

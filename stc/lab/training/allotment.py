@@ -1,4 +1,4 @@
-"""The transform of a level, and which of its axes every token gets."""
+"""The transform of a level, and the allocation of its axes to tokens."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import math
 import torch
 from torch import Tensor
 
-_LIGHT = 0.5  # of a token's even share of the bits: a weaker axis goes to the lightest token
-_SLACK = 8  # axes that a token may have beyond the even number
+_LIGHT = 0.5  # axes below this share of a token's mean bits go to the token with the fewest bits
+_SLACK = 8  # axes that a token may have above the mean number
 
 
 def transform(covariance: Tensor, factor: Tensor, identity: float) -> tuple[Tensor, Tensor]:
     """Principal axes of components in the metric W = I + identity * F F^T.
 
-    covariance [Z, Z] of the components; factor F [Z, r] -> synthesis [Z, Z], a latent a column,
-    and the variance along every axis [Z]. W times the synthesis is the analysis: latents are
-    measured in W, and their squared errors add up.
+    covariance [Z, Z]: of the components; factor: F [Z, r]. Returns the synthesis matrix [Z, Z],
+    with a column for each latent, and the variance of each latent [Z]. The analysis matrix is W
+    times the synthesis matrix; the squared errors of latents add up to the error in the metric W.
     """
     metric = torch.eye(len(covariance)) + identity * factor @ factor.T
     values, vectors = torch.linalg.eigh(metric)
@@ -26,11 +26,12 @@ def transform(covariance: Tensor, factor: Tensor, identity: float) -> tuple[Tens
 
 
 def allot(variance: Tensor, tokens: int, bits: float, fill: float) -> tuple[list[list[int]], float]:
-    """Axes for every token so that each carries about `bits` bits, and the water level.
+    """Allocate axes to tokens so that each carries about `bits` bits; also returns the water level.
 
-    Reverse water-filling finds the level theta at which the axes above it cost fill * bits *
-    tokens bits; they are then dealt evenly: strong axes one a token, the rest to the lightest.
-    A face may stop inside the level: the tokens that remove most error come first.
+    Reverse water-filling finds the distortion theta at which the axes of variance [Z] above it
+    need fill * bits * tokens bits. Strong axes are distributed one by one over all tokens, weak
+    ones to the token with the fewest bits. Tokens that remove most error come first, because a
+    file can end within a level.
     """
     theta = _water_level(variance, fill * bits * tokens)
     order = torch.argsort(variance, descending=True)
@@ -53,7 +54,7 @@ def allot(variance: Tensor, tokens: int, bits: float, fill: float) -> tuple[list
 
 
 def _water_level(variance: Tensor, bits: float) -> float:
-    """The squared error of each axis at which all together cost so many bits."""
+    """The distortion of each axis at which all axes together need `bits` bits."""
     low, high = 1e-9, variance.max().item()
     theta = high
     for _ in range(60):

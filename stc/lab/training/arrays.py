@@ -1,7 +1,7 @@
-"""Tokenizer, decoder and tables -> the arrays of a model file: see conformance/model-file.md.
+"""Converts a trained model to the arrays of a model file; see conformance/model-file.md.
 
-Matrices, codebooks and the kernels of the decoder are stored in 8 bits unless they come packed, its
-biases and norms in 16. stc/codec/torch/load.py is the way back.
+Matrices, codebooks and convolution kernels are stored in 8 bits unless they are packed, biases and
+norms in 16 bits. stc/codec/torch/load.py is the inverse.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def to_arrays(
     packed: Mapping[str, npt.NDArray[Any]] | None = None,
     upscaler: Upscaler | None = None,
 ) -> Arrays:
-    """All that a model is; without an upscaler it draws 128 pixels and no more.
+    """All arrays of a model; without an upscaler its pictures have 128 pixels.
 
-    packed: arrays of the basis, of levels' synthesis or codebooks as stc/lab/training/packing.py
-    makes them, by their names in the file; they stand for what the tokenizer has. Raises ValueError
-    where they have other columns.
+    packed: packed arrays of the basis, of levels' synthesis matrices or codebooks, from
+    stc/lab/training/packing.py, by their names in the file; they replace the tokenizer's matrices.
+    Raises ValueError if their numbers of columns differ.
     """
     config = {
         "groups": tokenizer.groups,
@@ -73,13 +73,13 @@ def _network_arrays(name: str, network: nn.Module) -> Arrays:
     for own, value in network.state_dict().items():
         if value.ndim < 2:
             arrays[f"{name}.{own}"] = value.numpy().astype(np.float16)
-        else:  # outputs come last, with a scale each
+        else:  # each output channel is a column with a scale
             arrays |= _matrix(f"{name}.{own}", value.movedim(0, -1))
     return arrays
 
 
 def table_arrays(tables: Tables) -> Arrays:
-    """The frequencies; in 16 bits where none of them is 2^16."""
+    """The frequencies; in 16 bits, or in 32 for a single index, whose frequency is 2^16."""
     arrays: Arrays = {"groups.counts": tables.groups.astype(np.uint32)}
     for number, counts in enumerate(tables.levels):
         kind = np.uint16 if counts.shape[-1] > 1 else np.uint32
@@ -88,7 +88,7 @@ def table_arrays(tables: Tables) -> Arrays:
 
 
 def packed_codebooks(tokenizer: LevelTokenizer, bits: Mapping[int, int] = CODEBOOK_BITS) -> Arrays:
-    """The codebooks of every level that has fewer than 8 bits, packed."""
+    """The packed codebooks of every level that has fewer than 8 bits; bits: as in `bits_of`."""
     arrays: Arrays = {}
     first = 0
     for number, level in enumerate(tokenizer.levels):
@@ -100,14 +100,14 @@ def packed_codebooks(tokenizer: LevelTokenizer, bits: Mapping[int, int] = CODEBO
 
 
 def packed_arrays(model: ModelFile) -> Arrays:
-    """The arrays of a model's packed matrices, to be written as they are."""
+    """The arrays of a model's packed matrices, unchanged."""
     names = [name[: -len(".codes")] for name in model.names if name.endswith(".codes")]
     every = [f"{name}.{word}" for name in names for word in PACKED]
     return {name: model.array(name) for name in every if name in model.entries}
 
 
 def used_columns(level: Level) -> Tensor:
-    """Which of the padded latents some codeword uses, int64 [C] among T * D: those are stored."""
+    """The indices, among the T * D padded latents, of those that any codeword uses, int64 [C]."""
     used = (level.codebooks.weight != 0).any(2).any(0)  # [T, D]
     return used.flatten().nonzero()[:, 0]
 
@@ -120,12 +120,12 @@ def _books(level: Level) -> Tensor:
 def _matrix(
     name: str, matrix: Tensor, packed: Mapping[str, npt.NDArray[Any]] | None = None
 ) -> Arrays:
-    """A matrix as it comes packed, or in 8 bits."""
+    """The arrays of a matrix: those in `packed`, or the matrix in 8 bits."""
     if packed is not None and f"{name}.codes" in packed:
         words = {f"{name}.{word}" for word in PACKED}
         if len(packed[f"{name}.scale"]) != matrix.shape[-1]:
             raise ValueError(
-                f"{name} has {matrix.shape[-1]} columns, packed {len(packed[f'{name}.scale'])}"
+                f"{name} has {matrix.shape[-1]} columns, packed: {len(packed[f'{name}.scale'])}"
             )
         return {word: packed[word] for word in sorted(words & packed.keys())}
     values, scale = to_int8(matrix.numpy())
@@ -144,7 +144,7 @@ def _level_arrays(name: str, level: Level, packed: Mapping[str, npt.NDArray[Any]
 
 
 def _metric_arrays(name: str, level: Level, metrics: list[Tensor]) -> Arrays:
-    """Which metric a level measures by; a new one is put at the end of those there are."""
+    """The index of a level's metric, and its weight; a new metric is appended to `metrics`."""
     same = [own for own, factor in enumerate(metrics) if torch.equal(factor, level.factor)]
     if not same:
         metrics.append(level.factor)

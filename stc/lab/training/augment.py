@@ -1,7 +1,7 @@
-"""Random views of photographs: a face as another camera, light or day would have it.
+"""Augmentation: random views of a face, with small changes of geometry, light and sharpness.
 
-A few thousand faces are too few for codebooks of 256 words for every token; a face turned by a
-degree and lit from another side is nearly as good as another face.
+A few thousand faces are too few for token-specific codebooks of 256 codewords; augmented views are
+nearly as useful as other faces.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from torch import Generator, Tensor
 
 from stc.canvas import CANVAS
 
-# Deviations of normal numbers, none of which goes beyond two of them.
+# Standard deviations of normal random numbers, which are clipped at two deviations.
 TURN = 0.03  # radians
-SCALE = 0.035  # of the face's size,
-STRETCH = 0.015  # of its width alone
-SHIFT = 0.018  # halves of the canvas
-GAMMA, GAIN, TINT, CONTRAST = 0.2, 0.12, 0.05, 0.12  # of logarithms, but for the contrast
-SIDE_LIGHT = (0.15, 0.08)  # from one edge to the middle, across and down
+SCALE = 0.035  # relative, of width and height
+STRETCH = 0.015  # relative, of the width only
+SHIFT = 0.018  # in half widths of the canvas
+GAMMA, GAIN, TINT, CONTRAST = 0.2, 0.12, 0.05, 0.12  # of logarithms, except for the contrast
+SIDE_LIGHT = (0.15, 0.08)  # relative change from the centre to an edge, horizontal and vertical
 
-BLURRED, BLUR = 0.4, (0.4, 1.4)  # share of the views; deviation in pixels
-SMALL, SIZE = 0.3, (0.35, 0.85)  # share of the views that were smaller once; and how small
+BLURRED, BLUR = 0.4, (0.4, 1.4)  # share of the views; range of the standard deviation in pixels
+SMALL, SIZE = 0.3, (0.35, 0.85)  # share of the views that are downsampled; range of the factor
 
-_CENTRE = (0.0, 70 / 64 - 1)  # of a face on the canvas, which goes from -1 to 1
-_REACH = 4  # pixels, of a blur
+_CENTRE = (0.0, 70 / 64 - 1)  # of the face, in coordinates from -1 to 1
+_REACH = 4  # radius of the blur kernel in pixels
 
 
 def random_views(faces: npt.NDArray[np.uint8], generator: Generator) -> npt.NDArray[np.uint8]:
-    """One random view of each face, uint8 [N, 128, 128, 4]; what no camera saw stays unseen.
+    """One random view of each face, uint8 [N, 128, 128, 4] RGBA; filled pixels keep alpha 0.
 
-    A repeated pixel or two at the edge of the canvas, where a view has nothing, counts as seen.
+    Where a view ends within the canvas, edge pixels are repeated, with their alpha.
     """
     x = torch.from_numpy(faces.copy()).permute(0, 3, 1, 2).float() / 255
     moved = _moved(x, generator)
@@ -43,7 +43,7 @@ def random_views(faces: npt.NDArray[np.uint8], generator: Generator) -> npt.NDAr
 
 
 def _moved(x: Tensor, generator: Generator) -> Tensor:
-    """Turned, scaled and shifted, [N, C, 128, 128] in [0, 1]."""
+    """Pictures [N, C, 128, 128] in [0, 1], rotated, scaled and shifted."""
     number = len(x)
     angle, size = _normal(generator, TURN, number), 1 + _normal(generator, SCALE, number)
     width = size * (1 + _normal(generator, STRETCH, number))
@@ -59,7 +59,7 @@ def _moved(x: Tensor, generator: Generator) -> Tensor:
 
 
 def _relit(rgb: Tensor, generator: Generator) -> Tensor:
-    """In another light and by another camera, [N, 3, 128, 128] in [0, 1]."""
+    """Pictures [N, 3, 128, 128] in [0, 1] with other gamma, gain, tint, side light and contrast."""
     one = (len(rgb), 1, 1, 1)
     gamma = _normal(generator, GAMMA, *one).exp()
     gain = _normal(generator, GAIN, *one) + _normal(generator, TINT, len(rgb), 3, 1, 1)
@@ -72,7 +72,7 @@ def _relit(rgb: Tensor, generator: Generator) -> Tensor:
 
 
 def _softened(rgb: Tensor, generator: Generator) -> Tensor:
-    """Some of them blurred, some as if enlarged from a small picture."""
+    """Pictures, of which a random share is blurred and another is downsampled and enlarged."""
     blurred, small, width, size = torch.rand(4, len(rgb), generator=generator).unbind()
     found = rgb.clone()
     for row in (blurred < BLURRED).nonzero()[:, 0].tolist():
@@ -85,7 +85,7 @@ def _softened(rgb: Tensor, generator: Generator) -> Tensor:
 
 
 def _blurred(rgb: Tensor, deviation: Tensor) -> Tensor:
-    """A picture [3, H, W] under a Gaussian."""
+    """A picture [3, H, W] after a Gaussian blur."""
     kernel = torch.exp(-torch.arange(-_REACH, _REACH + 1).square() / (2 * deviation**2))
     kernel = kernel / kernel.sum()
     padded = F.pad(rgb[:, None], [_REACH] * 4, "replicate")

@@ -1,4 +1,4 @@
-"""Stage `base`: a tokenizer with one codebook for all tokens, the one that others start from."""
+"""Stage `base`: trains a tokenizer with one codebook for all tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stc.lab.training.system import System, resize
 
 
 def first_codebook(latents: Tensor, codewords: int) -> Tensor:
-    """k-means on latents [N, D] of any token -> one codebook for all of them [1, 1, K, D]."""
+    """One codebook [1, 1, K, D] for all tokens, by k-means on latents [N, D] of all tokens."""
     while len(latents) < codewords:
         latents = torch.cat([latents, latents + 1e-3 * torch.randn_like(latents)])
     picked = latents[torch.randperm(len(latents))[: 64 * codewords]]
@@ -29,7 +29,11 @@ def first_codebook(latents: Tensor, codewords: int) -> Tensor:
 
 
 class Autoencoder(nn.Module):
-    """RGB -> picture, latents, codewords (with gradient) and indices, in one forward pass."""
+    """RGB [B, 3, 128, 128] -> picture, latents, codewords and indices, in one forward pass.
+
+    Gradients reach the codewords. free: whether the quantizer is bypassed; then codewords equal
+    latents, and indices are 0.
+    """
 
     def __init__(self, system: System, router: Router | None) -> None:
         super().__init__()
@@ -47,7 +51,7 @@ class Autoencoder(nn.Module):
 
 
 class BaseTraining(PictureStage):
-    """An autoencoder with one codebook for all tokens: the tokenizer that the others start from."""
+    """Training of an autoencoder with one codebook for all tokens, on pictures."""
 
     name = "base"
     plan: BaseStage
@@ -78,7 +82,7 @@ class BaseTraining(PictureStage):
 
     @torch.no_grad()
     def start_codebook(self, images: int = 512) -> None:
-        """Start the codewords as k-means on what the encoder says by now."""
+        """Initialise the codebook by k-means on the latents of some training images."""
         rows = np.random.default_rng(self.system.config.seed).permutation(self.pictures.training)
         parts = np.array_split(rows[:images], max(1, min(images, len(rows)) // 32))
         latents = torch.cat([self.latents(part) for part in parts]).flatten(0, 1).cpu()
@@ -86,7 +90,7 @@ class BaseTraining(PictureStage):
 
     @torch.no_grad()
     def revive(self, rgb: Tensor) -> None:
-        """Move codewords that this batch does not use to some of its latents."""
+        """Replace codewords that no token of this batch uses by random latents of it."""
         with self.accelerator.autocast():
             latents = self.system.tokenizer.analyse(resize(rgb, self.system.tokenizer.size)).float()
         _, indices = self.system.quantizer.encode(latents)
@@ -98,13 +102,14 @@ class BaseTraining(PictureStage):
         self.set_codebook(codebook)
 
     def set_codebook(self, codebook: Tensor) -> None:
-        """Codewords [1, 1, K, D], the same in every process: those of the first."""
+        """Set the codewords [1, 1, K, D] in every process to those of the first process."""
         from accelerate.utils import broadcast
 
         own = self.system.quantizer.codebooks
         own.copy_(broadcast(codebook.to(own)))
 
     def latents(self, rows: npt.NDArray[np.int64]) -> Tensor:
+        """Latents float32 [B, T, D] of faces."""
         rgb, _ = to_tensors(self.pictures.faces[rows])
         size = self.system.tokenizer.size
         with self.accelerator.autocast():

@@ -1,4 +1,4 @@
-"""Planes of training faces, with the borders that no camera saw filled by ridge regression."""
+"""Planes of training faces; borders outside the photograph are estimated by ridge regression."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from stc.lab.training.subspace import covariances, mirrored_mean, principal_axes
 
 
 def filled_planes(faces: npt.NDArray[np.uint8]) -> Tensor:
-    """Planes [N, 6144] of faces [N, 128, 128, 4], borders filled."""
+    """Planes [N, 6144] of faces uint8 [N, 128, 128, 4], with estimated borders."""
     planes, seen = visible_planes(faces)
     fill_borders(planes, seen)
     return planes
 
 
 def visible_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-    """uint8 [N, 128, 128, 4] -> planes [N, 6144] and which samples were seen, bool [N, 6144]."""
+    """Planes [N, 6144] of faces uint8 [N, 128, 128, 4], and a mask bool [N, 6144].
+
+    The mask marks the samples that depend only on pixels of the photograph.
+    """
     planes = torch.empty(len(faces), PLANES)
     seen = torch.empty(len(faces), PLANES, dtype=torch.bool)
     for start in tqdm(range(0, len(faces), 512), desc="planes", disable=hidden()):
@@ -38,7 +41,11 @@ def visible_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
 
 
 def fill_borders(planes: Tensor, seen: Tensor, rounds: int = 6, rank: int = 192) -> None:
-    """Replace what no camera saw, in place, by a low-rank guess that full canvases give."""
+    """Replace the samples outside the mask `seen` by low-rank estimates, in place.
+
+    The estimates are iterated in the subspace of the first `rank` principal components of faces
+    that fill the canvas.
+    """
     filled = seen.float().mean(1) > FILLED
     share = filled.float() / filled.sum()
     mean = mirrored_mean(planes, share)

@@ -1,4 +1,4 @@
-"""k-means: where codebooks come from."""
+"""k-means clustering, which initialises codebooks and groups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def nearest(x: Tensor, codebook: Tensor) -> Tensor:
-    """The row of codebook [K, D] that is nearest to each of x [N, D], int64 [N]."""
+    """The index of the row of codebook [K, D] nearest to each of x [N, D], int64 [N]."""
     return torch.cat(
         [
             torch.addmm(codebook.square().sum(1)[None], part, codebook.T, alpha=-2).argmin(1)
@@ -17,7 +17,11 @@ def nearest(x: Tensor, codebook: Tensor) -> Tensor:
 
 
 def kmeans(x: Tensor, weight: Tensor, codewords: int, rounds: int = 10, polish: int = 3) -> Tensor:
-    """k-means on half of x [N, D] with weight [N], polished on all -> [K, D], most used first."""
+    """k-means centres [K, D] of x [N, D] with weight [N], sorted by use, the most used first.
+
+    The first `rounds` use a random half of x, the last `polish` all of x. It uses torch's global
+    random generator.
+    """
     codebook = x[torch.randperm(len(x))[:codewords]].clone()
     half = torch.randperm(len(x))[: len(x) // 2]
     count = torch.ones(codewords)

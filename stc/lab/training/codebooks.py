@@ -1,15 +1,16 @@
 """The stages that train codebooks on frozen latents: `shared` and `specific`.
 
-k-means by batches: every codeword is the quotient of two moving sums, of the latents that chose it
-and of their number (van den Oord et al. 2017, arXiv 1711.00937, appendix A.1). A group is a cluster
-of images, chosen by the least error over all tokens or by a router that learns to guess it.
+Online k-means: every codeword is the quotient of two moving averages, the sum and the number of the
+latents that chose it (van den Oord et al. 2017, arXiv 1711.00937, appendix A.1). A group is a
+cluster of images. The group of an image has the least error over all tokens, or is predicted by a
+router.
 
-Beyond STSCQ (arXiv 2510.22943):
-* rate-aware choice: a codeword costs its squared error + price * bits, the bits from the sums;
-* codewords and groups that hardly anything chooses are re-seeded from the data;
-* `pull` towards a codebook that all groups share, moved by each group's own offset. With few
-  images a codeword, a group's own mean is noise: c = (sum + pull * (shape + offset)) /
-  (count + pull), the posterior mean under a Gaussian prior worth `pull` images.
+Differences to STSCQ (arXiv 2510.22943):
+* rate-distortion choice: a codeword costs squared error + price * bits; bits come from the counts;
+* codewords and groups that are rarely chosen are re-seeded from the data;
+* shrinkage towards a codebook common to all groups, shifted by each group's offset. With few images
+  for each codeword, a group's own mean is noisy: c = (sum + pull * (shape + offset)) /
+  (count + pull) is the posterior mean under a Gaussian prior of the weight of `pull` images.
 """
 
 from __future__ import annotations
@@ -33,11 +34,14 @@ from stc.lab.training.system import System
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-FIRST = 4096  # images whose clusters start the groups
+FIRST = 4096  # images whose k-means clusters initialise the groups
 
 
 class CodebookTraining:
-    """Codebooks [G, T', K, D] with T' = 1 (`shared`) or T (`specific`), and the router."""
+    """Training of codebooks [G, T', K, D] and the router; T' = 1 (`shared`) or T (`specific`).
+
+    It is a `loop.Stage`. latents: [2, N, T, D] of all faces and their mirror images.
+    """
 
     def __init__(
         self,
@@ -55,13 +59,13 @@ class CodebookTraining:
         system.to(accelerator.device)
         self.quantizer: SwitchableQuantizer = system.quantizer
         books = self.quantizer.codebooks
-        # The sums begin as if every codeword had been chosen equally often, where it is.
+        # Initial averages: every codeword was chosen equally often, by latents equal to it.
         own = accelerator.num_processes
         batch = min(plan.batch, len(pictures.training)) / own
         even = batch * latents.shape[2] / books.shape[:3].numel()
         self.counts = torch.full(books.shape[:3], even, device=books.device)
         self.sums = books.detach() * even
-        self.error = torch.zeros((), device=books.device)  # mean squared, of a token
+        self.error = torch.zeros((), device=books.device)  # moving mean squared error of a token
         self.first = name == "shared" and books.shape[0] > 1
         self.centres = self.clusters() if self.first else torch.zeros(0)
         self.router: Any = None
@@ -72,7 +76,7 @@ class CodebookTraining:
             self.router, self.optimiser = accelerator.prepare(system.router, optimiser)
 
     def clusters(self) -> Tensor:
-        """Centres [G, T * D] of clusters of training images: where the groups start."""
+        """Centres [G, T * D] of k-means clusters of training images, the initial groups."""
         torch.manual_seed(self.system.config.seed)
         generator = np.random.default_rng(self.system.config.seed)
         rows = generator.permutation(self.pictures.training)[:FIRST]
@@ -81,6 +85,7 @@ class CodebookTraining:
 
     @torch.no_grad()
     def step(self, number: int) -> dict[str, Tensor]:
+        """As `loop.Stage.step`."""
         z = self.batch(number)
         indices, costs = self.costs(z)
         errors = costs.sum(2)  # [B, G]
@@ -93,7 +98,7 @@ class CodebookTraining:
             groups = self.quantizer.route(z, self.system.router)
         images = torch.arange(len(z), device=z.device)
         self.gather(z, groups, indices[images, groups])
-        if number < 0.8 * self.plan.steps:  # a codeword that is born later has no time to settle
+        if number < 0.8 * self.plan.steps:  # later re-seeded codewords could not converge
             self.revive(z, groups)
         self.place()
         spread = z.var(0).mean().clamp_min(1e-12)
@@ -106,7 +111,7 @@ class CodebookTraining:
         }
 
     def batch(self, number: int) -> Tensor:
-        """Latents [B, T, D] of some training images, about half of them mirrored."""
+        """Latents [B, T, D] of this step's training images, about half of them mirrored."""
         seed = self.system.config.seed
         rows = self.pictures.rows(self.plan.batch, number, seed, self.accelerator)
         words = [seed, number, self.accelerator.process_index]
@@ -114,7 +119,10 @@ class CodebookTraining:
         return torch.from_numpy(self.latents[mirrored, rows]).to(self.counts.device).float()
 
     def costs(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Indices and costs [B, G, T] of latents [B, T, D]: squared error + price * bits."""
+        """Best indices and their costs, [B, G, T] each, of latents [B, T, D] in every group.
+
+        A cost is squared error + price * bits.
+        """
         penalty = None
         if self.plan.price:
             price = self.plan.price * self.error
@@ -123,21 +131,21 @@ class CodebookTraining:
         if books.shape[1] > 1:
             _, indices, costs = search(z, books, groups="all", penalty=penalty)
             return indices, costs
-        single = z.reshape(-1, 1, z.shape[2])  # one codebook serves all tokens
+        single = z.reshape(-1, 1, z.shape[2])  # all tokens use one codebook
         _, indices, costs = search(single, books, groups="all", penalty=penalty)
         shape = (len(z), z.shape[1], -1)
         return indices.view(shape).transpose(1, 2), costs.view(shape).transpose(1, 2)
 
     def share(self) -> Tensor:
-        """How often every codeword is chosen within its codebook, [G, T', K]."""
+        """The relative frequency of every codeword in its codebook, [G, T', K]."""
         return self.counts / self.counts.sum(2, keepdim=True).clamp_min(1e-12)
 
     def even(self) -> Tensor:
-        """What every codeword's count would be if all were used evenly, [G, T', 1]."""
+        """The mean count of the codewords of each codebook, [G, T', 1]."""
         return self.counts.mean(2, keepdim=True)
 
     def gather(self, z: Tensor, groups: Tensor, indices: Tensor) -> None:
-        """Move the sums towards what this batch says; z [B, T, D], groups [B], indices [B, T]."""
+        """Update the moving averages by a batch: z [B, T, D], groups [B], indices [B, T]."""
         _, books, size = self.counts.shape
         token = torch.arange(z.shape[1], device=z.device) * (books > 1)
         book = groups[:, None] * books + token
@@ -159,7 +167,7 @@ class CodebookTraining:
         self.error.lerp_(error, new if self.error else 1)
 
     def place(self) -> None:
-        """Set every codeword that anything chose to its mean, pulled as far as the plan says."""
+        """Set every codeword that was chosen to its mean, with shrinkage by the plan's `pull`."""
         books, counts, sums = self.quantizer.codebooks, self.counts[..., None], self.sums
         if pull := self.pull():
             shape = sums.sum(0) / counts.sum(0).clamp_min(1e-12)  # [T', K, D]
@@ -169,19 +177,20 @@ class CodebookTraining:
         books.copy_(torch.where(counts > 1e-9, sums / counts.clamp_min(1e-9), books))
 
     def pull(self) -> float:
-        """The plan's pull in the unit of the counts, which are of one batch; 0 without groups."""
-        images = len(self.pictures.training)  # which, mirrored, are seen twice
+        """The plan's pull in the unit of the counts, those of one batch; 0 with only one group."""
+        images = len(self.pictures.training)  # each counts twice, with its mirror image
         batch = min(self.plan.batch, images) / self.accelerator.num_processes
         return self.plan.pull * batch / (2 * images) if len(self.counts) > 1 else 0.0
 
     def revive(self, z: Tensor, groups: Tensor) -> None:
-        """Give codewords, and groups, that hardly anything chooses a new place in the data."""
+        """Re-seed codewords and groups that are rarely chosen, from the batch z [B, T, D]."""
         if not self.plan.revive:
             return
         self.revive_groups()
         even = self.even()
         dead = (self.counts < self.plan.revive * even) & (even > 1e-9)
-        # Where the common codebook outweighs a group's own images, it must be dead in all of them.
+        # Where `pull` outweighs a group's images, a codeword counts as dead only if it is dead in
+        # all groups.
         dead &= (self.pull() < even) | (self.counts.sum(0) < self.plan.revive * even.sum(0))
         group, book, word = dead.nonzero(as_tuple=True)
         if not len(group):
@@ -202,7 +211,7 @@ class CodebookTraining:
         self.agree()
 
     def revive_groups(self) -> None:
-        """Split the largest group where another has hardly any images."""
+        """Replace each group with very few images by half of the largest group."""
         total = self.counts.sum((1, 2))
         for group in (total < self.plan.revive * total.mean()).nonzero().flatten().tolist():
             largest = int(total.argmax())
@@ -216,14 +225,18 @@ class CodebookTraining:
             self.agree()
 
     def agree(self) -> None:
-        """Let every process go on from what the first one drew."""
+        """Copy counts and sums of the first process to all processes."""
         if self.accelerator.num_processes > 1:
             from accelerate.utils import broadcast
 
             self.counts, self.sums = broadcast(self.counts), broadcast(self.sums)
 
     def teach(self, z: Tensor, errors: Tensor, best: Tensor) -> dict[str, Tensor]:
-        """One step of the router on latents [B, T, D] and the groups' errors [B, G]."""
+        """Make a step of the router on latents [B, T, D] and the groups' errors [B, G].
+
+        best [B]: the groups of least error. Returns scalars for the log: the share of images that
+        the router assigns to their best group, and the relative increase of the error.
+        """
         with torch.enable_grad():
             logits = self.router(z).float()
             loss = routing_loss(logits.softmax(1), errors)
@@ -237,14 +250,17 @@ class CodebookTraining:
         }
 
     def weights(self) -> dict[str, Any]:
+        """As `loop.Stage.weights`."""
         names = ["quantizer"] + ([] if self.system.router is None else ["router"])
         return {name: self.system.get_submodule(name).state_dict() for name in names}
 
     def state(self) -> dict[str, Any]:
+        """As `loop.Stage.state`."""
         state = {"counts": self.counts, "sums": self.sums, "error": self.error}
         return state if self.router is None else {**state, "optimiser": self.optimiser.state_dict()}
 
     def restore(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
+        """As `loop.Stage.restore`."""
         for name, own in weights.items():
             self.system.get_submodule(name).load_state_dict(own)
         for name in ("counts", "sums", "error"):
@@ -254,7 +270,7 @@ class CodebookTraining:
 
     @torch.no_grad()
     def measure(self, sheet: bool) -> tuple[dict[str, float], Tensor | None]:
-        """Error on held-out faces, in shares of the latents' variance, and use of the codebooks."""
+        """As `loop.Stage.measure`: PSNR, error relative to the latents' variance, codebook use."""
         rows = self.pictures.validation
         z = torch.from_numpy(self.latents[:, rows]).flatten(0, 1).to(self.counts.device).float()
         found, indices = self.quantizer.encode(z, self.system.route(z))

@@ -1,4 +1,4 @@
-"""What a run of the level-ordered tokenizer learns from: sets of faces, and views of them."""
+"""Training data of the tokenizer of residual stages: sets of faces, and augmented views."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ from stc.gallery.progress import hidden
 from stc.lab.training.augment import random_views
 from stc.lab.training.data import read_tar
 
-_BATCH = 256  # faces of which views are made at a time
+_BATCH = 256  # faces that are augmented at a time
 
 
 @dataclass(frozen=True)
 class FaceSet:
-    """A tar file of faces, and how much they count."""
+    """A tar file of faces, and how often an epoch uses them."""
 
-    tar: str  # its name without the ending
-    views: int = 1  # pictures of each face: as it is, and random views of it beyond that
-    times: int = 1  # how often an epoch shows each of these
+    tar: str  # the file's name without extension
+    views: int = 1  # pictures of each face: the original and `views` - 1 augmented views
+    times: int = 1  # how often an epoch uses each of these pictures
 
     def __post_init__(self) -> None:
         if min(self.views, self.times) < 1:
-            raise ValueError(f"{self.tar} has {self.views} views {self.times} times")
+            raise ValueError(
+                f"{self.tar}: views and times must be at least 1, not {self.views} and {self.times}"
+            )
 
 
 @dataclass(frozen=True)
 class DataPlan:
-    """Which faces of the data folder a run learns from."""
+    """Which faces of the data folder a run uses."""
 
-    sets: tuple[FaceSet, ...] = ()  # all tar files of the folder if none is named
-    held_out: int = 100  # every 100th face is for validation, and has no views
+    sets: tuple[FaceSet, ...] = ()  # if empty, all tar files of the folder but *_256.tar
+    held_out: int = 100  # every `held_out`-th face is for validation, and has no views
 
     def __post_init__(self) -> None:
         if self.held_out < 2:
@@ -47,18 +49,21 @@ class DataPlan:
 
 @dataclass(frozen=True)
 class Collection:
-    """N pictures of faces: first every face as it is, then views of those that are trained on."""
+    """N pictures of faces: first the originals, then augmented views of the training faces."""
 
-    pixels: npt.NDArray[np.uint8]  # [N, 128, 128, 4], alpha 0 where no camera saw anything
-    repeats: npt.NDArray[np.int64]  # [N] how often an epoch shows each
-    held: npt.NDArray[np.bool_]  # [N] which are for validation
+    pixels: npt.NDArray[np.uint8]  # [N, 128, 128, 4]; alpha 0 marks filled pixels
+    repeats: npt.NDArray[np.int64]  # [N] how often an epoch uses each
+    held: npt.NDArray[np.bool_]  # [N] whether a picture is for validation
 
     def __len__(self) -> int:
         return len(self.pixels)
 
 
 def plain(pixels: npt.NDArray[np.uint8], plan: DataPlan) -> Collection:
-    """Faces [N, 128, 128, 4] as they are, once each. Raises StcError if the plan names sets."""
+    """A collection of faces [N, 128, 128, 4] without views, each used once in an epoch.
+
+    Raises StcError if the plan names sets.
+    """
     if plan.sets:
         raise StcError(f"--data must be a folder of tar files, to find {plan.sets[0].tar}.tar")
     held = np.arange(len(pixels)) % plan.held_out == 0
@@ -66,42 +71,44 @@ def plain(pixels: npt.NDArray[np.uint8], plan: DataPlan) -> Collection:
 
 
 def collect(folder: Path, plan: DataPlan, cache: Path, seed: int) -> Collection:
-    """The sets of a plan from a folder of tar files, their pictures memory-mapped from `cache`.
+    """The collection of a plan's sets from a folder of tar files.
 
-    seed: of the random views. Raises StcError for a set that the folder does not hold.
+    cache: the .npy file from which pictures are memory-mapped; it is written if it is missing.
+    seed: of the augmentation. Raises StcError if a set is missing, or the cache has another number
+    of pictures.
     """
     sets, paths = _sets(folder, plan)
     sizes = [len(members(path)) for path in paths]
     times = np.repeat([own.times for own in sets], sizes)
     more = np.repeat([own.views - 1 for own in sets], sizes)
     held = np.arange(sum(sizes)) % plan.held_out == 0
-    # A view of a face that is held out is no new face.
+    # Held-out faces have no views, as validation should measure every face once.
     source = np.repeat(np.arange(len(held)), np.where(held, 0, more))
     if not cache.exists():
         _write(paths, sizes, source, cache, seed)
     pixels = np.load(cache, mmap_mode="r")
     repeats = np.concatenate([times, times[source]]).astype(np.int64)
     if len(pixels) != len(repeats):
-        raise StcError(f"{cache} has {len(pixels)} pictures where the data has {len(repeats)}")
+        raise StcError(f"{cache} has {len(pixels)} pictures, but the data has {len(repeats)}")
     return Collection(pixels, repeats, np.concatenate([held, np.zeros(len(source), np.bool_)]))
 
 
 def held_out(folder: Path, plan: DataPlan) -> set[str]:
-    """Which faces of a folder a plan keeps for validation: "SET/MEMBER", without the ending.
+    """The names of a plan's validation faces: "SET/MEMBER", without file extensions.
 
-    Raises StcError for a set that the folder does not hold.
+    Raises StcError if a set is missing in the folder.
     """
     names = [f"{path.stem}/{name}" for path in _sets(folder, plan)[1] for name in members(path)]
     return set(names[:: plan.held_out])
 
 
 def _sets(folder: Path, plan: DataPlan) -> tuple[tuple[FaceSet, ...], list[Path]]:
-    """The sets of a plan and their tar files. Raises StcError for one that is missing."""
+    """The sets of a plan and their tar files. Raises StcError if one is missing."""
     found = sorted(path for path in folder.glob("*.tar") if not path.stem.endswith("_256"))
     sets = plan.sets or tuple(FaceSet(path.stem) for path in found)
     paths = [folder / f"{own.tar}.tar" for own in sets]
     if missing := [path.name for path in paths if not path.is_file()]:
-        raise StcError(f"{folder} holds no {missing[0]}")
+        raise StcError(f"{folder} has no {missing[0]}")
     if not paths:
         raise StcError(f"no tar files in {folder}")
     return sets, paths
@@ -110,7 +117,7 @@ def _sets(folder: Path, plan: DataPlan) -> tuple[tuple[FaceSet, ...], list[Path]
 def _write(
     paths: list[Path], sizes: list[int], source: npt.NDArray[np.int64], cache: Path, seed: int
 ) -> None:
-    """All faces of the tar files, then one view of each face in `source`, as one array."""
+    """Write all faces of the tar files, then one view of each face in `source`, as one array."""
     partial, number = cache.with_suffix(".partial.npy"), sum(sizes)
     shape = (number + len(source), CANVAS, CANVAS, 4)
     pixels = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
@@ -128,6 +135,6 @@ def _write(
 
 
 def members(path: Path) -> list[str]:
-    """The names of the pictures in a tar file, without their endings."""
+    """The names of the pictures in a tar file, without file extensions, in the file's order."""
     with tarfile.open(path) as tar:
         return [str(Path(member.name).with_suffix("")) for member in tar if member.isfile()]

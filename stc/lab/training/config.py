@@ -1,4 +1,4 @@
-"""What a training run is: frozen dataclasses, read from TOML."""
+"""Configurations of training runs: frozen dataclasses, read from TOML."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ TokenizerConfig = GridConfig | SequenceConfig | PatchConfig
 
 @dataclass(frozen=True)
 class NetworkStage:
-    """Training of networks against pictures: squared error + LPIPS + identity."""
+    """Training of networks on pictures, with the loss squared error + LPIPS + identity."""
 
     steps: int = 0
-    batch: int = 24  # over all processes
-    rate: float = 1e-3
-    warm_up: int = 50
-    pixels: float = 3.0  # weight of the squared error of [-1, 1] pixels,
-    perception: float = 0.4  # of LPIPS
-    identity: float = 1.0  # and of 1 - cosine in the recogniser
-    save_every: int = 200
-    sheet_every: int = 500
+    batch: int = 24  # pictures, over all processes
+    rate: float = 1e-3  # learning rate
+    warm_up: int = 50  # steps
+    pixels: float = 3.0  # weight of the squared error of pixels in [-1, 1]
+    perception: float = 0.4  # weight of LPIPS
+    identity: float = 1.0  # weight of 1 - cosine of the recognition model's embeddings
+    save_every: int = 200  # steps between checkpoints
+    sheet_every: int = 500  # steps between sheets of pictures
 
     def __post_init__(self) -> None:
         _at_least(self, 0, "steps", "pixels", "perception", "identity")
@@ -42,17 +42,17 @@ class NetworkStage:
 class BaseStage(NetworkStage):
     """Stage `base`: encoder, decoder and one codebook for all tokens."""
 
-    free: int = 100  # steps without a quantizer; k-means starts the codebook after them
-    commitment: float = 0.25
-    revive_every: int = 20  # steps between two searches for unused codewords
+    free: int = 100  # first steps, without a quantizer; then k-means initialises the codebook
+    commitment: float = 0.25  # weight of the commitment loss (VQ-VAE, arXiv 1711.00937)
+    revive_every: int = 20  # steps between searches for unused codewords
 
 
 @dataclass(frozen=True)
 class PatchFit:
-    """Stage `base` of patches: a closed-form fit, which is a single step."""
+    """Stage `base` of the patch tokenizer: a closed-form fit in a single step."""
 
-    faces: int = 8192  # so many training faces, if there are
-    start: str | None = None  # a shipped model whose decoder the decoder starts as
+    faces: int = 8192  # the maximal number of training faces
+    start: str | None = None  # a shipped model whose decoder initialises this one
 
     steps: ClassVar[int] = 1
     save_every: ClassVar[int] = 1
@@ -63,29 +63,29 @@ class PatchFit:
 
 @dataclass(frozen=True)
 class JointStage(NetworkStage):
-    """Stage `joint`: the encoder and the codebooks move too, at these shares of the rate."""
+    """Stage `joint`: encoder, codebooks and decoder are trained together."""
 
-    encoder_share: float = 0.1
-    codebook_share: float = 0.1
-    commitment: float = 0.25
+    encoder_share: float = 0.1  # the encoder's learning rate, as a share of `rate`
+    codebook_share: float = 0.1  # the codebooks' learning rate, as a share of `rate`
+    commitment: float = 0.25  # weight of the commitment loss
 
 
 @dataclass(frozen=True)
 class CodebookStage:
-    """Stages `shared` and `specific`: codebooks and router on latents that were coded once."""
+    """Stages `shared` and `specific`: codebooks and router, trained on precomputed latents."""
 
     steps: int = 100
     batch: int = 2048  # images, over all processes
-    decay: float = 0.9  # of the moving sums whose quotient is the codeword
-    price: float = 0.0  # of one bit in the search, in mean squared errors of a token
-    revive: float = 0.05  # a codeword used less than this share of the even use is re-seeded
-    pull: float = 0.0  # images' worth of weight that all groups' common codebook has in each
-    settle: float = 0.5  # share of `shared`'s steps in which clusters of images are the groups
+    decay: float = 0.9  # of the moving averages from which codewords are computed
+    price: float = 0.0  # rate-distortion weight of the search, in mean squared errors of a token
+    revive: float = 0.05  # a codeword used less than this share of the mean use is re-seeded
+    pull: float = 0.0  # weight of the codebook common to all groups in each group's, in images
+    settle: float = 0.5  # share of `shared`'s steps in which k-means clusters are the groups
     explore: float = 0.7  # share of the steps before a learned router chooses the groups
-    router_rate: float = 1e-2
-    balance: float = 1.0
-    decide: float = 0.1
-    save_every: int = 100
+    router_rate: float = 1e-2  # learning rate of the router
+    balance: float = 1.0  # weight of the router's balance loss
+    decide: float = 0.1  # weight of the router's decide loss
+    save_every: int = 100  # steps between checkpoints
 
     def __post_init__(self) -> None:
         _at_least(self, 0, "steps", "price", "revive", "pull", "balance", "decide")
@@ -96,16 +96,16 @@ class CodebookStage:
 
 @dataclass(frozen=True)
 class TokenizerRun:
-    """A base tokenizer of any family that is given STC's quantizer."""
+    """A run that trains a base tokenizer of any family with STC's quantizer."""
 
-    about: str
+    about: str  # one line for `stc train --list`
     family: Literal["grid", "sequence", "patches"]
     tokenizer: TokenizerConfig
     arrangement: Arrangement
     routing: Routing = "exhaustive"
     seed: int = 0
     precision: Literal["bf16", "fp32"] = "bf16"
-    held_out: int = 200  # every 200th face is for validation
+    held_out: int = 200  # every `held_out`-th face is for validation
     base: BaseStage | PatchFit = field(default_factory=BaseStage)
     shared: CodebookStage = field(default_factory=CodebookStage)
     specific: CodebookStage = field(default_factory=CodebookStage)
@@ -114,26 +114,26 @@ class TokenizerRun:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages in their order; `joint` only if it has any steps."""
+        """The names of the stages in order; `joint` only if it has any steps."""
         return STAGES if self.joint.steps else STAGES[:-1]
 
 
 @dataclass(frozen=True)
 class LevelsRun:
-    """The level-ordered tokenizer, the one that ships."""
+    """A run that trains the tokenizer of residual stages (levels), as in the shipped models."""
 
-    about: str
+    about: str  # one line for `stc train --list`
     family: Literal["levels"]
     fit: FitPlan
     decoder: RenderPlan
     upscaler: UpscalerPlan = field(default_factory=UpscalerPlan)
     data: DataPlan = field(default_factory=DataPlan)
-    start: str | None = None  # model whose decoder the decoder goes on from; from nothing if None
+    start: str | None = None  # model whose decoder initialises this one; random weights if None
     seed: int = 0
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages in their order; `upscaler` only if it has any steps."""
+        """The names of the stages in order; `upscaler` only if it has any steps."""
         between = ("upscaler",) if self.upscaler.steps else ()
         return ("fit", "decoder", *between, "export")
 
@@ -145,7 +145,7 @@ RUNS: dict[str, type[TokenizerRun] | type[LevelsRun]] = {
     "patches": TokenizerRun,
     "levels": LevelsRun,
 }
-# What a family's tables `tokenizer` and `base` hold.
+# The types of a family's tables `tokenizer` and `base`.
 TOKENIZERS: dict[str, tuple[type[TokenizerConfig], type[BaseStage] | type[PatchFit]]] = {
     "grid": (GridConfig, BaseStage),
     "sequence": (SequenceConfig, BaseStage),
@@ -154,16 +154,19 @@ TOKENIZERS: dict[str, tuple[type[TokenizerConfig], type[BaseStage] | type[PatchF
 
 
 def load(name: str, changes: dict[str, Any] | None = None) -> TokenizerRun | LevelsRun:
-    """A shipped configuration by name, or one from a TOML file, with changes merged into it.
+    """Load a shipped configuration by name, or a TOML file, with `changes` merged into it.
 
-    Raises StcError for unknown keys, wrong types and values that make no sense.
+    Raises StcError for unknown or missing keys, wrong types and invalid values.
     """
     values = configs.merge(configs.read(name), changes or {})
     return parse(values, name)
 
 
 def parse(values: dict[str, Any], name: str) -> TokenizerRun | LevelsRun:
-    """Tables as TOML holds them -> a run; `name` begins the message of an error."""
+    """Convert nested TOML tables to a run; name: the start of error messages.
+
+    Raises StcError as `load`.
+    """
     family = values.get("family")
     if family not in RUNS:
         raise StcError(f"{name}: family must be one of {', '.join(RUNS)}, not {family!r}")
@@ -176,7 +179,7 @@ def parse(values: dict[str, Any], name: str) -> TokenizerRun | LevelsRun:
 
 
 def _tokenizer(values: Any, kind: type[TokenizerConfig], name: str) -> TokenizerConfig:
-    """The tokenizer's own configuration; `published` picks a size that a paper states."""
+    """The configuration of a tokenizer; the key `published` selects a size from its paper."""
     chosen = isinstance(values, dict) and "published" in values
     if not chosen or issubclass(kind, PatchConfig):
         return cast("TokenizerConfig", convert(kind, values, f"{name}: tokenizer"))

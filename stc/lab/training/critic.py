@@ -1,8 +1,8 @@
-"""The adversary of the last steps: which patches are photographs, which did the decoder draw?
+"""The critic of adversarial training, which classifies patches as photographed or decoded.
 
-Squared error and LPIPS forgive a texture that no camera makes, such as a fine grid in hair. A
-critic of patches does not (Isola et al. 2017, arXiv 1611.07004, section 3.2.2); the hinge loss and
-spectral normalisation keep it from running away (Miyato et al. 2018, arXiv 1802.05957).
+Squared error and LPIPS hardly penalise unnatural textures, such as a fine grid in hair; a critic of
+patches does (Isola et al. 2017, arXiv 1611.07004, section 3.2.2). Hinge loss and spectral
+normalisation keep its training stable (Miyato et al. 2018, arXiv 1802.05957).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class Critic(nn.Module):
-    """RGB in [-1, 1] [B, 3, 128, 128] -> a score for every patch, [B, 1, 16, 16]; high is real."""
+    """RGB in [-1, 1] [B, 3, H, W] -> a score for every patch, [B, 1, H/8, W/8]; high is real."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -35,5 +35,5 @@ class Critic(nn.Module):
 
 
 def critic_loss(real: Tensor, drawn: Tensor) -> Tensor:
-    """What the critic lowers, of its scores for photographs and for drawn faces."""
+    """The critic's hinge loss, from its scores of photographs and of decoded faces."""
     return F.relu(1 - real).mean() + F.relu(1 + drawn).mean()

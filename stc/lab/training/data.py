@@ -1,7 +1,7 @@
 """Aligned faces from tar files, as one memory-mapped array.
 
-A data folder holds tar files of 128x128 RGB or RGBA images, one image a member. Alpha 0 marks
-pixels that no camera saw (a repeated border); every loss leaves them out.
+A data folder contains tar files of 128x128 RGB or RGBA images, one image in each member. Alpha 0
+marks filled pixels: those outside the photograph, which repeat its border. All losses ignore them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tqdm import tqdm
 from stc.canvas import CANVAS
 from stc.gallery.progress import hidden
 
-# A face fills the canvas as photographs do if a camera saw more than this share of it.
+# A face fills the canvas if more than this share of its pixels is from the photograph.
 FILLED = 0.97
 
 
 def read_tar(path: Path, side: int = CANVAS) -> Iterator[npt.NDArray[np.uint8]]:
     """Yield each image of a tar file as RGBA, uint8 [side, side, 4], in the order of the file.
 
-    Raises ValueError for an image of another size.
+    Raises ValueError if an image has another size.
     """
     with tarfile.open(path) as tar:
         for member in tar:
@@ -45,7 +45,11 @@ def read_tar(path: Path, side: int = CANVAS) -> Iterator[npt.NDArray[np.uint8]]:
 
 
 def load_faces(folder: Path, cache: Path) -> npt.NDArray[np.uint8]:
-    """Every face of a folder of tar files, uint8 [N, 128, 128, 4], memory-mapped from `cache`."""
+    """All faces of a folder of tar files, uint8 [N, 128, 128, 4], memory-mapped.
+
+    cache: the .npy file of the array, which is written if it is missing. Raises FileNotFoundError
+    if the folder has no tar files.
+    """
     if not cache.exists():
         tars = sorted(folder.glob("*.tar"))
         if not tars:
@@ -62,13 +66,16 @@ def load_faces(folder: Path, cache: Path) -> npt.NDArray[np.uint8]:
 
 
 def to_tensors(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-    """uint8 [B, 128, 128, 4] -> RGB in [0, 1] [B, 3, 128, 128] and visibility [B, 1, 128, 128]."""
-    # A copy, since a memory-mapped array is read-only, which torch will not have.
+    """Convert RGBA uint8 [B, H, W, 4] to RGB in [0, 1] [B, 3, H, W] and a mask [B, 1, H, W].
+
+    The mask is 1 where alpha is above a half: pixels of the photograph.
+    """
+    # A copy, because torch does not support read-only (memory-mapped) arrays.
     pixels = torch.from_numpy(np.array(faces)).permute(0, 3, 1, 2).float() / 255
     return pixels[:, :3], (pixels[:, 3:] > 0.5).float()
 
 
 def fills_canvas(faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Which faces [N, 128, 128, 4] fill the canvas as photographs do: most of it was seen."""
+    """Whether the photograph covers more than FILLED of each canvas [N, 128, 128, 4], [N]."""
     parts = np.array_split(faces, max(1, len(faces) // 512))
     return np.concatenate([(part[..., 3] > 127).mean((1, 2)) > FILLED for part in parts])

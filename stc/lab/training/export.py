@@ -1,4 +1,4 @@
-"""Counting of the probability tables, and the model file at the end of a run."""
+"""Counts the probability tables (PMFs) of a trained tokenizer, and writes the model file."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Indices = npt.NDArray[np.int64]
 def tokens_of(
     tokenizer: LevelTokenizer, faces: npt.NDArray[np.uint8]
 ) -> tuple[Indices, Indices, Indices]:
-    """Groups [2N], indices [2N, T] and token counts [2N] of faces [N, 128, 128, 4] and mirrors.
+    """Groups [2N], indices [2N, T] and token counts [2N] of faces and their mirror images.
 
-    A file's size decides how its tokens are refined, so half of the faces stop at the end of some
-    level; what comes after its count is not what a file would hold.
+    faces: uint8 [N, 128, 128, 4]. The number of tokens in a file affects how they are refined, so
+    about half of the faces end at a random level; indices after a face's count are invalid.
     """
     generator = torch.Generator().manual_seed(0)
     kept: list[tuple[Tensor, ...]] = []
@@ -54,9 +54,9 @@ def count_tokens(
     counts: Indices,
     weights: Indices,
 ) -> Tables:
-    """Tables from how often images [N] use codewords, each counted weights [N] times.
+    """Tables from the frequencies of groups [N] and indices [N, T] of N images.
 
-    groups [N], indices [N, T], of which the first counts [N] are looked at.
+    counts [N]: the number of valid indices of each image; weights [N]: how often it counts.
     """
     used = np.bincount(groups, weights, minlength=tokenizer.groups).astype(np.int64)
     weight = (np.arange(indices.shape[1]) < counts[:, None]) * weights[:, None]
@@ -64,7 +64,7 @@ def count_tokens(
     ends = np.cumsum(tokenizer.level_sizes)[:-1]
     parts = zip(levels, np.split(indices, ends, 1), np.split(weight, ends, 1), strict=True)
     for table, own, mass in parts:
-        group = groups if len(table) > 1 else np.zeros_like(groups)  # one that all share
+        group = groups if len(table) > 1 else np.zeros_like(groups)  # a codebook for all groups
         np.add.at(table, (group[:, None], np.arange(own.shape[1]), own), mass)
     return Tables.from_counts(used, levels)
 
@@ -79,12 +79,12 @@ def export(
     packed: Arrays | None = None,
     upscaler: Upscaler | None = None,
 ) -> ModelFile:
-    """Write the model file; the tables are counted on the weights as stored.
+    """Write a model file; the tables are counted with the weights as they are stored.
 
-    faces [N, 128, 128, 4] must fill the canvas, as photographs do: filled borders are tamer than
-    real hair and backgrounds, and tables counted on them make a photograph's tokens cost more
-    than 8 bits. Each counts repeats [N] times. packed: matrices that the fit has packed, see
-    `to_arrays`; the others take 8 bits a number.
+    faces [N, 128, 128, 4], each counted repeats [N] times, must fill the canvas: filled borders
+    have less variance than real hair and backgrounds, and with tables counted on them a
+    photograph's tokens need more than 8 bits each. packed: matrices that `fit` has packed, see
+    `to_arrays`; all others are stored in 8 bits.
     """
     flat = Tables.from_counts(
         np.ones(tokenizer.groups, np.int64),
@@ -96,7 +96,7 @@ def export(
         stored, _ = load_modules(save_model(draft, "draft", arrays))
     finally:
         draft.unlink(missing_ok=True)
-    # The fit's own estimate of the bits steers the search while the final tables are counted.
+    # While the final tables are counted, the search uses the bits that the fit has estimated.
     stored.group_bits.copy_(tokenizer.group_bits)
     for level, estimate in zip(stored.levels, tokenizer.levels, strict=True):
         level.bits.copy_(estimate.bits)

@@ -1,13 +1,14 @@
 """The closed-form part of the model: components, the metric of identity, codebooks.
 
-1. Components z of the training faces and their mirror images: principal axes, after the borders
-   that no camera saw were filled by ridge regression, and axes of what these leave out and
-   recognisers see.
-2. Level by level: principal axes of what is left over, in a metric in which identity costs more
-   than a hat; bits dealt to them by reverse water-filling; k-means for every token on its own
-   axes, for each of some groups of faces or for all of them.
+1. Components z of the training faces and their mirror images: their principal axes, after filled
+   borders have been estimated by ridge regression, and further axes that the embeddings of
+   recognition models depend on.
+2. For each residual stage (level): principal axes of the residual, in a metric that weights errors
+   by their effect on embeddings; bits for them by reverse water-filling; k-means for every token
+   on its axes, separately for each group of faces or for all together.
 
-Every matrix is packed as soon as it is known, and what follows is fitted to what a decoder reads.
+Each matrix is packed when it has been computed, and the following steps use the unpacked one, which
+a decoder reads.
 """
 
 from __future__ import annotations
@@ -60,28 +61,28 @@ _PART = 8192  # faces at a time
 
 @dataclass(frozen=True)
 class LevelPlan:
-    """Tokens in the level and the weight of identity against pixels in its metric."""
+    """The configuration of one residual stage (level)."""
 
     tokens: int
-    identity: float
-    new_factor: bool = True  # of the metric, for what is left over; or the one before it
-    own: bool = False  # every group has codebooks of its own here
+    identity: float  # weight of identity against pixels in the metric
+    new_factor: bool = True  # compute the metric's factor for this residual; else keep the last
+    own: bool = False  # whether every group has separate codebooks
 
 
 @dataclass(frozen=True)
 class FitPlan:
-    """What `fit` builds."""
+    """The configuration of `fit`."""
 
     levels: tuple[LevelPlan, ...]
     components: int = 1280
-    identity_components: int = 400  # of these, beside the principal ones
-    coarse_components: int = 300  # of a face as the first levels have it
-    codewords: int = 256
+    identity_components: int = 400  # how many of `components` are identity axes
+    coarse_components: int = 300  # principal components in a coarse face, see identity_gradients
+    codewords: int = 256  # of each codebook
     groups: int = 1
-    pull: float = 8.0  # images' worth of weight that all faces have in a group's codeword
-    identity_faces: int = 1536  # that every recogniser looks at
+    pull: float = 8.0  # weight of the shared codeword in a group's codeword, in images
+    identity_faces: int = 1536  # faces for the gradients of each recognition model
     metric_rank: int = METRIC_RANK  # of each factor
-    fill: float = 0.92  # share of a level's bits that water-filling hands out
+    fill: float = 0.92  # share of a level's bits that water-filling allocates
 
     def __post_init__(self) -> None:
         if not 0 <= self.identity_components < self.components:
@@ -91,22 +92,25 @@ class FitPlan:
             )
         own = [level.own for level in self.levels]
         if own != sorted(own, reverse=True):
-            raise ValueError("levels that groups share come after all that they have of their own")
+            raise ValueError("levels with own = false must come after all levels with own = true")
         if any(own) != (self.groups > 1):
-            raise ValueError(f"{self.groups} groups have {sum(own)} levels of their own")
+            raise ValueError(f"{self.groups} groups have {sum(own)} levels with own = true")
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit leaves behind."""
+    """The result of `fit`."""
 
     tokenizer: LevelTokenizer
-    packed: Arrays  # its matrices as the model file has them
-    components: npt.NDArray[np.float16]  # [N, Z] of the faces, borders filled
+    packed: Arrays  # its packed matrices, by the names of the model file
+    components: npt.NDArray[np.float16]  # [N, Z] of the faces, with estimated borders
 
 
 def fit(faces: Collection, recognisers: Sequence[Embed], plan: FitPlan) -> Fitted:
-    """Fit a tokenizer to N faces, each counted as often as it is shown, and to their mirrors."""
+    """Fit a tokenizer to the training faces of a collection and their mirror images.
+
+    Each face is weighted by its number of repeats. Raises StcError if the faces are too few.
+    """
     planes = filled_planes(faces.pixels)
     weight = torch.from_numpy(faces.repeats * ~faces.held).float()
     tokenizer = LevelTokenizer(plan.components, plan.groups, [])
@@ -126,9 +130,9 @@ def choose_components(
     recognisers: Sequence[Embed],
     plan: FitPlan,
 ) -> tuple[Arrays, Tensor]:
-    """Fill in mean and basis from planes [N, 6144], weighted [N].
+    """Compute and set the tokenizer's mean and basis from planes [N, 6144] with weights [N].
 
-    -> the basis as it is packed, and what moves the recognisers, see `identity_gradients`.
+    Returns the packed basis, and the gradients of the recognition models, see `identity_gradients`.
     """
     share = weight / weight.sum()
     tokenizer.mean.copy_(mirrored_mean(planes, share).half())
@@ -149,9 +153,9 @@ def choose_components(
 def fit_levels(
     z: Tensor, tokenizer: LevelTokenizer, weight: Tensor, gradients: Tensor, plan: FitPlan
 ) -> Arrays:
-    """Append the levels of the plan to a tokenizer, fitted to z float16 [N, Z], weighted [N].
+    """Fit the levels of the plan to components z float16 [N, Z] with weights [N], and append them.
 
-    gradients [R, 6144]: what moves the recognisers. -> the levels' matrices as they are packed.
+    gradients [R, 6144]: those of the recognition models. Returns the levels' packed matrices.
     """
     share, rest = weight / weight.sum(), z.float()
     metric = identity_metric(gradients, tokenizer, covariance(rest, share))
@@ -184,19 +188,21 @@ def fit_level(
     first: int = 0,
     groups: Groups | None = None,
 ) -> tuple[Level, Arrays, Groups | None]:
-    """Fit one level to the components [N, Z] that the levels before it left over.
+    """Fit one level to the residual components [N, Z] of the levels before it.
 
-    weight [N] counts the faces; factor [Z, r] is the metric's; first: the level's first token.
-    groups: of the faces, which the first level of their own finds.
-    -> the level, its matrices as they are packed, and the groups. Raises StcError if the faces are
-    too few for so many tokens.
+    weight [N]: of the faces; factor [Z, r]: of the metric; first: the index of the level's first
+    token; groups: of the faces, or None before the first level with `own`, which finds them.
+    Returns the level, its packed matrices, and the groups. Raises StcError if the residual has no
+    variance, as with too few faces for the number of tokens.
     """
     bits = math.log2(plan.codewords)
     whole, variance = transform(covariance(rest, weight / weight.sum()), factor, own.identity)
     dealt, theta = allot(variance.clamp_min(1e-12), own.tokens, bits, plan.fill)
     columns = [axis for axes in dealt for axis in axes]
     if not columns:
-        raise StcError(f"the faces leave nothing over for a level of {own.tokens} tokens")
+        raise StcError(
+            f"no residual is left for a level of {own.tokens} tokens: the faces are too few"
+        )
     words, synthesis = pack_synthesis(
         whole[:, columns].contiguous(), variance[columns], bits_of(first, SYNTHESIS_BITS)
     )
@@ -222,9 +228,10 @@ def build_level(
     spans: Sequence[slice],
     price: float,
 ) -> Level:
-    """A level ready for searching, from matrices whose columns are the tokens' latents in turn.
+    """Create a level that is prepared for encoding.
 
-    synthesis [Z, C], factor [Z, r], codewords [G, K, C]; spans: the columns of every token.
+    synthesis [Z, C], factor [Z, r], books' codewords [G, K, C]; spans: the columns, among C, of
+    each token's latent. identity: weight in the metric. price: rate-distortion weight.
     """
     groups, codewords, _ = books.codewords.shape
     widest = max(span.stop - span.start for span in spans)

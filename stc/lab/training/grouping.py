@@ -1,7 +1,7 @@
-"""Codebooks of a level: one for all faces, or one for each of a few groups of faces.
+"""Codebooks of a level: shared by all faces, or separate for each of several groups of faces.
 
-A group has codebooks of its own where there are enough faces to say how they differ: every
-codeword is pulled towards that of all faces, moved by the group's own offset.
+With few faces, a group's codeword is uncertain. It is therefore a weighted mean of the group's
+latents and the shared codeword, shifted by the group's mean offset from the shared codebook.
 """
 
 from __future__ import annotations
@@ -14,21 +14,24 @@ from torch import Tensor
 
 from stc.lab.training.clustering import kmeans, nearest
 
-STRONGEST = 64  # latents, the first, that the groups begin as clusters of
-ROUNDS = 6  # of fitting all groups and dealing the faces to them anew
-UNSEEN = 0.5  # images' worth that every codeword is used at least
-PRIOR = 4.0  # how many times `pull` images the shared use of a token's codewords counts as
+STRONGEST = 64  # first latents, by which faces are clustered into initial groups
+ROUNDS = 6  # of fitting all codebooks and reassigning the faces
+UNSEEN = 0.5  # pseudo-count of every codeword and group, in images
+PRIOR = 4.0  # pseudo-count of the shared codeword frequencies, in units of `pull` images
 
 
 @dataclass(frozen=True)
 class Books:
-    """Codebooks of T tokens in G groups; the tokens' latents lie one after another, C in all."""
+    """Codebooks of T tokens in G groups."""
 
-    codewords: Tensor  # [G, K, C]
+    codewords: Tensor  # [G, K, C], with the dimensions of all tokens concatenated
     bits: Tensor  # [G, T, K] ideal code lengths
 
     def costs(self, latents: Tensor, spans: Sequence[slice], group: int, price: float) -> Tensor:
-        """Squared error + price * bits of each of latents [N, C] in a group, [N]."""
+        """The least squared error + price * bits of latents [N, C] in a group, [N].
+
+        spans: the columns, among C, of each token.
+        """
         total = torch.zeros(len(latents))
         for token, span in enumerate(spans):
             own, book = latents[:, span], self.codewords[group, :, span]
@@ -40,24 +43,28 @@ class Books:
 
 @dataclass(frozen=True)
 class Groups:
-    """Which of G groups every face is in."""
+    """The assignment of faces to G groups."""
 
-    owner: Tensor  # int64 [N]
-    bits: Tensor  # [G] ideal code lengths of the groups' numbers
+    owner: Tensor  # int64 [N], the group of each face
+    bits: Tensor  # [G] ideal code lengths of the group indices
 
     @classmethod
     def of(cls, owner: Tensor, weight: Tensor, number: int) -> Groups:
-        """Groups as they are used by faces of weight [N]."""
+        """Create `number` groups from the assignment; the bits come from the faces' weights [N]."""
         use = torch.bincount(owner, weight, minlength=number) + UNSEEN
         return cls(owner, -torch.log2(use / use.sum()))
 
     @property
     def number(self) -> int:
+        """The number of groups, G."""
         return len(self.bits)
 
 
 def fit_shared(latents: Tensor, weight: Tensor, spans: Sequence[slice], codewords: int) -> Books:
-    """Codebooks for all faces: k-means of every token's latents [N, C], faces weighted [N]."""
+    """Shared codebooks: k-means on every token's latents [N, C], with weights [N] of the faces.
+
+    spans: the columns of each token.
+    """
     books = torch.zeros(1, codewords, latents.shape[1])
     use = torch.zeros(1, len(spans), codewords)
     for token, span in enumerate(spans):
@@ -79,9 +86,9 @@ def fit_own(
     start: Books | None = None,
     rounds: int = 2,
 ) -> Books:
-    """Codebooks for every group, by so many rounds of k-means from `start` or the shared ones.
+    """Codebooks for each group, by rounds of k-means from `start`, or from the shared codebooks.
 
-    pull: how many images' worth of weight the shared codeword has in each.
+    pull: the weight of the shared codeword in each group's codeword, in images.
     """
     number, codewords = groups.number, shared.codewords.shape[1]
     begun = shared if start is None else start
@@ -114,10 +121,11 @@ def find_groups(
     pull: float,
     price: float,
 ) -> tuple[Groups, Books]:
-    """Groups of the faces and the codebooks of each, from the latents [N, C] of the first level.
+    """Find `number` groups of faces, and their codebooks, from the latents [N, C] of a level.
 
-    Clusters to begin with; then every face goes to the group whose codebooks cost it least, its
-    error and price * bits, those of the group's number counted (Lloyd's algorithm over groups).
+    The groups start as k-means clusters. Then codebooks are fitted and every face is assigned to
+    the group with the least squared error + price * bits, including the bits of the group index
+    (Lloyd's algorithm on groups).
     """
     strongest = latents[:, :STRONGEST].contiguous()
     clusters = kmeans(strongest, weight, number, rounds=20)

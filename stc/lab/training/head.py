@@ -1,10 +1,10 @@
-"""Training a head without identity labels: its scores imitate the recogniser's own.
+"""Trains a head without identity labels: its scores imitate those of the recognition model.
 
-The group-wise weighted score of two pictures should be a straight line of the cosine of the
-recogniser's embeddings (each the sum of the picture's and its mirror image's). It begins from a
-closed form: the reduction of a cell is the ridge regression from it to its own part of the
-embedding, and it counts as much as that explains. Then gradients improve it. Half of a batch are
-faces alike to one another, since pairs drawn at random are nearly all of strangers.
+The group-wise weighted score of two pictures should be a linear function of the cosine of their
+embeddings (each the sum of the embeddings of a picture and its mirror image). The head starts as a
+closed form: a ridge regression from each cell of the feature map to a part of the embedding, with
+the cell's weight given by the variance that it explains. Gradient descent then improves it. Half of
+a batch are faces with similar embeddings, since random pairs nearly always show different people.
 """
 
 from __future__ import annotations
@@ -25,23 +25,25 @@ from stc.protection.heads import SIZE, Head
 from stc.protection.rotation import frame
 from stc.protection.views import Views
 
-HELD_OUT = 0.1  # of the faces, for the figures
+HELD_OUT = 0.1  # share of the faces that measure the head
 _BATCH = 256
-_ALIKE = 8  # faces around each of those that a batch is drawn around
+_ALIKE = 8  # nearest neighbours of a face, including itself, that enter a batch together
 _RATE = 3e-4
-_RIDGE = 0.03  # of the mean variance of a cell's channels
+_RIDGE = 0.03  # regularisation, relative to the mean variance of a cell's channels
 
 
 @dataclass(frozen=True)
 class Imitation:
-    """How well a head imitates, on faces held out: correlation of scores, over all pairs and over
-    each face with its nearest neighbours."""
+    """How well a head imitates the recognition model, on held-out faces.
 
-    faces: int
+    A correlation is Pearson's, between the head's scores and the cosines of embeddings.
+    """
+
+    faces: int  # their number, for training and measurement together
     steps: int
     seconds: float
-    correlation: float
-    correlation_near: float
+    correlation: float  # over all pairs
+    correlation_near: float  # over the pairs of each face and its nearest neighbours
 
 
 def fit_head(
@@ -51,18 +53,21 @@ def fit_head(
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
 ) -> tuple[Head, Imitation]:
-    """Train a head for groups of `size` dimensions, and measure it.
+    """Train a head for groups of `size` dimensions, and measure it on held-out faces.
 
-    report: gets a line of text every hundred steps. Raises DataError if there are fewer than 64
-    faces.
+    views: feature maps and embeddings of the faces. report: called with a line of text every
+    hundred steps. Raises DataError if there are fewer than 64 faces.
     """
     count = len(views.maps)
     if count < 64:
-        raise DataError(f"{count} faces are too few to train a head: 64 at least, thousands better")
+        raise DataError(
+            f"{count} faces are too few to train a head: it needs at least 64, better thousands"
+        )
     generator = np.random.default_rng(seed)
     order = generator.permutation(count)
     held, own = np.split(order, [max(16, int(count * HELD_OUT))])
-    # About their mean: of some recognisers it is most of every embedding, and tells nothing.
+    # Without their mean, which in some recognition models dominates all embeddings and is no
+    # information on identity.
     unit = F.normalize(
         F.normalize(torch.from_numpy(views.embeddings)) - torch.from_numpy(views.mean)
     )
@@ -71,7 +76,7 @@ def fit_head(
         torch.manual_seed(seed)
         head = HeadNetwork(views.maps.shape[2:], size)
     _begin(head, views, own, unit[own])
-    line = nn.Linear(1, 1)  # from the head's score to the recogniser's
+    line = nn.Linear(1, 1)  # from the head's score to the cosine of the embeddings
     nn.init.ones_(line.weight)
     nn.init.zeros_(line.bias)
     optimiser = torch.optim.AdamW([*head.parameters(), *line.parameters()], _RATE)
@@ -96,7 +101,7 @@ def fit_head(
 
 @torch.no_grad()
 def _begin(head: HeadNetwork, views: Views, rows: npt.NDArray[np.int64], unit: Tensor) -> None:
-    """Ridge regressions from each cell to its part of the embedding, as the head's first state."""
+    """Initialise the head by ridge regressions from each cell to its part of the embedding."""
     centred = unit - unit.mean(0)
     parts = torch.from_numpy(frame(len(head.reduce), head.size, unit.shape[1]))
     for cell, part in enumerate(parts):
@@ -109,13 +114,16 @@ def _begin(head: HeadNetwork, views: Views, rows: npt.NDArray[np.int64], unit: T
         found = torch.linalg.solve(square, (values - mean).T @ target)
         wrong = ((values - mean) @ found - target).square().sum() / target.square().sum()
         head.reduce[cell] = found
-        head.shift[cell] = -(mean @ found) / 2  # half for either side of the face
+        head.shift[cell] = -(mean @ found) / 2  # half, since picture and mirror image are summed
         head.place[cell] = torch.log((1 - wrong).clamp(min=1e-3))
 
 
 def scores(features: Tensor, weights: Tensor) -> Tensor:
-    """The plain score of all pairs [B, B], weighted half by the one's weights, half by the other's,
-    of features [B, m, c] and weights [B, m]."""
+    """The unprotected scores of all pairs of B templates, [B, B].
+
+    features: [B, m, c]; weights: [B, m]. The score is the mean of the scores with the weights of
+    the first and of the second template.
+    """
     unit = F.normalize(features, dim=2)
     one_way = (unit * weights[..., None]).flatten(1) @ unit.flatten(1).T
     return (one_way + one_way.T) / 2
@@ -127,7 +135,7 @@ def _maps(views: Views, rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
 
 
 def _neighbours(unit: Tensor) -> npt.NDArray[np.int64]:
-    """Each face's nearest others [N, _ALIKE], itself first."""
+    """The nearest neighbours of each face [N, _ALIKE], first the face itself."""
     found = [
         (part @ unit.T).topk(min(_ALIKE, len(unit)), dim=1).indices for part in unit.split(1024)
     ]
@@ -137,7 +145,7 @@ def _neighbours(unit: Tensor) -> npt.NDArray[np.int64]:
 def _draw(
     generator: np.random.Generator, near: npt.NDArray[np.int64], batch: int
 ) -> npt.NDArray[np.int64]:
-    """Rows of a batch: half at random, half some faces with those that are most like them."""
+    """Rows of a batch: half are random, half are random faces with their nearest neighbours."""
     some = generator.integers(0, len(near), max(1, batch // 2 // near.shape[1]))
     alike = np.unique(near[some])
     return np.union1d(alike, generator.choice(len(near), batch - len(alike), replace=False))

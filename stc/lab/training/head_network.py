@@ -1,4 +1,4 @@
-"""The network of a head (`stc.protection.heads`), in torch, so that it can be trained."""
+"""The network of a head (`stc.protection.heads`) in torch, for training."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from stc.protection.heads import HIDDEN, SIZE, Head
 
 
 class HeadNetwork(nn.Module):
-    """Feature maps of a picture and of its mirror image [B, C, H, W] -> features [B, H*W, c] and
-    weights [B, H*W] that sum to one.
+    """Maps feature maps of a picture and its mirror image, [B, C, H, W], to a template.
 
-    shape: C, H, W. size: c, the dimensions of a group.
+    The output is features [B, H*W, c] and weights [B, H*W] that sum to 1. shape: C, H, W. size: c,
+    the dimensions of a group.
     """
 
     def __init__(self, shape: tuple[int, int, int], size: int = SIZE) -> None:
@@ -21,11 +21,11 @@ class HeadNetwork(nn.Module):
         self.shape, self.size = shape, size
         self.reduce = nn.Parameter(torch.zeros(height * width, channels, size))
         self.shift = nn.Parameter(torch.zeros(height * width, size))
-        self.bend = nn.PReLU(size, init=1)  # straight, until training bends it
+        self.bend = nn.PReLU(size, init=1)  # the identity before training
         self.attend = nn.Sequential(
             *_step(size, HIDDEN), *_step(HIDDEN, HIDDEN), nn.Conv2d(HIDDEN, 1, 3, padding=1)
         )
-        self.place = nn.Parameter(torch.zeros(height * width))  # what a cell counts in all faces
+        self.place = nn.Parameter(torch.zeros(height * width))  # logits of a cell in all faces
 
     def forward(self, maps: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
         both = self._reduced(maps) + self._reduced(mirrored)
@@ -33,7 +33,7 @@ class HeadNetwork(nn.Module):
         return both, (self.attend(picture).flatten(1) + self.place).softmax(1)
 
     def to_head(self) -> Head:
-        """What runs without torch, as the network is now."""
+        """The head with the current weights, which runs without torch."""
         arrays = {
             name: value.detach().float().numpy().copy()
             for name, value in self.state_dict().items()

@@ -1,4 +1,4 @@
-"""Latents of all training faces, coded once: the encoder is frozen while codebooks are trained."""
+"""Latents of all faces, computed once, since the encoder is frozen while codebooks are trained."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ BATCH = 64
 def latents_of(
     system: System, faces: npt.NDArray[np.uint8], path: Path, accelerator: Accelerator
 ) -> Latents:
-    """Latents [2, N, T, D] of faces [N, 128, 128, 4] and their mirrors, kept in `path`.
+    """Latents [2, N, T, D] of faces [N, 128, 128, 4] and their mirror images, memory-mapped.
 
-    Raises StcError if the file there is of other faces or another tokenizer.
+    path: the .npy file of the latents, which is written if it is missing. Raises StcError if its
+    shape belongs to other faces or another tokenizer.
     """
     tokenizer = system.tokenizer
     shape = (2, len(faces), tokenizer.tokens, tokenizer.dimensions)

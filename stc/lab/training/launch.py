@@ -1,4 +1,4 @@
-"""One CPU, one GPU or many: Hugging Face `accelerate`, and randomness that can be resumed."""
+"""Devices and processes of a run, by Hugging Face `accelerate`; seeds and interruption."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def launcher(precision: str) -> Accelerator:
-    """The processes of this run; `accelerate launch` or `torchrun` start more than one.
+    """The Accelerator of this run; `accelerate launch` or `torchrun` start several processes.
 
     precision: "bf16" (autocast) or "fp32".
     """
@@ -26,16 +26,16 @@ def launcher(precision: str) -> Accelerator:
 
     return Accelerator(
         mixed_precision="bf16" if precision == "bf16" else "no",
-        # The codebook has no part in the first steps of stage `base`.
+        # In the first steps of stage `base` the codebook has no gradient.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
 
 
 def seed_step(seed: int, stage: str, step: int, process: int) -> None:
-    """Seed every generator for one step.
+    """Seed torch's global random generator for one step.
 
-    What a step draws depends on its number alone, so that a resumed run needs no generator's
-    state, and each process draws numbers of its own.
+    The random numbers of a step depend only on its number, so that a resumed run needs no generator
+    state. Each process gets different numbers.
     """
     words = [seed, *stage.encode(), step, process]
     torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1))
@@ -44,10 +44,10 @@ def seed_step(seed: int, stage: str, step: int, process: int) -> None:
 def rows_of_step(
     rows: npt.NDArray[np.int64], batch: int, step: int, seed: int, process: int, processes: int
 ) -> npt.NDArray[np.int64]:
-    """The rows that a process learns from in one step.
+    """The rows of the training data that one process uses in one step.
 
-    The whole batch is dealt to the processes; every epoch has an order of its own. A batch
-    that is larger than the data is as large as the data.
+    The batch is divided among the processes. The rows of each epoch are shuffled anew. A batch
+    larger than the data is reduced to the size of the data.
     """
     batch = min(batch, len(rows))
     epoch, place = divmod(step, len(rows) // batch)
@@ -57,14 +57,17 @@ def rows_of_step(
 
 @dataclass
 class Interruption:
-    """Whether somebody asked the run to stop."""
+    """Whether a signal has requested that the run stops."""
 
     wanted: bool = False
 
 
 @contextmanager
 def interruption() -> Iterator[Interruption]:
-    """Let Ctrl-C and SIGTERM wait for the end of the step; a second one does not wait."""
+    """A context in which SIGINT and SIGTERM only set `wanted`, so that a step can finish.
+
+    A second signal raises KeyboardInterrupt at once.
+    """
     asked = Interruption()
 
     def ask(number: int, frame: FrameType | None) -> None:

@@ -1,9 +1,9 @@
-"""A run of the level-ordered tokenizer, the one that ships.
+"""Trains the tokenizer of residual stages (levels), the one of the shipped models.
 
-fit      components, the metric of identity, codebooks
-decoder  the decoder
-upscaler what draws the decoder's picture at 256 pixels; only if the configuration gives it steps
-export   probability tables and the model file
+fit       components, the metric of identity, codebooks
+decoder   the decoder
+upscaler  the upscaler to 256 pixels; only if the configuration gives it steps
+export    probability tables and the model file
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def train_levels(
     output: Path,
     only: str | None = None,
 ) -> None:
-    """Run all stages, or only one, in the folder `path`, and write the model file `output`.
+    """Run all stages, or only stage `only`, in the folder `path`, and write the model file.
 
-    The model is called what its file is. Raises StcError if something is missing, or an earlier
-    stage is.
+    output: the model file; its stem is the name of the model. Raises StcError if data, a network's
+    file or the result of an earlier stage is missing.
     """
     if only is not None and only not in config.stages:
         raise StcError(f"no stage {only!r} in this run: there are {', '.join(config.stages)}")
@@ -89,8 +89,8 @@ def train_levels(
 
 
 def prepare(config: LevelsRun, faces: Collection, sources: Sources, folder: RunFolder) -> None:
-    """Stage `fit`: the tokenizer, and what it and the recognisers say of every face."""
-    assert sources.recogniser is not None  # noqa: S101 - `train_levels` has asked for it
+    """Stage `fit`: the tokenizer, and the components and embeddings of all faces."""
+    assert sources.recogniser is not None  # noqa: S101 - `train_levels` has checked it
     components, embeddings = (
         folder.path / "components.npy",
         folder.path / "embeddings.npy",
@@ -107,7 +107,7 @@ def build_trainer(
     config: LevelsRun, faces: Collection, sources: Sources, folder: RunFolder
 ) -> RenderTrainer:
     """The trainer of stage `decoder`, resumed from its checkpoint if there is one."""
-    assert sources.recogniser is not None  # noqa: S101 - `train_levels` has asked for both
+    assert sources.recogniser is not None  # noqa: S101 - `train_levels` has checked both
     assert sources.lpips is not None  # noqa: S101
     torch.manual_seed(config.seed)
     decoder = Decoder() if config.start is None else load_modules(open_model(config.start))[1]
@@ -132,9 +132,9 @@ def build_upscaler(
 ) -> UpscalerTrainer:
     """The trainer of stage `upscaler`, resumed from its checkpoint if there is one.
 
-    decoder: the finished one. Raises StcError if the data has no faces of 256 pixels.
+    decoder: the trained one. Raises StcError if the data has no faces of 256 pixels.
     """
-    assert sources.lpips is not None  # noqa: S101 - `train_levels` has asked for it
+    assert sources.lpips is not None  # noqa: S101 - `train_levels` has checked it
     torch.manual_seed(config.seed)
     return UpscalerTrainer(
         load_fit(folder)[0],
@@ -158,7 +158,7 @@ def check_finished(path: Path, trainer: AdversarialTrainer, steps: int) -> None:
 
 
 def save_fit(folder: RunFolder, fitted: Fitted) -> None:
-    """Keep a fitted tokenizer, and its matrices as they are packed."""
+    """Write a fitted tokenizer and its packed matrices to fit.pt."""
     tokenizer = fitted.tokenizer
     packed = {name: torch.from_numpy(np.array(array)) for name, array in fitted.packed.items()}
     shapes = [tuple(shape) for shape in tokenizer.shapes]
@@ -174,7 +174,10 @@ def save_fit(folder: RunFolder, fitted: Fitted) -> None:
 
 
 def load_fit(folder: RunFolder) -> tuple[LevelTokenizer, Arrays]:
-    """Read what `save_fit` kept; frozen. Raises StcError if there is nothing."""
+    """Read the tokenizer, frozen, and the packed matrices that `save_fit` has written.
+
+    Raises StcError if fit.pt is missing.
+    """
     kept: dict[str, Any] | None = folder.load("fit")
     if kept is None:
         raise StcError(f"{folder.path}: stage fit comes first; fit.pt is missing")

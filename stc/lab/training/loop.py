@@ -1,4 +1,4 @@
-"""The loop that every stage of training shares: steps, log, checkpoints, sheets, interruption."""
+"""The training loop of all stages: steps, log, checkpoints, sheets and interruption."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from stc.lab.training.run import RunFolder
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-LOG_EVERY = 20
+LOG_EVERY = 20  # steps
 
 
 class StagePlan(Protocol):
-    """What the loop reads of a stage's configuration."""
+    """The part of a stage's configuration that the loop uses."""
 
     @property
     def steps(self) -> int: ...
@@ -31,7 +31,7 @@ class StagePlan(Protocol):
 
 
 class Stage(Protocol):
-    """One stage at work; a step may depend on nothing but its number and the state."""
+    """A stage of training; each step depends only on its number and the stage's state."""
 
     name: str
 
@@ -40,23 +40,27 @@ class Stage(Protocol):
         """Its configuration."""
 
     def step(self, number: int) -> dict[str, Tensor]:
-        """Make step `number`, the first is 0, and return scalars worth logging."""
+        """Make step `number`, counted from 0, and return scalars for the log."""
 
     def weights(self) -> dict[str, Any]:
-        """What later stages load: state dicts by the name of their module."""
+        """The weights for later stages: state dicts by the names of modules."""
 
     def state(self) -> dict[str, Any]:
-        """All that resuming needs beyond the weights."""
+        """The state that resuming needs besides the weights, such as the optimiser's."""
 
     def restore(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
-        """Take back what `weights` and `state` gave."""
+        """Load the results of `weights` and `state`."""
 
     def measure(self, sheet: bool) -> tuple[dict[str, float], Tensor | None]:
-        """Figures on held-out faces, and if asked for pictures [N, columns, 3, H, W]."""
+        """Measurements on held-out faces, and if `sheet`, pictures [N, columns, 3, H, W]."""
 
 
 def run_stage(stage: Stage, folder: RunFolder, accelerator: Accelerator, seed: int) -> None:
-    """Make the steps that are left; KeyboardInterrupt once a wanted interruption was saved."""
+    """Make the remaining steps of a stage, from its checkpoint if there is one.
+
+    Raises KeyboardInterrupt after an interruption, when the checkpoint has been written, and
+    StcError if the checkpoint is for another number of steps.
+    """
     plan, name = stage.plan, stage.name
     step = _resume(stage, folder)
     if _main(accelerator) and step < plan.steps:
@@ -96,7 +100,7 @@ def _main(accelerator: Accelerator) -> bool:
 
 
 def _any(wanted: bool, accelerator: Accelerator) -> bool:
-    """Whether any process was asked to stop: all must stop at one step."""
+    """Whether any process has been interrupted: all processes must stop at the same step."""
     if accelerator.num_processes == 1:
         return wanted
     flag = torch.tensor([float(wanted)], device=accelerator.device)
@@ -110,7 +114,7 @@ def _resume(stage: Stage, folder: RunFolder) -> int:
     step, steps = int(kept["step"]), int(kept["steps"])
     if steps != stage.plan.steps:
         raise StcError(
-            f"{folder.path}: stage {stage.name} was begun for {steps} steps, not "
+            f"{folder.path}: stage {stage.name} was started for {steps} steps, not "
             f"{stage.plan.steps}: give the same number, or another --run"
         )
     stage.restore(kept["weights"], kept["state"])

@@ -1,4 +1,4 @@
-"""What a decoded face should have in common with its original."""
+"""Masked pixel error, and random crops and shifts of pictures for the losses of networks."""
 
 from __future__ import annotations
 
@@ -10,34 +10,38 @@ from stc.canvas import CANVAS
 
 
 def face_weight() -> Tensor:
-    """[1, 1, 128, 128]: 2 inside the oval of the face, 1 outside."""
+    """Weights of pixels [1, 1, 128, 128]: 2 inside an ellipse around the face, 1 outside."""
     y, x = torch.meshgrid(torch.arange(CANVAS), torch.arange(CANVAS), indexing="ij")
     oval = ((x - 64) / 34) ** 2 + ((y - 76) / 44) ** 2 < 1
     return (1 + oval.float())[None, None]
 
 
 def masked_error(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean squared error [B] of [B, 3, H, W], every pixel counted by its weight [B, 1, H, W]."""
+    """Weighted mean squared error [B] of pictures [B, 3, H, W], with pixel weights [B, 1, H, W]."""
     error = (output - target).square() * weight
     return error.sum((1, 2, 3)) / (3 * weight.sum((1, 2, 3)))
 
 
 def shift(*images: Tensor) -> list[Tensor]:
-    """The same random corner cut off every image.
+    """Crop all images by 4 pixels, at the same random offset.
 
-    LPIPS looks every fourth pixel; with a fixed grid the decoder learns to please just those.
+    The first layer of LPIPS has a stride of 4; with a fixed offset the decoder would learn patterns
+    on that grid.
     """
     return random_crop(*images, side=images[0].shape[2] - 4)
 
 
 def random_crop(*images: Tensor, side: int) -> list[Tensor]:
-    """The same square of every image [B, C, H, H], anywhere in it."""
+    """The same random square of `side` pixels of all images [B, C, H, H]."""
     y, x = torch.randint(0, images[0].shape[2] - side + 1, (2,)).tolist()
     return [i[:, :, y : y + side, x : x + side] for i in images]
 
 
 def jitter(image: Tensor) -> Tensor:
-    """A small shift and zoom of every image: no recogniser sees one exact alignment."""
+    """Shift and scale every canvas [B, 3, 128, 128] slightly and randomly.
+
+    It keeps the decoder from adapting to one exact alignment of the recognition model.
+    """
     number = len(image)
     theta = torch.zeros(number, 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = 1 + 0.03 * torch.randn(number).clamp(-2, 2)

@@ -1,8 +1,9 @@
-"""What recognisers think of a small change of a face: the metric of identity.
+"""The metric of identity: how much a small change of a face changes its embedding.
 
-M = E[J^T J], J the derivative of a recogniser's unit embedding by the components of a face. A
-level with weight w measures error by I + w M, so that identity costs more than a hat. One
-recogniser's metric has quirks of its own; the mean of several has what they agree on.
+M = E[J^T J], where J is the derivative of a recognition model's unit embedding with respect to the
+components of a face. A level with weight w measures error in the metric I + w M, so that errors
+that change identity cost more than others, such as those of a hat. The mean of the metrics of
+several models is less specific to one of them.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from stc.lab.training.subspace import MIRROR, halves
 Embed = Callable[[Tensor], Tensor]
 
 _BATCH = 32
-_WAY = 0.8  # of the way to the coarse face, at most: a level will not stay there
-_FLOOR = 0.01  # of the mean variance
+_WAY = 0.8  # share of the way to the coarse face, at most: decoded faces have more than that
+_FLOOR = 0.01  # least variance of an axis, relative to the mean variance
 
 
 def identity_gradients(
@@ -36,13 +37,14 @@ def identity_gradients(
     recognisers: Sequence[Embed],
     faces: int,
 ) -> Tensor:
-    """What moves the recognisers: random cotangents' gradients [R * faces, 6144] by planes.
+    """Gradients [R * faces, 6144] of R recognition models with respect to planes.
 
-    planes [N, 6144] of faces that count share [N], less their mean and weighted as in
-    `subspace.covariances`. The difference of two embeddings is the mean of J over the way between
-    them times the difference of the faces: gradients are taken at random places between a face and
-    what the axes coarse [6144, K] hold of it. Each recogniser's are scaled so that faces of even
-    and odd covariance `spread` vary equally along them.
+    Each is the gradient of the embedding's product with a random normal vector. planes [N, 6144]:
+    of faces with weights share [N]; the gradients have the coordinates of `subspace.covariances`,
+    without mean and scaled. The difference of two embeddings is the difference of the faces times
+    the mean of J on the line between them; therefore gradients are computed at random points
+    between a face and its projection on the axes coarse [6144, K]. The gradients of each model are
+    scaled so that faces of even and odd covariance `spread` have the same variance along them.
     """
     found, weight = [], plane_weight()
     for recogniser in recognisers:
@@ -61,27 +63,27 @@ def identity_gradients(
 
 
 def identity_metric(gradients: Tensor, tokenizer: LevelTokenizer, spread: Tensor) -> Tensor:
-    """M [Z, Z], the mean metric of the recognisers whose gradients [N, 6144] are given.
+    """The mean metric M [Z, Z] of the recognition models with gradients [N, 6144].
 
-    Scaled so that faces of covariance `spread` [Z, Z] vary as much in it as they do in pixels. The
-    gradients reach components through the basis alone, which is orthonormal.
+    It is scaled so that the variance of faces of covariance `spread` [Z, Z] is the same in M as in
+    pixels.
     """
     mirror = parity(tokenizer)
     seen = gradients @ tokenizer.basis
     metric = seen.T @ seen
-    # A mirrored face is as good a sample: half the noise for nothing.
+    # Mirrored faces are equally good samples: adding them halves the noise at no cost.
     metric = (metric + mirror[:, None] * metric * mirror) / 2
     return metric * (spread.trace() / (metric * spread).sum())
 
 
 def strongest(metric: Tensor, left: Tensor, rank: int) -> Tensor:
-    """F [Z, rank] with F F^T <= M [Z, Z]: the part of the metric that counts for what is left over.
+    """A factor F [Z, rank] with F F^T <= M [Z, Z]: the part of the metric that residuals need.
 
-    left [Z, Z]: the covariance of what the levels before left over. Of all factors of that rank it
-    keeps most of tr(M left). The strongest axes of M itself would be those along which a recogniser
-    is most easily moved, whether faces move there or not.
+    left [Z, Z]: the covariance of the residual of the levels before. Of all factors of this rank, F
+    keeps most of tr(M left). The strongest axes of M itself would be those along which embeddings
+    are most sensitive, even if faces do not vary along them.
     """
-    # Axes along which next to nothing is left would be divided by next to nothing.
+    # The floor avoids divisions by variances close to 0.
     floor = _FLOOR * left.trace() / len(left)
     values, axes = torch.linalg.eigh(left.double() + floor * torch.eye(len(left)))
     root = axes * values.sqrt() @ axes.T
@@ -91,7 +93,7 @@ def strongest(metric: Tensor, left: Tensor, rank: int) -> Tensor:
 
 
 def covariance(z: Tensor, share: Tensor) -> Tensor:
-    """Of components [N, Z] whose faces count share [N], about zero: [Z, Z]."""
+    """The second moments [Z, Z] of components [N, Z] with weights share [N], without centring."""
     total = torch.zeros(z.shape[1], z.shape[1])
     for part, own in zip(z.split(8192), share.split(8192), strict=True):
         rows = part.float()
@@ -100,12 +102,15 @@ def covariance(z: Tensor, share: Tensor) -> Tensor:
 
 
 def parity(tokenizer: LevelTokenizer) -> Tensor:
-    """1 or -1 for every component [Z]: even or odd under the mirror."""
+    """The parity of every component [Z]: 1 if even, -1 if odd under mirroring."""
     return (tokenizer.basis * tokenizer.basis[MIRROR]).sum(0).sign()
 
 
 def _gradient(recogniser: Embed, x: Tensor, planes: Callable[[Tensor], Tensor]) -> Tensor:
-    """That of a random cotangent of the embeddings by x [B, D], which `planes` makes faces of."""
+    """The gradient, at x [B, D], of the embeddings' products with random normal vectors.
+
+    planes: maps x to the planes of faces.
+    """
     x.requires_grad_()
     with mixed():
         embedding = recogniser(to_rgb(planes(x)) * 2 - 1)

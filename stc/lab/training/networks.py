@@ -1,6 +1,6 @@
-"""Frozen networks that judge a reconstruction while training: recognisers and LPIPS.
+"""Frozen networks in the losses of training: recognition models and LPIPS.
 
-None is part of the package: the files are named on the command line.
+The package contains none of them: the command line names their files.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from stc.recognition.base import CROP
 
-# Weight decay leaves weights of 1e-30 behind: they add nothing, and subnormal numbers are slow.
+# Weight decay leaves weights such as 1e-30, which have no effect but make subnormal numbers, which
+# are slow.
 _NOTHING = 1e-10
 
 
 class _OnnxChain(nn.Module):
-    """The few ONNX operators of a MobileFaceNet or a MobileNet, run as torch operations with
-    gradients."""
+    """Runs an ONNX graph of a MobileFaceNet or MobileNet as torch operations, with gradients."""
 
     def __init__(self, path: Path) -> None:
         import onnx
@@ -40,14 +40,14 @@ class _OnnxChain(nn.Module):
         for tensor in graph.initializer:
             name = f"constant_{len(self.constants)}"
             values = torch.tensor(numpy_helper.to_array(tensor).copy())
-            if values.is_floating_point():  # those of half the size are cast before they are used
+            if values.is_floating_point():  # float16 too, which the graph casts before use
                 values = values.float()
                 values[values.abs() < _NOTHING] = 0
             self.register_buffer(name, values)
             self.constants[tensor.name] = name
         given = next(v for v in graph.input if v.name not in self.constants)
         self.input, self.output = given.name, graph.output[0].name
-        self.side = given.type.tensor_type.shape.dim[-1].dim_value  # pixels; 0 if any will do
+        self.side = given.type.tensor_type.shape.dim[-1].dim_value  # pixels; 0 if not fixed
 
     def forward(self, x: Tensor) -> Tensor:
         values = {self.input: x}
@@ -71,7 +71,7 @@ def _apply(operator: str, a: list[Tensor], attributes: dict[str, Any]) -> Tensor
             return a[0] + a[1]
         case "Mul":
             return a[0] * a[1]
-        case "Min":  # of a number: its gradient costs half of that of `minimum`
+        case "Min":  # with a scalar, `clamp` has half the backward cost of `minimum`
             return a[0].clamp(max=a[1].item()) if a[1].numel() == 1 else torch.minimum(a[0], a[1])
         case "Max":
             return a[0].clamp(min=a[1].item()) if a[1].numel() == 1 else torch.maximum(a[0], a[1])
@@ -86,13 +86,13 @@ def _apply(operator: str, a: list[Tensor], attributes: dict[str, Any]) -> Tensor
             return F.linear(a[0], a[1] if attributes.get("transB") else a[1].T, a[2])
         case "GlobalAveragePool":
             return a[0].mean((2, 3), keepdim=True)
-    raise ValueError(f"ONNX operator {operator} is not one that this loader runs")
+    raise ValueError(f"ONNX operator {operator} is not supported")
 
 
 def _convolved(a: list[Tensor], attributes: dict[str, Any]) -> Tensor:
     x, weight, bias = a[0], a[1], a[2] if len(a) > 2 else None
     strides = attributes.get("strides", [1, 1])
-    pads = list(attributes.get("pads", [0] * 4))  # above, left, below, right
+    pads = list(attributes.get("pads", [0] * 4))  # top, left, bottom, right
     if attributes.get("auto_pad") == b"SAME_UPPER":
         sizes = zip(x.shape[2:], weight.shape[2:], strides, strict=True)
         whole = [max((-(-n // step) - 1) * step + size - n, 0) for n, size, step in sizes]
@@ -105,13 +105,13 @@ def _convolved(a: list[Tensor], attributes: dict[str, Any]) -> Tensor:
 
 @dataclass(frozen=True)
 class _Input:
-    """What a recogniser of BGR crops takes: (pixel of 0 to 255 - mean) / scale."""
+    """The normalisation of BGR crops: (pixel from 0 to 255 - mean) / scale."""
 
     mean: tuple[float, float, float]
     scale: float
 
 
-# By the side of the crop: nothing in an ONNX file says more.
+# By the side of the crop, since an ONNX file does not state the normalisation.
 _INPUTS = {
     112: _Input((127.5, 127.5, 127.5), 128.0),  # ArcFace's networks
     224: _Input((103.939, 116.779, 123.68), 1.0),  # those of ImageNet's Caffe models
@@ -119,9 +119,10 @@ _INPUTS = {
 
 
 class Recogniser(nn.Module):
-    """Canvas RGB in [-1, 1] [B, 3, 128, 128] -> unit embeddings [B, E].
+    """A recognition model: canvas RGB in [-1, 1] [B, 3, 128, 128] -> unit embeddings [B, E].
 
-    Raises ValueError for an input of another size than those of two families.
+    Raises ValueError if the ONNX file needs crops of another size than 112 or 224 pixels, or (in
+    `forward`) has operators that are not supported.
     """
 
     mean: Tensor
@@ -146,9 +147,10 @@ class Recogniser(nn.Module):
 
 
 class Panel(nn.Module):
-    """Several recognisers as one, whose cosine is the mean of theirs.
+    """Several recognition models as one, whose cosine is the mean of their cosines.
 
-    Canvas RGB in [-1, 1] [B, 3, 128, 128] -> unit embeddings [B, E], one after another.
+    Canvas RGB in [-1, 1] [B, 3, 128, 128] -> unit embeddings [B, E]: those of all models, scaled
+    and concatenated.
     """
 
     def __init__(self, recognisers: Iterable[nn.Module]) -> None:
@@ -161,7 +163,10 @@ class Panel(nn.Module):
 
 
 class Lpips(nn.Module):
-    """LPIPS v0.1 on AlexNet features (Zhang et al. 2018)."""
+    """LPIPS v0.1 on AlexNet features (Zhang et al. 2018, arXiv 1801.03924).
+
+    path: a safetensors file with the weights of AlexNet and of LPIPS.
+    """
 
     mean: Tensor
     std: Tensor
@@ -195,11 +200,11 @@ class Lpips(nn.Module):
 
     @property
     def lin(self) -> list[Tensor]:
-        """Weight of every channel of the five maps, [1, C, 1, 1] each."""
+        """The weights of the channels of the five feature maps, [1, C, 1, 1] each."""
         return [self.get_buffer(f"lin{i}") for i in range(5)]
 
     def maps(self, rgb: Tensor) -> list[Tensor]:
-        """RGB in [-1, 1] [B, 3, H, W] -> five maps of unit feature vectors."""
+        """Five maps of unit feature vectors of pictures, RGB in [-1, 1] [B, 3, H, W]."""
         x, maps = (rgb - self.mean) / self.std, []
         for i, layer in enumerate(self.features):
             x = layer(x)
@@ -208,7 +213,7 @@ class Lpips(nn.Module):
         return maps
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two batches [B, 3, H, W] in [-1, 1] -> distance [B]."""
+        """The distances [B] of two batches, RGB in [-1, 1] [B, 3, H, W]; b gets no gradient."""
         with torch.no_grad():
             target = self.maps(b)
         pairs = zip(self.maps(a), target, self.lin, strict=True)

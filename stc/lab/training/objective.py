@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Objective:
-    """Weighted squared error + LPIPS + 1 - cosine to the original, where a camera saw something.
+    """Weighted squared error + LPIPS + (1 - cosine of embeddings), without filled pixels.
 
-    Raises StcError if a network is missing whose weight is not 0.
+    Raises StcError if the network of a term whose weight is not 0 is missing.
     """
 
     def __init__(
@@ -44,9 +44,10 @@ class Objective:
     def __call__(
         self, output: Tensor, rgb: Tensor, mask: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Output [B, 3, s, s], original [B, 3, 128, 128], both in [0, 1], mask [B, 1, 128, 128].
+        """The loss, and its parts for the log.
 
-        -> the loss, and its parts for the log.
+        output: [B, 3, s, s], rgb: the original [B, 3, 128, 128], both in [0, 1]; mask: 1 for pixels
+        of the photograph, [B, 1, 128, 128].
         """
         plan = self.plan
         drawn, target = resize(output, CANVAS) * 2 - 1, rgb * 2 - 1
@@ -59,7 +60,7 @@ class Objective:
                 loss = loss + plan.perception * perceived
                 parts["lpips"] = perceived.detach()
             if plan.identity and self.recogniser is not None:
-                # Half of the batch: the recogniser costs as much as the decoder.
+                # Half of the batch, as the recognition model takes as much time as the decoder.
                 half = slice(0, -(-len(rgb) // 2))
                 with torch.no_grad():
                     wanted = self.recogniser(target[half])

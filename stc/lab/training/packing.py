@@ -1,8 +1,8 @@
-"""Matrices of a model in few bits, the writing side of stc/codec/packing.py.
+"""Packs matrices of a model in few bits; stc/codec/packing.py unpacks them.
 
-A fit packs a matrix as soon as it has it and goes on with what a decoder will read, so that
-codebooks and decoder are fitted to the rounded one. Every function gives the arrays of the file by
-the last word of their names (see `named`), and the matrix that they stand for.
+The fit packs a matrix when it has computed it and continues with the unpacked one, so that
+codebooks and decoder are fitted to the rounded matrix. Each `pack_` function returns the arrays of
+the model file, by the last words of their names (see `named`), and the unpacked matrix.
 """
 
 from __future__ import annotations
@@ -28,40 +28,44 @@ from stc.lab.training.subspace import MIRROR
 Arrays = dict[str, npt.NDArray[Any]]
 
 BASIS_BITS = 5
-BASIS_FIRST = 64  # components, the strongest, whose axes have 8 bits
+BASIS_FIRST = 64  # the first, strongest components, whose axes have 8 bits
 METRIC_RANK = 320
 
-# Bits of a level's synthesis by its first token. An error of the first levels is in every file, and
-# their matrices are the smallest; the last ones draw what is nearly noise.
+# Bits of a level's synthesis matrix, by the index of the level's first token. The first levels are
+# in every file, and their matrices are the smallest, so they have most bits.
 SYNTHESIS_BITS = {0: 8, 25: 6, 89: 5, 185: 4}
 CODEBOOK_BITS = {0: 7, 89: 6, 185: 5}
 
-_DAMPING = 0.3  # of rounding the basis: more draws better, less reads better
+_DAMPING = 0.3  # of the basis: more lowers the error of synthesis, less that of analysis
 
 _LEFT = torch.arange(len(MIRROR))[torch.arange(len(MIRROR)) < MIRROR]
 
-# How far a basis may be from even and odd before it is no mistake of rounding.
+# The maximal deviation of a basis from even or odd that rounding can explain.
 _MIRROR_ERROR = 1e-4
 
 
 def named(name: str, words: Arrays) -> Arrays:
-    """The same arrays under their whole names in a model file."""
+    """The arrays by their full names in a model file: `name.word`, or `name` for the word ""."""
     return {f"{name}.{word}" if word else name: array for word, array in words.items()}
 
 
 def bits_of(first_token: int, table: Mapping[int, int]) -> int:
-    """Bits of a number in a matrix of the level whose first token is given."""
+    """The bits of each number in a level's matrix.
+
+    first_token: the index of the level's first token. table: bits by the least first token.
+    """
     return [bits for start, bits in table.items() if start <= first_token][-1]
 
 
 def pack_basis(basis: Tensor, power: Tensor, bits: int = BASIS_BITS) -> tuple[Arrays, Tensor]:
-    """A basis of planes [6144, Z] -> the arrays of `basis` and what is read, float32 [6144, Z].
+    """Pack a basis of planes [6144, Z] -> the arrays of `basis`, and the unpacked basis [6144, Z].
 
-    basis: orthonormal columns, each exactly even or odd under the mirror. power [Z]: variance of
-    the components; the first BASIS_FIRST are the strongest. The rounding of one sample is taken
-    back by the next ones as far as faces of this power see it: read by its transpose, the packed
-    basis gives components that are wrong by a hundredth of their deviation, where plain rounding
-    would let the strongest leak into all others. Raises ValueError for a column without parity.
+    basis: orthonormal columns, each even or odd under mirroring. power [Z]: variance of the
+    components; the first BASIS_FIRST are the strongest. The rounding error of each sample is
+    compensated by the following ones, weighted by the covariance of faces. With the packed basis,
+    the transpose then gives components with an error of a hundredth of their standard deviation;
+    plain rounding would mix the strongest components into all others. Raises ValueError if a column
+    is neither even nor odd.
     """
     left, right = basis[_LEFT], basis[MIRROR[_LEFT]]
     mirror = (left * right).sum(0).sign()
@@ -111,13 +115,13 @@ def pack_basis(basis: Tensor, power: Tensor, bits: int = BASIS_BITS) -> tuple[Ar
 
 
 def pack_matrix(matrix: Tensor, bits: int, weight: Tensor | None = None) -> tuple[Arrays, Tensor]:
-    """A matrix [R, C] -> its arrays and what is read, float32 [R, C].
+    """Pack a matrix [R, C] -> its arrays, and the unpacked matrix, float32 [R, C].
 
-    For the synthesis of a level, components by latents [Z, C], and for codebooks, [G * K, C]; bits:
-    1 to 7, or 8 for a plain matrix. Numbers are rounded each to its nearest: latents do not go
-    together, so there is nothing by which one could take back the error of another. weight [C]: how
-    much a squared error of a column counts in the choice of the curve, as the power that a latent
-    draws.
+    It packs the synthesis matrix of a level [Z, C] (components by latents), and codebooks
+    [G * K, C]. bits: 1 to 7 for codes of a curve, or 8 for int8 with a scale for each column. Each
+    number is rounded to its nearest code: latents are uncorrelated, so that none can compensate the
+    error of another. weight [C]: of a column's squared error in the fit of the curve, such as the
+    variance of its latent.
     """
     if bits == 8:
         whole, steps = to_int8(matrix.numpy())
@@ -127,7 +131,7 @@ def pack_matrix(matrix: Tensor, bits: int, weight: Tensor | None = None) -> tupl
     tables, scale = drawn(points, tops), _half(scale)
     codes = nearest_codes(tables, matrix / scale)
     values = tables.gather(1, codes)
-    # The scale that is best for the values as they have been rounded.
+    # The least-squares scale of the rounded values.
     scale = (values * matrix).sum(0) / values.square().sum(0).clamp_min(1e-9)
     scale = _half(scale.clamp_min(0))
     arrays: Arrays = {
@@ -142,7 +146,7 @@ def pack_matrix(matrix: Tensor, bits: int, weight: Tensor | None = None) -> tupl
 def pack_synthesis(
     synthesis: Tensor, power: Tensor | None = None, bits: int = 6
 ) -> tuple[Arrays, Tensor]:
-    """A level's synthesis [Z, C] -> the arrays of `levels.N.synthesis` and what is read [Z, C].
+    """Pack a level's synthesis matrix [Z, C] -> the arrays of `levels.N.synthesis`, and [Z, C].
 
     power [C]: variance of the latents. See `pack_matrix`.
     """
@@ -150,7 +154,7 @@ def pack_synthesis(
 
 
 def pack_codebooks(weight: Tensor, bits: int) -> tuple[Arrays, Tensor]:
-    """Codewords [G, K, C] -> the arrays of `levels.N.codebooks` and what is read, [G, K, C]."""
+    """Pack codewords [G, K, C] -> the arrays of `levels.N.codebooks`, and unpacked [G, K, C]."""
     arrays, read = pack_matrix(weight.flatten(0, 1), bits)
     leading = {word: array for word, array in arrays.items() if word in ("", "codes", "tops")}
     sizes = {"": (-1,), "codes": (-1,), "tops": ()}
@@ -159,13 +163,13 @@ def pack_codebooks(weight: Tensor, bits: int) -> tuple[Arrays, Tensor]:
 
 
 def pack_metric(factor: Tensor) -> tuple[Arrays, Tensor]:
-    """A factor [Z, r] of a metric -> the arrays of `encoder.metrics.M` and what is read [Z, r]."""
+    """Pack a metric's factor [Z, r] -> the arrays of `encoder.metrics.M`, and unpacked [Z, r]."""
     values, scale = to_int8(factor.numpy())
     return {"": values, "scale": scale}, _read(values, scale)
 
 
 def to_int8(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[Any]]:
-    """float32 [..., C] -> int8 [..., C] and one float16 scale a column [C]."""
+    """Quantize float32 [..., C] -> int8 [..., C], and a float16 scale for each column [C]."""
     largest = np.abs(matrix.reshape(-1, matrix.shape[-1])).max(0)
     scale = np.maximum(largest / 127, 1e-7).astype(np.float16)
     quantized = np.round(matrix / scale.astype(np.float32))
@@ -173,7 +177,7 @@ def to_int8(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.
 
 
 def pack_codes(codes: Tensor, bits: int) -> npt.NDArray[np.uint8]:
-    """Codes [R, C] of so many bits -> [R, bytes], as stc/codec/packing.py reads them."""
+    """Pack codes [R, C] of `bits` bits -> uint8 [R, bytes], the format of stc/codec/packing.py."""
     array, pieces, left = codes.numpy().astype(np.uint8), [], bits
     for width in (4, 2, 1):
         if not bits & width:
@@ -190,12 +194,12 @@ def pack_codes(codes: Tensor, bits: int) -> npt.NDArray[np.uint8]:
 
 
 def _read(values: npt.NDArray[np.int8], scale: npt.NDArray[Any]) -> Tensor:
-    """What a matrix in 8 bits stands for."""
+    """The values of a matrix in 8 bits."""
     return torch.from_numpy(values.astype(np.float32) * scale.astype(np.float32))
 
 
 def _half(scale: Tensor) -> Tensor:
-    """Scales as they are stored, none of them 0."""
+    """Scales rounded to float16, as they are stored, and above 0."""
     return scale.clamp_min(1e-7).half().float()
 
 

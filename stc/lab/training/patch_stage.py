@@ -1,4 +1,4 @@
-"""Stage `base` of the patch tokenizer: fitted in closed form, in a single step."""
+"""Stage `base` of the patch tokenizer: a closed-form fit in a single step."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 
 class PatchTraining:
-    """Principal components of patches, k-means for one codebook, and a decoder to start from.
+    """Fits principal components of patches and one codebook by k-means, and loads a decoder.
 
-    Raises StcError if the decoder of the model to start from has another shape.
+    It is a `loop.Stage` of one step. Raises StcError if the decoder of the model `plan.start` has
+    another shape.
     """
 
     name = "base"
@@ -42,7 +43,7 @@ class PatchTraining:
             self.take_decoder(plan.start)
 
     def take_decoder(self, model: str) -> None:
-        """Start from the decoder of a shipped model."""
+        """Load the weights of a shipped model's decoder. Raises StcError if its shape differs."""
         (_, shipped), own = load_modules(open_model(model)), self.tokenizer.decoder
         if shipped.widths != own.widths:
             raise StcError(f"base.start: the decoder of {model} has widths {shipped.widths}")
@@ -50,15 +51,15 @@ class PatchTraining:
 
     @torch.no_grad()
     def step(self, number: int) -> dict[str, Tensor]:
-        """Fit everything; there is one step, number 0."""
+        """Fit everything in this step, the only one."""
         seed = self.system.config.seed
-        torch.manual_seed(seed)  # every process finds the same
+        torch.manual_seed(seed)  # so that all processes compute the same
         rows = np.random.default_rng(seed).permutation(self.pictures.training)[: self.plan.faces]
         planes, seen = visible_planes(self.pictures.faces[np.sort(rows)])
         own = self.tokenizer.cpu()
         views = []
         for order in (slice(None), MIRROR):
-            # A patch of which no camera saw some part does not count.
+            # Patches with filled pixels are left out.
             whole = own.patches(seen[:, order].float()).amin(2) > 0
             views.append(own.patches(planes[:, order])[whole])
         patches = torch.cat(views)
@@ -73,17 +74,21 @@ class PatchTraining:
         return {"kept": variance.flip(0)[: own.dimensions].sum() / variance.sum()}
 
     def weights(self) -> dict[str, Any]:
+        """As `loop.Stage.weights`."""
         return {
             "tokenizer": self.tokenizer.state_dict(),
             "quantizer": self.system.quantizer.state_dict(),
         }
 
     def state(self) -> dict[str, Any]:
+        """As `loop.Stage.state`; there is none."""
         return {}
 
     def restore(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
+        """As `loop.Stage.restore`."""
         for name, own in weights.items():
             self.system.get_submodule(name).load_state_dict(own)
 
     def measure(self, sheet: bool) -> tuple[dict[str, float], Tensor | None]:
+        """As `loop.Stage.measure`."""
         return measure(self.system, self.pictures, self.accelerator, sheet)

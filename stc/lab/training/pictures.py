@@ -1,4 +1,4 @@
-"""What the stages that train networks against pictures share: faces, batches, steps, figures."""
+"""The common part of the stages that train networks on pictures: data, steps, measurement."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from stc.lab.training.system import System
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-SHOWN, MEASURED = 8, 64  # held-out faces on a sheet, and in the figures
+SHOWN, MEASURED = 8, 64  # held-out faces on a sheet, and in the measurement
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Faces uint8 [N, 128, 128, 4], and which of them train and which are held out."""
+    """Faces uint8 [N, 128, 128, 4], and the rows for training and for validation."""
 
     faces: npt.NDArray[np.uint8]
     training: npt.NDArray[np.int64]
@@ -36,23 +36,23 @@ class Pictures:
 
     @classmethod
     def split(cls, faces: npt.NDArray[np.uint8], held_out: int) -> Pictures:
-        """Every `held_out`-th face is for validation."""
+        """Split faces; every `held_out`-th one, from the first, is for validation."""
         rows = np.arange(len(faces))
         return cls(faces, np.delete(rows, slice(None, None, held_out)), rows[::held_out])
 
     def rows(
         self, batch: int, step: int, seed: int, accelerator: Accelerator
     ) -> npt.NDArray[np.int64]:
-        """The training faces of this process in one step; `batch` counts over all processes."""
+        """The rows of this process in one step; batch: their number over all processes."""
         own = accelerator
         return rows_of_step(self.training, batch, step, seed, own.process_index, own.num_processes)
 
 
 class PictureStage(ABC):
-    """One of `base`, `decoder` and `joint`, but for its networks and its loss."""
+    """The base class of the stages `base`, `decoder` and `joint`; see `loop.Stage`."""
 
     name = ""
-    model: nn.Module  # computes `loss`'s outputs; wrapped by the launcher
+    model: nn.Module  # the module that `loss` calls, wrapped for several processes
 
     def __init__(
         self,
@@ -75,22 +75,23 @@ class PictureStage(ABC):
 
     @abstractmethod
     def wrap(self) -> nn.Module:
-        """The module whose `forward` a step calls: a launcher of many processes wraps it."""
+        """The module whose `forward` a step calls; accelerate wraps it for several processes."""
 
     @abstractmethod
     def parameter_groups(self) -> Iterator[dict[str, Any]]:
-        """What is trained, with its share of the rate."""
+        """The optimiser's parameter groups; `share` is their share of the learning rate."""
 
     @abstractmethod
     def loss(self, number: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a step and scalars for the log."""
+        """The loss of step `number`, and scalars for the log."""
 
     def rows(self, number: int) -> npt.NDArray[np.int64]:
+        """The faces of this process in step `number`."""
         seed = self.system.config.seed
         return self.pictures.rows(self.plan.batch, number, seed, self.accelerator)
 
     def batch(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
-        """RGB [B, 3, 128, 128], mask [B, 1, 128, 128] and whether each is mirrored [B]."""
+        """RGB [B, 3, 128, 128], mask [B, 1, 128, 128] and whether each face is mirrored [B]."""
         rgb, mask = to_tensors(self.pictures.faces[self.rows(number)])
         flip = torch.rand(len(rgb)) < 0.5
         rgb[flip], mask[flip] = rgb[flip].flip(3), mask[flip].flip(3)
@@ -98,6 +99,7 @@ class PictureStage(ABC):
         return rgb.to(device), mask.to(device), flip
 
     def step(self, number: int) -> dict[str, Tensor]:
+        """As `loop.Stage.step`."""
         plan = self.plan
         rate = learning_rate(plan.rate, number, plan.steps, plan.warm_up)
         for group in self.optimiser.param_groups:
@@ -111,17 +113,21 @@ class PictureStage(ABC):
         return metrics
 
     def weights(self) -> dict[str, Any]:
+        """As `loop.Stage.weights`."""
         return {"tokenizer": self.system.tokenizer.state_dict()}
 
     def state(self) -> dict[str, Any]:
+        """As `loop.Stage.state`."""
         return {"optimiser": self.optimiser.state_dict()}
 
     def restore(self, weights: dict[str, Any], state: dict[str, Any]) -> None:
+        """As `loop.Stage.restore`."""
         for name, own in weights.items():
             self.system.get_submodule(name).load_state_dict(own)
         self.optimiser.load_state_dict(state["optimiser"])
 
     def measure(self, sheet: bool) -> tuple[dict[str, float], Tensor | None]:
+        """As `loop.Stage.measure`."""
         return measure(self.system, self.pictures, self.accelerator, sheet)
 
 
@@ -129,7 +135,10 @@ class PictureStage(ABC):
 def measure(
     system: System, pictures: Pictures, accelerator: Accelerator, sheet: bool
 ) -> tuple[dict[str, float], Tensor | None]:
-    """PSNR on held-out faces, where a camera saw something; originals beside what is left."""
+    """PSNR in dB on held-out faces, without filled pixels; if `sheet`, originals and decoded faces.
+
+    The pictures are [N, 2, 3, 128, 128].
+    """
     every = max(1, len(pictures.validation) // MEASURED)
     rows = pictures.validation[::every][:MEASURED]
     rgb, mask = (x.to(accelerator.device) for x in to_tensors(pictures.faces[rows]))

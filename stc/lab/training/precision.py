@@ -1,4 +1,4 @@
-"""In which precision the networks of a training run compute."""
+"""The precision of network computations in training."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 
 
 def mixed() -> torch.autocast:
-    """A context in which the CPU computes in bfloat16, if it has instructions for that.
+    """A context with autocast to bfloat16, if the CPU has instructions for it; else float32.
 
-    Where it has none, torch emulates them at a tenth of the speed of float32.
+    Without such instructions torch emulates bfloat16 at a tenth of the speed of float32.
     """
     fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.autocast("cpu", torch.bfloat16, enabled=fast)

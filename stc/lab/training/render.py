@@ -1,10 +1,10 @@
-"""Training of the decoder on the tokens of a frozen quantizer, stopped and resumed at will.
+"""Training of the decoder on the tokens of a frozen tokenizer; it can be stopped and resumed.
 
-Every face of a batch draws its own number of tokens, so that one decoder serves all sizes; some of
-the faces have tokens as an encoder by synthesis finds them.
-Loss = squared error where a camera saw something, the face counted double
-     + LPIPS + (1 - cosine to the original in the recognisers, on half of the batch)
-     + in the last steps what a critic of patches holds against the picture.
+Every face of a batch has a random number of tokens, so that one decoder serves all sizes. Some
+faces have tokens found by synthesis.
+Loss = squared error without filled pixels, weighted double inside the face
+     + LPIPS + (1 - cosine of the embeddings of decoded and original face, on half of the batch)
+     + in the last steps, an adversarial loss by a critic of patches.
 """
 
 from __future__ import annotations
@@ -34,26 +34,33 @@ from stc.lab.training.synthesised import synthesised
 
 @dataclass(frozen=True)
 class RenderPlan(AdversarialPlan):
-    """How long and against what the decoder is trained; `pixels` is its weight at few tokens."""
+    """The configuration of the decoder's training.
 
-    fidelity: float = 1.5  # how much the weight of pixels grows by the last token, times itself
-    synthesised_from: float = 0.6  # share of the steps after which, once faces can be recognised,
-    synthesised: float = 0.5  # this share of the faces have tokens found by synthesis,
-    rounds: int = 2  # in so many rounds
+    The weight of the squared error is pixels * (1 + fidelity * share of the tokens).
+    """
+
+    fidelity: float = 1.5
+    # Share of the steps before synthesis starts: it needs a decoder whose faces are recognisable.
+    synthesised_from: float = 0.6
+    synthesised: float = 0.5  # share of the faces whose tokens synthesis finds after that
+    rounds: int = 2  # of synthesis
 
 
 @dataclass(frozen=True)
 class Faces:
-    """What a run learns from, in the order of one collection of N faces."""
+    """The training data: a collection of N faces, with their components and embeddings."""
 
     collection: Collection
-    components: npt.NDArray[np.float16]  # [N, Z], borders filled
-    embeddings: npt.NDArray[np.float16]  # [N, E] by the recogniser, mirror images included
+    components: npt.NDArray[np.float16]  # [N, Z], with estimated borders
+    embeddings: npt.NDArray[np.float16]  # [N, E], see `embed`
 
 
 @torch.inference_mode()
 def embed(pixels: npt.NDArray[np.uint8], recogniser: nn.Module) -> npt.NDArray[np.float16]:
-    """Faces [N, 128, 128, 4] -> the recogniser's mean opinion of each and its mirror, [N, E]."""
+    """Mean embeddings of each face uint8 [N, 128, 128, 4] and its mirror image, normalised, [N, E].
+
+    recogniser: a recognition model for RGB in [-1, 1], such as `networks.Panel`.
+    """
     found = []
     for start in tqdm(range(0, len(pixels), 64), desc="embeddings", disable=hidden()):
         rgb = to_tensors(pixels[start : start + 64])[0] * 2 - 1
@@ -64,7 +71,10 @@ def embed(pixels: npt.NDArray[np.uint8], recogniser: nn.Module) -> npt.NDArray[n
 
 
 def draw_counts(number: int, sizes: list[int]) -> Tensor:
-    """Tokens for each of `number` faces: mostly the end of a level, sometimes inside one."""
+    """Random token counts int64 [number]: three quarters at the end of a level, others anywhere.
+
+    sizes: the tokens of each level. Counts are at least half of the first level's.
+    """
     ends = torch.tensor(sizes).cumsum(0)
     at_end = ends[torch.randint(len(ends), (number,))]
     anywhere = torch.randint(sizes[0] // 2, int(ends[-1]) + 1, (number,))
@@ -72,7 +82,7 @@ def draw_counts(number: int, sizes: list[int]) -> Tensor:
 
 
 class RenderTrainer(AdversarialTrainer):
-    """One run of the decoder in one folder: decoder.pt, metrics.jsonl, sheets/."""
+    """Training of the decoder in a run's folder: decoder.pt, metrics.jsonl, sheets/."""
 
     stage = "decoder"
     average: Decoder
@@ -98,6 +108,7 @@ class RenderTrainer(AdversarialTrainer):
         self.weight = face_weight()
 
     def losses(self) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
+        """As `AdversarialTrainer.losses`."""
         plan, rows = self.plan, self.rows(self.step)
         rgb, mask = to_tensors(self.faces.collection.pixels[rows])
         flip = torch.rand(len(rgb)) < 0.5
@@ -121,34 +132,34 @@ class RenderTrainer(AdversarialTrainer):
 
     @property
     def eye(self) -> nn.Module:
-        """What looks at tokens found by synthesis: the first recogniser, as in the encoder."""
+        """The recognition model of synthesis: the first one, in place of the encoder's eye."""
         members = getattr(self.recogniser, "members", [self.recogniser])
         first: nn.Module = members[0]
         return first
 
     @cached_property
     def eye_size(self) -> int:
-        """How many of the numbers of an embedding are those of the eye."""
+        """The dimensions of the eye's embedding, which are the first of `Faces.embeddings`."""
         with torch.inference_mode():
             return int(self.eye(torch.zeros(1, 3, CANVAS, CANVAS)).shape[1])
 
     @cached_property
     def parity(self) -> Tensor:
-        """What a mirror image multiplies every component by, [Z]."""
+        """The factor 1 or -1 of every component [Z] under mirroring."""
         return parity(self.tokenizer)
 
     def components(self, rows: npt.NDArray[np.int64]) -> Tensor:
-        """Of faces [B] as they are, [B, Z]."""
+        """Components float32 [B, Z] of unmirrored faces."""
         return torch.from_numpy(self.faces.components[rows]).float()
 
     @torch.no_grad()
     def quantized(
         self, components: Tensor, counts: Tensor, embeddings: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Components [B, Z] -> what the decoder gets for the first counts[b] tokens of each.
+        """The decoder's inputs, planes and share of the tokens, for counts [B] tokens of each face.
 
-        embeddings [B, E]: of the faces, if it is time for some to have tokens by synthesis; those
-        at the end, since the loss of identity is taken of the others.
+        components: [B, Z]. embeddings [B, E]: if given, and after `synthesised_from`, the last
+        faces of the batch have tokens by synthesis; the identity loss uses the first ones.
         """
         plan, tokenizer = self.plan, self.tokenizer
         groups, indices = tokenizer.encode(components)
@@ -163,7 +174,7 @@ class RenderTrainer(AdversarialTrainer):
 
     @torch.no_grad()
     def sheet(self, number: int = 12) -> None:
-        """Validation faces at every level, one face a row, the original first."""
+        """Write a sheet of validation faces: rows of the original and a face for each level."""
         rows = self.validation[:: max(1, len(self.validation) // number)][:number]
         rgb, _ = to_tensors(self.faces.collection.pixels[rows])
         columns = [rgb]

@@ -1,8 +1,8 @@
-"""Rounding a matrix so that little is seen of it in its products with what it is used on.
+"""Rounds a matrix M so that the error of its products x @ M is small.
 
-Row by row, and what the rounding of a row adds to x @ M is taken back as well as later rows can,
-since the entries of x go together: optimal brain quantization (Frantar and Alistarh 2022, arXiv
-2208.11580) in the order of GPTQ (Frantar et al. 2022, arXiv 2210.17323).
+Rows are rounded one by one. Since the entries of x are correlated, later rows can compensate the
+error that a row adds to x @ M: optimal brain compression (Frantar and Alistarh 2022, arXiv
+2208.11580) in the fixed order of GPTQ (Frantar et al. 2022, arXiv 2210.17323).
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-BLOCK = 128  # rows between updates of all later ones
-_STEPS, _TURNS = 24, 3  # of fitting a curve, and of fitting it and the scales
-_DEVIATIONS = 5  # of the numbers of a column, that the ends of a curve stand for, times one of
+BLOCK = 128  # rows between updates of all later rows
+_STEPS, _TURNS = 24, 3  # iterations of a curve's fit, and of alternating curve and scales
+# The range of a column's codes is tried at these multiples of 5 standard deviations.
+_DEVIATIONS = 5
 _STRETCHES = (0.7, 0.85, 1, 1.25, 1.6, 2.1, 2.8, 4, 6)
-_SAMPLE = 1 << 19  # numbers that a curve is fitted to
+_SAMPLE = 1 << 19  # numbers to which a curve is fitted
 
-# A row's number and the row [C] as it should be -> codes [C] and the values that they stand for.
+# Maps a row's index and its exact values [C] to codes [C] and the values of the codes [C].
 Nearest = Callable[[int, Tensor], tuple[Tensor, Tensor]]
 
 
 def compensation(covariance: Tensor, damping: float) -> Tensor:
-    """How much of a row's error each later row takes back, from the covariance [R, R] of x.
+    """How much of a row's error each later row compensates, from the covariance [R, R] of x.
 
-    damping: of the mean variance is added to every variance. Gives the upper triangular U with
-    U^T U the inverse of the damped covariance, float32 [R, R].
+    damping: the share of the mean variance that is added to every variance. Returns the upper
+    triangular U for which U^T U is the inverse of the damped covariance, float32 [R, R].
     """
     double = covariance.double()
     damped = double + damping * double.diagonal().mean() * torch.eye(len(double))
@@ -36,7 +37,10 @@ def compensation(covariance: Tensor, damping: float) -> Tensor:
 
 
 def round_rows(matrix: Tensor, upper: Tensor, nearest: Nearest) -> Tensor:
-    """Codes of a matrix [R, C], int64 [R, C]; upper is the `compensation` of its rows."""
+    """The codes of a matrix [R, C], int64 [R, C], with compensation of errors.
+
+    upper: the result of `compensation`. nearest: rounds one row.
+    """
     rest, codes = matrix.clone(), []
     for first in range(0, len(matrix), BLOCK):
         last = min(first + BLOCK, len(matrix))
@@ -51,25 +55,28 @@ def round_rows(matrix: Tensor, upper: Tensor, nearest: Nearest) -> Tensor:
 
 
 def curve(bits: int) -> Tensor:
-    """Values of the codes of so many bits, int32 [2^bits], -127 to 127 and denser around 0."""
+    """The initial values of codes of `bits` bits, int32 [2^bits]: -127 to 127, denser around 0."""
     steps = torch.linspace(-1, 1, 1 << bits, dtype=torch.float64)
     return (127 * steps.sign() * steps.abs() ** 1.5).round().int()
 
 
 def row_tops(matrix: Tensor) -> Tensor:
-    """How large the rows of a matrix [R, C] are, columns being alike: int64 [R], 1 to 128."""
+    """The relative RMS of the rows of a matrix [R, C], int64 [R], 1 to 128.
+
+    Columns are normalised before.
+    """
     power = matrix.square()
     size = (power / power.mean(0).clamp_min(1e-30)).mean(1).sqrt()
     return (128 * size / size.max().clamp_min(1e-30)).round().clamp(1, 128).long()
 
 
 def drawn(points: Tensor, tops: Tensor) -> Tensor:
-    """What the codes of a curve [n] stand for in rows whose largest values are tops [R], [R, n]."""
+    """The values of the codes of a curve [n] in rows with the sizes tops [R], [R, n]."""
     return ((points.int() * tops[:, None].int() + 64) >> 7).float()
 
 
 def nearest_codes(tables: Tensor, matrix: Tensor) -> Tensor:
-    """Of numbers [R, C] the codes of the nearest values in the tables of their rows [R, n]."""
+    """The codes [R, C] of the values nearest to a matrix [R, C]; tables: values by row, [R, n]."""
     middles = ((tables[:, 1:] + tables[:, :-1]) / 2).contiguous()
     return torch.searchsorted(middles, matrix.contiguous())
 
@@ -77,11 +84,11 @@ def nearest_codes(tables: Tensor, matrix: Tensor) -> Tensor:
 def fitted_curve(
     matrix: Tensor, tops: Tensor, bits: int, weight: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The curve that rounds a matrix [R, C] best, int32 [2^bits], and scales of its columns [C].
+    """Fit the values of codes to a matrix [R, C]: a curve int32 [2^bits], and column scales [C].
 
-    Numbers over the sizes of their row and column are nearly alike. Curve and scales are fitted in
-    turns: the curve to a sample, every scale to its column, some of which have numbers far from all
-    others. weight [C]: how much squared errors in a column count, in the scale of the column.
+    Numbers relative to the sizes of their row (tops [R]) and column have nearly the same
+    distribution. Curve and scales are fitted in turns: the curve to a sample of all numbers, each
+    scale to its column, since some columns have outliers. weight [C]: of a column's squared errors.
     """
     rows, ends = tops[:, None] / 128, 127 / _DEVIATIONS
     weight = torch.ones(matrix.shape[1]) if weight is None else weight
@@ -100,8 +107,8 @@ def fitted_curve(
 
 
 def _curve_of(alike: Tensor, mass: Tensor, points: Tensor) -> Tensor:
-    """A curve [n] fitted to numbers of some mass, [R, C] each (Lloyd 1982, IEEE Trans. IT 28)."""
-    every = -(-alike.numel() // _SAMPLE) | 1  # odd, to come to all columns
+    """A curve [n] fitted to numbers with weights, [R, C] each (Lloyd 1982, IEEE Trans. IT 28)."""
+    every = -(-alike.numel() // _SAMPLE) | 1  # odd, so that the sample has all columns
     mass, alike = mass.flatten()[::every].double(), alike.flatten()[::every].double()
     order = alike.argsort()
     alike, mass = alike[order].clamp(-127, 127), mass[order]

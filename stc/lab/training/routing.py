@@ -1,8 +1,8 @@
-"""What a router is trained with (STSCQ, arXiv 2510.22943): three losses of where it sends images.
+"""The three losses of a router's training (STSCQ, arXiv 2510.22943).
 
     L = L_quantization + l1 L_balance + l2 L_decide
 
-The paper names what each is for and leaves formulas, weights and scales open; these are ours.
+The paper states the purpose of each loss; formulas, weights and scales are this project's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class RoutingLoss(NamedTuple):
-    """The three parts, each a number to be lowered."""
+    """The three parts of a router's loss, scalars."""
 
     quantization: Tensor
     balance: Tensor
@@ -27,9 +27,10 @@ class RoutingLoss(NamedTuple):
 
 
 def entropy(probabilities: Tensor) -> Tensor:
-    """H(p) = - sum_g p_g ln p_g of [..., G] -> [...]; its gradient is finite at 0, too.
+    """The entropy H(p) = - sum_g p_g ln p_g, in nats; [..., G] -> [...].
 
-    A softmax of logits far apart does reach 0, where the derivative of p ln p is infinite.
+    Its gradient is finite at p_g = 0 too, where that of p ln p is infinite; a softmax of distant
+    logits reaches 0.
     """
     floor = torch.finfo(probabilities.dtype).tiny
     return -(probabilities * probabilities.clamp_min(floor).log()).sum(-1)
@@ -38,9 +39,9 @@ def entropy(probabilities: Tensor) -> Tensor:
 def quantization_loss(probabilities: Tensor, errors: Tensor) -> Tensor:
     """mean_b sum_g p_bg (e_bg / mean_g e_bg - 1): below 0 where p prefers small errors.
 
-    Probability moves to groups whose error is below the mean over groups. Errors count relative
-    to that mean, so that hard images weigh no more than others and no scale of latents matters.
-    No gradient reaches the errors: codebooks must not serve a router's doubts.
+    Probability moves to groups whose error is below the mean over groups. Errors are relative to
+    that mean, so that neither hard images nor the scale of the latents change the weight. The
+    errors get no gradient: an undecided router must not influence the codebooks.
     """
     errors = errors.detach()
     mean = errors.mean(1, keepdim=True).clamp_min(torch.finfo(errors.dtype).tiny)
@@ -48,19 +49,19 @@ def quantization_loss(probabilities: Tensor, errors: Tensor) -> Tensor:
 
 
 def balance_loss(probabilities: Tensor) -> Tensor:
-    """ln G - H(mean_b p_b): 0 when a batch spreads evenly over the groups, ln G when on one."""
+    """ln G - H(mean_b p_b): 0 if a batch uses all groups evenly, ln G if it uses only one."""
     return math.log(probabilities.shape[1]) - entropy(probabilities.mean(0))
 
 
 def decide_loss(probabilities: Tensor) -> Tensor:
-    """mean_b H(p_b): 0 when every image is sure of its group, ln G when of none."""
+    """mean_b H(p_b): 0 if every image has one certain group, ln G if all groups are equal."""
     return entropy(probabilities).mean()
 
 
 def routing_loss(probabilities: Tensor, errors: Tensor) -> RoutingLoss:
-    """All three for a router's probabilities [B, G] and the groups' squared errors [B, G].
+    """All three losses of a router's probabilities [B, G] and the groups' squared errors [B, G].
 
-    Raises ValueError for shapes that differ or an empty batch, which has no mean.
+    Raises ValueError if the shapes differ or the batch is empty.
     """
     if probabilities.shape != errors.shape or probabilities.ndim != 2 or not len(probabilities):
         raise ValueError(

@@ -1,10 +1,10 @@
-"""The folder of a run: its configuration, what every stage left, metrics and sheets.
+"""The folder of a training run: configuration, checkpoints, metrics and sheets of pictures.
 
-config.json     the configuration that the folder belongs to
-STAGE.pt        weights, optimisers and the number of steps made; finished if that is all
-metrics.jsonl   one line for every few steps
-sheets/         originals beside what the model makes of them
-faces.npy, latents.npy   training data as the stages read it
+config.json     the configuration of the run
+STAGE.pt        the checkpoint of a stage: weights, optimisers, and the number of steps made
+metrics.jsonl   one JSON object for every few steps
+sheets/         pictures of original and decoded faces
+faces.npy, latents.npy   training data in the form that the stages read
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from stc.lab.training.config import LevelsRun, TokenizerRun
 
 
 class RunFolder:
-    """A folder that one configuration owns, but for its numbers of steps.
+    """The folder of the run of a configuration; it is created if it is missing.
 
-    Raises StcError if another configuration owns it.
+    Raises StcError if the folder has a configuration that differs in more than numbers of steps.
     """
 
     def __init__(self, path: Path, config: TokenizerRun | LevelsRun) -> None:
@@ -38,10 +38,10 @@ class RunFolder:
         if not kept.exists():
             write_text(kept, json.dumps(wanted, indent=1))
             return
-        found = json.loads(kept.read_text())
+        found = json.loads(kept.read_text(encoding="utf-8"))
         for key, (old, new) in _differences(found, wanted):
             if key.endswith("steps"):
-                continue  # every stage keeps its own number
+                continue  # each stage's checkpoint has its number of steps
             raise StcError(
                 f"{path} belongs to another run: {key} is {old!r} there and {new!r} here; "
                 "give another --run, or the same settings"
@@ -49,33 +49,33 @@ class RunFolder:
 
     @classmethod
     def existing(cls, path: Path) -> RunFolder:
-        """The folder of a run that another configuration owns, to read from."""
+        """Open the folder of a run with another configuration, for reading."""
         folder = cls.__new__(cls)
         folder.path = path
         return folder
 
     def file(self, stage: str) -> Path:
-        """Where a stage keeps its state."""
+        """The path of a stage's checkpoint."""
         return self.path / f"{stage}.pt"
 
     def save(self, stage: str, state: dict[str, Any]) -> None:
-        """Write the state of a stage, whole or not at all."""
+        """Write the checkpoint of a stage, atomically."""
         partial = self.path / f"{stage}.partial"
         torch.save(state, partial)
         partial.replace(self.file(stage))
 
     def load(self, stage: str) -> dict[str, Any] | None:
-        """The state of a stage, if it has been begun; on the CPU."""
+        """The checkpoint of a stage, on the CPU; None if there is none."""
         if not self.file(stage).exists():
             return None
         state: dict[str, Any] = torch.load(self.file(stage), "cpu", weights_only=True)
         return state
 
     def weights(self, stage: str) -> dict[str, Any]:
-        """The weights that a finished stage left. Raises StcError if it is not finished."""
+        """The weights of a finished stage. Raises StcError if it is not finished."""
         state = self.load(stage)
         if state is None:
-            raise StcError(f"{self.path}: stage {stage} comes first and has not been begun")
+            raise StcError(f"{self.path}: stage {stage} comes first and has not been started")
         if state["step"] < state["steps"]:
             raise StcError(
                 f"{self.path}: stage {stage} comes first and has made {state['step']} of "
@@ -84,16 +84,16 @@ class RunFolder:
         return state["weights"]  # type: ignore[no-any-return]
 
     def log(self, stage: str, step: int, metrics: dict[str, float]) -> None:
-        """Append one line to metrics.jsonl."""
+        """Append a line to metrics.jsonl; step: the number of steps made."""
         line = {"stage": stage, "step": step, **{k: round(v, 6) for k, v in metrics.items()}}
-        with (self.path / "metrics.jsonl").open("a") as log:
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
     def rewind(self, stage: str, step: int) -> None:
-        """Forget the metrics that a killed run wrote after its last checkpoint."""
+        """Delete a stage's metrics after `step`: a killed run can have logged steps not saved."""
         path = self.path / "metrics.jsonl"
         if path.exists():
-            lines = path.read_text().splitlines()
+            lines = path.read_text(encoding="utf-8").splitlines()
             old = [json.loads(line) for line in lines]
             kept = [
                 line
@@ -103,7 +103,7 @@ class RunFolder:
             write_text(path, "".join(f"{line}\n" for line in kept))
 
     def sheet(self, name: str, rows: Tensor) -> None:
-        """Write pictures [N, columns, 3, H, W] in [0, 1] as one, N rows of them."""
+        """Write pictures [N, columns, 3, H, W] in [0, 1] as one PNG file, in N rows."""
         number, _, _, height, _ = rows.shape
         pixels = rows.clamp(0, 1).permute(0, 3, 1, 4, 2).reshape(number * height, -1, 3)
         folder = self.path / "sheets"
@@ -112,20 +112,20 @@ class RunFolder:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # processes may write at once
-    partial.write_text(text)
+    """Write a text file in UTF-8, atomically."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # a name for each process
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 
 def as_json(config: object) -> dict[str, Any]:
-    """A configuration as a JSON file holds it: tuples are lists."""
+    """A configuration in the types of JSON: tuples become lists."""
     values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))  # type: ignore[call-overload]
     return values
 
 
 def _differences(old: Any, new: Any, where: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
-    """Every dotted key at which two JSON values differ."""
+    """Yield every dotted key at which two JSON values differ, and both values."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             inner = f"{where}.{key}" if where else key

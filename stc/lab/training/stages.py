@@ -1,13 +1,13 @@
-"""A run of a base tokenizer from the first stage to the last.
+"""Runs all stages of the training of a base tokenizer.
 
-    base      encoder, decoder and one codebook: in place of the paper's published tokenizer;
-              of patches, components and k-means
+    base      encoder, decoder and one codebook (the paper uses a published tokenizer); for the
+              patch tokenizer, principal components and k-means
     shared    G codebooks for all tokens, and the router, on frozen latents
-    specific  every token's own copy of them, and the router
-    decoder   the decoder alone, against pictures
-    joint     everything at once and slowly; only if the configuration gives it steps
+    specific  G codebooks for each token, and the router
+    decoder   the decoder only, on pictures
+    joint     all parts together; only if the configuration gives it steps
 
-The three in the middle are those of STSCQ (arXiv 2510.22943, section 3).
+The stages shared, specific and decoder are those of STSCQ (arXiv 2510.22943, section 3).
 """
 
 from __future__ import annotations
@@ -47,14 +47,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a run's data and judges are; networks are read when they are first needed."""
+    """The files of a run's data and of the networks in its losses, which are loaded when needed."""
 
-    data: Path  # a folder of tar files, or the array that an earlier run made of one
+    data: Path  # a folder of tar files, or faces.npy of an earlier run
     recogniser_files: tuple[Path, ...] = ()
     lpips_file: Path | None = None
 
     def faces(self, cache: Path) -> npt.NDArray[np.uint8]:
-        """uint8 [N, 128, 128, 4], memory-mapped. Raises StcError for data that does not fit."""
+        """All faces uint8 [N, 128, 128, 4], memory-mapped; cache: as in `load_faces`.
+
+        Raises StcError if the data is malformed, FileNotFoundError if the folder has no tar files.
+        """
         try:
             if self.data.suffix == ".npy":
                 faces: npt.NDArray[np.uint8] = np.load(self.data, mmap_mode="r")
@@ -67,7 +70,10 @@ class Sources:
         return faces
 
     def collection(self, plan: DataPlan, cache: Path, seed: int) -> Collection:
-        """The faces that a plan names, and views of them, kept in `cache`. Raises StcError."""
+        """The faces of a plan, and views of them; cache, seed: as in `collection.collect`.
+
+        Raises StcError if sets are missing or malformed.
+        """
         if self.data.suffix == ".npy":
             return plain(self.faces(cache), plan)
         try:
@@ -76,7 +82,7 @@ class Sources:
             raise StcError(f"{self.data}: {error}") from error
 
     def portraits(self, plan: DataPlan) -> Portraits:
-        """The faces of 256 pixels beside those of a plan. Raises StcError."""
+        """The faces of a plan at 256 pixels. Raises StcError if they are missing or malformed."""
         try:
             return Portraits.read(self.data, plan)
         except (ValueError, tarfile.TarError) as error:
@@ -84,6 +90,7 @@ class Sources:
 
     @cached_property
     def recognisers(self) -> list[Recogniser]:
+        """The recognition models. Raises StcError if a file is missing or not supported."""
         try:
             return [Recogniser(_there(path)) for path in self.recogniser_files]
         except ValueError as error:
@@ -91,11 +98,12 @@ class Sources:
 
     @cached_property
     def recogniser(self) -> Panel | None:
-        """All recognisers as one, if there is any."""
+        """All recognition models as one; None if there are none."""
         return Panel(self.recognisers) if self.recogniser_files else None
 
     @cached_property
     def lpips(self) -> Lpips | None:
+        """LPIPS; None if no file is given. Raises StcError if the file is missing."""
         return None if self.lpips_file is None else Lpips(_there(self.lpips_file))
 
 
@@ -107,10 +115,11 @@ def train(
     only: str | None = None,
     base: Path | None = None,
 ) -> System:
-    """Run all stages, or only one, in the folder `path`; those that are finished are passed over.
+    """Run all stages, or only stage `only`, in the folder `path`; finished stages are skipped.
 
-    base: the folder of another run, whose base tokenizer this one shares.
-    Raises StcError; KeyboardInterrupt after an interruption, with the work so far kept.
+    base: the folder of another run, whose base tokenizer is used instead of training one. Returns
+    the trained system. Raises StcError if settings, files or earlier stages do not fit, and
+    KeyboardInterrupt after an interruption, when a checkpoint has been written.
     """
     if only is not None and only not in config.stages:
         raise StcError(f"no stage {only!r} in this run: there are {', '.join(config.stages)}")
@@ -138,7 +147,10 @@ def train(
 
 
 def load_system(config: TokenizerRun, path: Path, base: Path | None = None) -> System:
-    """The system that a finished run left. Raises StcError if it is not finished."""
+    """The trained system of a run. Raises StcError if the run is not finished.
+
+    path, base: as for `train`.
+    """
     folder = RunFolder(path, config)
     system = System(config)
     system.load_stages(folder, folder if base is None else _shared_base(base, config), "")
@@ -181,17 +193,17 @@ def _latents(
 
 
 def _shared_base(path: Path, config: TokenizerRun) -> RunFolder:
-    """The folder of another run, if its base tokenizer is the one that this run would train."""
+    """The folder of another run. Raises StcError if its base tokenizer is configured otherwise."""
     kept = path / "config.json"
     if not kept.exists():
         raise StcError(f"{path} is not the folder of a run: it has no config.json")
-    found, wanted = json.loads(kept.read_text()), as_json(config)
+    found, wanted = json.loads(kept.read_text(encoding="utf-8")), as_json(config)
     for values in (found, wanted):
         values.get("base", {}).pop("steps", None)
         values["codewords"] = values.get("arrangement", {}).get("codewords")
     for key in ("family", "tokenizer", "codewords", "base", "held_out"):
         if found.get(key) != wanted[key]:
-            raise StcError(f"the base tokenizer of {path} is another: its {key} differs")
+            raise StcError(f"the base tokenizer of {path} does not fit this run: its {key} differs")
     return RunFolder.existing(path)
 
 

@@ -1,7 +1,7 @@
-"""Tokens as an encoder by synthesis chooses them, so that the decoder learns to draw those too.
+"""Encoding by synthesis in training, so that the decoder also sees tokens that synthesis chooses.
 
-The loop of `stc.codec.synthesis` with what is at hand in training: the recogniser itself in place
-of the eye, and a number of tokens in place of a limit in bytes.
+The loop of `stc.codec.synthesis`, with a recognition model instead of the eye, and numbers of
+tokens instead of a limit of bytes.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ def synthesised(
     wanted: Tensor,
     rounds: int,
 ) -> Tensor:
-    """Indices [B, tokens] whose decoded faces the recogniser takes for the sources.
+    """Indices [B, tokens] whose decoded faces have embeddings close to those of the sources.
 
-    components [B, Z] of the sources and their embeddings [B, E]; the nearest indices, of which
-    counts [B] are drawn; so many rounds. Never worse by the recogniser than the nearest ones.
+    components [B, Z] and wanted [B, E]: the sources' components and embeddings. indices: the start,
+    by nearest-codeword search in `groups` [B]; a face is decoded from its first counts [B] tokens.
+    The result's cosine is never below that of the start.
     """
     plan, aim, now = Plan(rounds), components, indices
     best, least = indices, torch.full((len(indices),), torch.inf)
@@ -57,7 +58,7 @@ def _slope(
     counts: Tensor,
     wanted: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """1 - cosine [B] of what is drawn, and its gradient by components [B, Z]."""
+    """1 - cosine [B] of the decoded faces, and its gradient with respect to components [B, Z]."""
     with torch.no_grad(), mixed():
         components = tokenizer.dequantize(indices, groups, counts).float()
         planes = tokenizer.planes(components)
@@ -65,7 +66,7 @@ def _slope(
     with torch.enable_grad():
         components = components.requires_grad_()
         smooth = to_rgb(tokenizer.planes(components))
-        # What the decoder adds is taken for a constant, as the encoder takes it.
+        # As in the encoder, the detail that the decoder adds is a constant of the gradient.
         with mixed():
             seen = recogniser((smooth + (drawn - smooth).detach()) * 2 - 1)
         loss = 1 - (seen * wanted).sum(1)

@@ -1,4 +1,4 @@
-"""What a run of a base tokenizer builds: tokenizer, quantizer and, if it learns one, a router."""
+"""The modules of a run of a base tokenizer: tokenizer, quantizer and optionally a router."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from stc.lab.training.run import RunFolder
 
 
 class System(nn.Module):
-    """The modules of a run, as far as its stages have brought them.
+    """The modules of a run in the state of its current stage.
 
-    The quantizer begins as one codebook for all tokens (stage `base`), becomes G of them
-    (`shared`) and at last what the run's arrangement says (`specific`).
+    The quantizer has one codebook for all tokens in stage `base`, G of them in stage `shared`, and
+    the arrangement of the run's configuration from stage `specific` on.
     """
 
     tokenizer: Any  # a BaseTokenizer that is an nn.Module
@@ -52,11 +52,12 @@ class System(nn.Module):
         return final
 
     def new_quantizer(self, stage: str) -> SwitchableQuantizer:
+        """A quantizer with the arrangement of a stage and random codebooks."""
         tokenizer = self.tokenizer
         return SwitchableQuantizer(self.arrangement(stage), tokenizer.tokens, tokenizer.dimensions)
 
     def advance(self, stage: str) -> None:
-        """Give the quantizer the shape of a stage; its codebooks are copied to every new place."""
+        """Give the quantizer a stage's arrangement; each new codebook is a copy of an old one."""
         grown = self.new_quantizer(stage).to(self.quantizer.codebooks.device)
         if grown.codebooks.shape != self.quantizer.codebooks.shape:
             with torch.no_grad():
@@ -64,7 +65,10 @@ class System(nn.Module):
             self.quantizer = grown
 
     def load_stages(self, folder: RunFolder, base: RunFolder, until: str) -> None:
-        """Take the weights of all stages before `until`. Raises StcError if one is unfinished."""
+        """Load the weights of all stages before `until`, from `base` for stage `base`.
+
+        Raises StcError if one of them is not finished.
+        """
         for stage in self.config.stages:
             if stage == until:
                 break
@@ -74,26 +78,29 @@ class System(nn.Module):
                 self.get_submodule(name).load_state_dict(state)
 
     def route(self, latents: Tensor) -> Tensor | None:
-        """The router's groups int64 [B] of latents [B, T, D]; None leaves them to the search."""
+        """The groups int64 [B] that the router chooses for latents [B, T, D].
+
+        None without a router: then the search tries all groups.
+        """
         if self.router is None or self.quantizer.arrangement.groups == 1:
             return None
         return self.quantizer.route(latents, self.router)
 
     @torch.no_grad()
     def encode(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Canvas RGB in [0, 1] [B, 3, 128, 128] -> groups [B] and indices [B, T]."""
+        """Encode canvases, RGB in [0, 1] [B, 3, 128, 128] -> groups [B] and indices [B, T]."""
         latents = self.tokenizer.analyse(resize(rgb, self.tokenizer.size)).float()
         return self.quantizer.encode(latents, self.route(latents))
 
     @torch.no_grad()
     def decode(self, groups: Tensor, indices: Tensor) -> Tensor:
-        """Groups [B] and indices [B, T] -> canvas RGB in [0, 1] [B, 3, 128, 128]."""
+        """Decode groups [B] and indices [B, T] -> RGB in [0, 1] [B, 3, 128, 128]."""
         rgb = self.tokenizer.synthesise(self.quantizer.decode(groups, indices)).float()
         return resize(rgb, CANVAS).clamp(0, 1)
 
 
 def build_tokenizer(config: TokenizerRun) -> BaseTokenizer:
-    """The base tokenizer that a run names."""
+    """Create the base tokenizer of a configuration."""
     if isinstance(config.tokenizer, GridConfig):
         return GridTokenizer(config.tokenizer)
     if isinstance(config.tokenizer, PatchConfig):
@@ -102,14 +109,14 @@ def build_tokenizer(config: TokenizerRun) -> BaseTokenizer:
 
 
 def resize(rgb: Tensor, size: int) -> Tensor:
-    """[B, C, H, H] at another size; the same tensor if it has that size."""
+    """Resample pictures [B, C, H, H] -> [B, C, size, size], bilinearly with antialiasing."""
     if rgb.shape[-1] == size:
         return rgb
     return F.interpolate(rgb, size=size, mode="bilinear", antialias=True)
 
 
 def drawing_parameters(tokenizer: BaseTokenizer) -> set[str]:
-    """Names of the parameters that `synthesise` uses: the decoder, whatever it is called."""
+    """The names of the parameters that `synthesise` depends on, which are the decoder's."""
     module: nn.Module = tokenizer  # type: ignore[assignment]
     names, parameters = zip(*module.named_parameters(), strict=True)
     device = parameters[0].device

@@ -1,4 +1,4 @@
-"""Stages `decoder` and `joint`: networks tuned to codebooks that are there already."""
+"""Stages `decoder` and `joint`: networks are trained on existing codebooks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stc.lab.training.system import System, drawing_parameters
 
 
 class DecoderTraining(PictureStage):
-    """The decoder alone, on what the frozen encoder and codebooks say: stage 3 of the paper."""
+    """Training of the decoder only, with frozen encoder and codebooks (stage 3 of STSCQ)."""
 
     name = "decoder"
 
@@ -44,7 +44,7 @@ class DecoderTraining(PictureStage):
 
 
 class JointTraining(PictureStage):
-    """Everything at once and slowly: what the frozen encoder of the paper leaves on the table."""
+    """Training of encoder, codebooks and decoder together, which STSCQ does not do."""
 
     name = "joint"
     plan: JointStage
@@ -73,7 +73,7 @@ class JointTraining(PictureStage):
 
 
 class _Drawing(nn.Module):
-    """Codewords -> picture."""
+    """Codewords [B, T, D] -> pictures, as a module that accelerate can wrap."""
 
     def __init__(self, system: System) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Tables of TOML as dataclasses: every key and every type is checked, and errors name the place."""
+"""Converts TOML tables to dataclasses, with checks of all keys and types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 def build(kind: type[T], values: dict[str, Any], where: str) -> T:
-    """A dataclass from a table. Raises StcError; `where` begins its message."""
+    """Convert a table to the dataclass `kind`; where: the start of error messages.
+
+    Raises StcError for unknown or missing keys, wrong types and values that `kind` rejects.
+    """
     hints = typing.get_type_hints(kind)
     known = {f.name: f for f in dataclasses.fields(cast(Any, kind)) if f.init}
     join = ": " if where.count(":") == 0 else "."
@@ -33,7 +36,10 @@ def build(kind: type[T], values: dict[str, Any], where: str) -> T:
 
 
 def convert(hint: Any, value: Any, where: str) -> Any:
-    """The value as the type that a field's annotation asks for. Raises StcError."""
+    """Convert a TOML value to the type of a field's annotation; where: as in `build`.
+
+    Raises StcError if the value has another type.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return value
     origin, options = typing.get_origin(hint), typing.get_args(hint)

@@ -1,10 +1,10 @@
 """Training of the upscaler, on pictures of 256 pixels and tokens of the same faces at 128.
 
-Loss = squared error where a camera saw something, the face counted double
-     + LPIPS + (1 - cosine to the original in the recognisers, of the picture at half its size)
-     + in the last steps what a critic of patches holds against the picture.
-Faces whose source is soft teach softness: the softest are left out, and some of the others reach
-the encoder blurred, with the sharp picture as the target.
+Loss = squared error without filled pixels, weighted double inside the face
+     + LPIPS + (1 - cosine of the embeddings of the upscaled picture at half size and the original)
+     + in the last steps, an adversarial loss by a critic of patches.
+Blurred originals would teach the upscaler to blur. Therefore the least sharp faces are left out,
+and some of the others are blurred before encoding, with the sharp picture as the target.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from stc.lab.training.render import draw_counts
 from stc.lab.training.synthesised import synthesised
 
 SIDE = 256  # pixels
-CROP = 160  # pixels of the square that LPIPS looks at, another one in every step
+CROP = 160  # pixels; side of the random square that LPIPS compares in each step
 
 
 @dataclass(frozen=True)
 class UpscalerPlan(AdversarialPlan):
-    """How long and against what the upscaler is trained."""
+    """The configuration of the upscaler's training; see `AdversarialPlan`."""
 
     steps: int = 0
     batch: int = 8
@@ -46,25 +46,25 @@ class UpscalerPlan(AdversarialPlan):
     perception: float = 0.8
     identity: float = 0.3
     critic_from: float = 0.2
-    sharpest: float = 0.7  # share of the faces that are trained on
-    blurred: float = 0.2  # share of these that reach the encoder blurred
+    sharpest: float = 0.7  # share of the faces, the sharpest, that are used
+    blurred: float = 0.2  # share of these that are blurred before encoding
     rounds: int = 1  # of synthesis
 
 
 @dataclass(frozen=True)
 class Portraits:
-    """N faces at two sizes, uint8 [N, 128, 128, 4] and [N, 256, 256, 4]."""
+    """N faces at two sizes."""
 
-    canvases: npt.NDArray[np.uint8]
-    large: npt.NDArray[np.uint8]
-    held: npt.NDArray[np.bool_]  # [N] which are for validation
+    canvases: npt.NDArray[np.uint8]  # [N, 128, 128, 4]
+    large: npt.NDArray[np.uint8]  # [N, 256, 256, 4]
+    held: npt.NDArray[np.bool_]  # [N] whether a face is for validation
 
     @classmethod
     def read(cls, folder: Path, plan: DataPlan) -> Portraits:
-        """The faces of every SET_256.tar of a folder whose SET is in the plan, if that names any.
+        """Read the files SET_256.tar of a folder, for the plan's sets, or all if it names none.
 
-        Those that the plan holds out are held out here. Raises StcError if there are fewer than
-        two faces, ValueError if one is not a square of 256 pixels.
+        The plan's validation faces are for validation here too. Raises StcError if there are fewer
+        than two faces, ValueError if a picture does not have 256x256 pixels.
         """
         large: list[npt.NDArray[np.uint8]] = []
         held: list[bool] = []
@@ -76,18 +76,18 @@ class Portraits:
                 large += read_tar(path, SIDE)
                 held += [f"{own}/{name}" in apart for name in members(path)]
         if len(large) < 2:
-            raise StcError(f"{folder} holds no faces of {SIDE} pixels in files named *_{SIDE}.tar")
+            raise StcError(f"{folder} has no faces of {SIDE} pixels in files named *_{SIDE}.tar")
         small = [_half(own) for own in large]
         return cls(np.stack(small), np.stack(large), np.array(held))
 
     def validation(self, number: int) -> Portraits:
-        """At most so many of the faces that are held out, evenly spread."""
+        """At most `number` of the validation faces, evenly spaced."""
         rows = np.flatnonzero(self.held)
         rows = rows[np.linspace(0, len(rows) - 1, min(number, len(rows))).round().astype(int)]
         return Portraits(self.canvases[rows], self.large[rows], self.held[rows])
 
     def sharpness(self) -> npt.NDArray[np.float64]:
-        """Root mean square of what the large pictures' faces have beyond the small ones', [N]."""
+        """RMS, in grey levels, of the faces' difference between large and enlarged picture, [N]."""
         found = []
         for small, large in zip(self.canvases, self.large, strict=True):
             smooth = _grey(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
@@ -97,7 +97,7 @@ class Portraits:
 
 
 class UpscalerTrainer(AdversarialTrainer):
-    """One run of the upscaler in one folder: upscaler.pt, metrics.jsonl, sheets/."""
+    """Training of the upscaler in a run's folder: upscaler.pt, metrics.jsonl, sheets/."""
 
     stage = "upscaler"
     average: Upscaler
@@ -124,6 +124,7 @@ class UpscalerTrainer(AdversarialTrainer):
         self.weight = F.interpolate(face_weight(), scale_factor=2.0)
 
     def losses(self) -> tuple[Tensor, dict[str, Tensor], Tensor, Tensor]:
+        """As `AdversarialTrainer.losses`."""
         plan, rows = self.plan, self.rows(self.step)
         rgb, mask = to_tensors(self.portraits.large[rows])
         canvases, _ = to_tensors(self.portraits.canvases[rows])
@@ -150,10 +151,10 @@ class UpscalerTrainer(AdversarialTrainer):
 
     @torch.no_grad()
     def drawn(self, canvases: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What `Decoder.draw` gives for canvases [B, 3, 128, 128] in [0, 1].
+        """Encode canvases [B, 3, 128, 128] in [0, 1]; returns the output of `Decoder.draw`.
 
-        Some are blurred first. Each has a random number of tokens, found by synthesis towards its
-        embedding in `wanted` [B, E].
+        A random share is blurred first. Each face has a random number of tokens, found by synthesis
+        with its embedding `wanted` [B, E].
         """
         plan, tokenizer = self.plan, self.tokenizer
         counts = draw_counts(len(canvases), tokenizer.level_sizes)
@@ -169,7 +170,7 @@ class UpscalerTrainer(AdversarialTrainer):
 
     @torch.no_grad()
     def sheet(self, number: int = 8) -> None:
-        """Validation faces: original, the decoder's picture enlarged, the upscaler's."""
+        """Write a sheet of validation faces: original, enlarged decoded picture, upscaled one."""
         rows = self.validation[:: max(1, len(self.validation) // number)][:number]
         rgb, _ = to_tensors(self.portraits.large[rows])
         canvases, _ = to_tensors(self.portraits.canvases[rows])
@@ -184,7 +185,7 @@ def _grey(picture: npt.NDArray[np.uint8]) -> Image.Image:
 
 
 def _half(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """[256, 256, 4] -> [128, 128, 4], alpha 0 where a camera saw nothing at all."""
+    """A picture [256, 256, 4] at half size, [128, 128, 4]; alpha stays 0 or 255."""
     side = SIDE // 2
     image = Image.fromarray(picture)
     rgb = image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
@@ -193,5 +194,5 @@ def _half(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def _blur(canvases: Tensor) -> Tensor:
-    """Canvases [B, 3, 128, 128] as a camera out of focus takes them."""
+    """Canvases [B, 3, 128, 128] blurred by a mean over 3x3 pixels."""
     return F.avg_pool2d(F.pad(canvases, (1, 1, 1, 1), "replicate"), 3, 1)

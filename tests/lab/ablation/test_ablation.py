@@ -88,7 +88,7 @@ def test_differences_are_between_the_same_faces(tmp_path):
     report(tmp_path, tmp_path / "page.md")
     assert "| +0.1000 ± 0.0000 |" in (tmp_path / "page.md").read_text()
     (tmp_path / "page.md").write_text(f"{END} {BEGIN}")
-    with pytest.raises(StcError, match="the marks between which"):
+    with pytest.raises(StcError, match="lacks the marks"):
         report(tmp_path, tmp_path / "page.md")
     with pytest.raises(StcError, match="no finished rows"):
         report(tmp_path / "nothing", tmp_path / "page.md")

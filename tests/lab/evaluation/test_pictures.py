@@ -1,4 +1,4 @@
-"""Pictures of folders and tar files: what is passed over is counted."""
+"""Pictures of folders and tar files: skipped files are counted."""
 
 import io
 import logging
@@ -37,7 +37,7 @@ def test_pictures_are_known_by_name_or_content(packed, folder, caplog):
     with caplog.at_level(logging.WARNING, "stc"):
         assert list_names(source) == ["a", "b", "c"]
     assert {read() for _, read in list_pictures(source)} == {jpeg()}
-    assert "passed over 1 .txt, 1 no-ending" in caplog.text.replace(
+    assert "skipped 1 .txt, 1 no-ending" in caplog.text.replace(
         "1 no-ending, 1 .txt", "1 .txt, 1 no-ending"
     )
 

@@ -70,7 +70,7 @@ def test_photos_are_aligned_and_canvases_are_not_touched(tmp_path):
 
 
 def test_missing_and_doubtful_faces_are_named(folder):
-    with pytest.raises(DataError, match=r"lacks 1 faces that are named, C_0001 first"):
+    with pytest.raises(DataError, match=r"lacks 1 of the pictures, such as C_0001"):
         read_faces(folder / "faces.tar", ["A_0001", "C_0001"])
     for sub in ("x", "y"):
         (folder / sub).mkdir()
@@ -82,5 +82,5 @@ def test_missing_and_doubtful_faces_are_named(folder):
     with pytest.raises(DataError, match="--images"):
         read_protocols(folder / "toy_pairs.txt", None)
     (folder / "empty.txt").write_text("")
-    with pytest.raises(DataError, match="two numbers"):
+    with pytest.raises(DataError, match="two integers"):
         read_protocols(folder / "empty.txt", folder)

@@ -17,7 +17,7 @@ def test_read_pairs(tmp_path):
     assert pairs.names[0] == "A_B_0001"
     assert pairs.take(2).first == ["A_B_0001", "D_0001"]
     (tmp_path / "short.txt").write_text("\n".join(lines[:3]))
-    with pytest.raises(ValueError, match="promises more"):
+    with pytest.raises(ValueError, match="the first line states"):
         read_pairs(tmp_path / "short.txt")
 
 

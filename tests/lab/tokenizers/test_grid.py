@@ -56,7 +56,7 @@ def test_tokens_are_cells_in_the_order_of_reading():
         ({"downsampling": 12}, "times a power of two, not 12"),
         ({"downsampling": 2}, "times a power of two, not 2"),
         ({"size": 100}, "size 100 is not a multiple of 16"),
-        ({"multipliers": (1, 2)}, "3 resolutions need as many multipliers, not 2"),
+        ({"multipliers": (1, 2)}, "3 resolutions need 3 multipliers, not 2"),
         ({"channels": 30}, "multiple of 4, not 30"),
     ],
 )

@@ -53,19 +53,19 @@ def test_it_is_made_once(folder):
     again = collect(folder, plan, folder / "x.npy", seed=0)
     assert (folder / "x.npy").stat().st_mtime_ns == written
     np.testing.assert_array_equal(first.pixels, again.pixels)
-    with pytest.raises(StcError, match=r"x\.npy has 7 pictures where the data has 4"):
+    with pytest.raises(StcError, match=r"x\.npy has 7 pictures, but the data has 4"):
         collect(folder, DataPlan((FaceSet("a"),)), folder / "x.npy", seed=0)
 
 
 def test_what_is_missing_is_said(folder, faces, tmp_path):
-    with pytest.raises(StcError, match=r"holds no c\.tar"):
+    with pytest.raises(StcError, match=r"has no c\.tar"):
         collect(folder, DataPlan((FaceSet("c"),)), folder / "x.npy", seed=0)
     (tmp_path / "empty").mkdir()
     with pytest.raises(StcError, match="no tar files"):
         collect(tmp_path / "empty", DataPlan(), folder / "x.npy", seed=0)
     with pytest.raises(StcError, match=r"must be a folder of tar files, to find a\.tar"):
         plain(faces, DataPlan((FaceSet("a"),)))
-    with pytest.raises(ValueError, match="a has 0 views"):
+    with pytest.raises(ValueError, match="a: views and times must be at least 1, not 0 and 1"):
         FaceSet("a", views=0)
     with pytest.raises(ValueError, match="held_out must be at least 2"):
         DataPlan(held_out=1)

@@ -118,7 +118,7 @@ def test_packed_matrices_go_into_the_file_as_they_are(modules, tmp_path):
     assert kept.keys() == packed.keys()
     assert all(np.array_equal(kept[name], packed[name]) for name in packed)
     packed["levels.0.synthesis.scale"] = np.ones(3, np.float16)
-    with pytest.raises(ValueError, match="columns, packed 3"):
+    with pytest.raises(ValueError, match="columns, packed: 3"):
         to_arrays(tokenizer, decoder, tables_of(tokenizer), packed)
 
 

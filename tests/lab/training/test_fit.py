@@ -91,14 +91,14 @@ def test_groups_have_codebooks_of_their_own_in_the_first_levels_alone():
 
 def test_too_few_faces_for_a_level_are_refused():
     own = LevelPlan(6, 1.0)
-    with pytest.raises(StcError, match="nothing over for a level of 6 tokens"):
+    with pytest.raises(StcError, match="no residual is left for a level of 6 tokens"):
         fit_level(torch.zeros(50, 8), torch.ones(50), torch.zeros(8, 0), own, plan(own))
 
 
 @pytest.mark.parametrize(
     ("levels", "groups", "message"),
     [
-        ((LevelPlan(2, 1.0), LevelPlan(2, 1.0, own=True)), 2, "come after"),
+        ((LevelPlan(2, 1.0), LevelPlan(2, 1.0, own=True)), 2, "must come after"),
         ((LevelPlan(2, 1.0),), 2, "2 groups have 0 levels"),
         ((LevelPlan(2, 1.0, own=True),), 1, "1 groups have 1 levels"),
     ],

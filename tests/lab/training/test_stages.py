@@ -111,14 +111,14 @@ def test_another_run_may_share_the_base(whole, array, tmp_path):
     assert not (tmp_path / "other" / "latents.npy").exists()
     assert system.router is None
     another = tiny(tokenizer={"downsampling": 16, "stem": 8, "channels": 8, "dimensions": 4})
-    with pytest.raises(StcError, match="is another: its tokenizer differs"):
+    with pytest.raises(StcError, match="does not fit this run: its tokenizer differs"):
         train(another, Sources(array), tmp_path / "third", base=whole[0])
     with pytest.raises(StcError, match="is not the folder of a run"):
         train(switched, Sources(array), tmp_path / "fourth", base=tmp_path / "nothing")
 
 
 def test_what_is_missing_is_said(array, tmp_path):
-    with pytest.raises(StcError, match=r"stage base comes first and has not been begun"):
+    with pytest.raises(StcError, match=r"stage base comes first and has not been started"):
         train(tiny(), Sources(array), tmp_path, only="shared")
     with pytest.raises(StcError, match=r"no stage 'fit' in this run: there are base, shared"):
         train(tiny(), Sources(array), tmp_path, only="fit")
@@ -135,5 +135,5 @@ def test_a_folder_belongs_to_one_configuration(whole, array):
     with pytest.raises(StcError, match=r"belongs to another run: routing is 'learned' there and"):
         train(tiny(routing="exhaustive"), Sources(array), whole[0])
     more = tiny(shared={"steps": 5, "batch": 16, "save_every": 2})
-    with pytest.raises(StcError, match="stage shared was begun for 4 steps, not 5"):
+    with pytest.raises(StcError, match="stage shared was started for 4 steps, not 5"):
         train(more, Sources(array), whole[0])

@@ -1,4 +1,4 @@
-"""What everybody has: still-picture formats, each searched for its best at a limit of bytes."""
+"""Rivals: common image formats, each with the best settings that fit a limit of bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ NAMES = (*FORMATS, Webp48.name)
 
 
 def open_rival(name: str) -> FaceCodec:
-    """A rival by its name. Raises StcError if there is none, or its library is not installed."""
+    """Open a rival by its name, one of NAMES.
+
+    Raises StcError if the name is unknown, or Pillow cannot write the format.
+    """
     if name == Webp48.name:
         return Webp48()
     if name not in FORMATS:

@@ -8,22 +8,23 @@ from PIL import Image
 
 from stc.lab.evaluation.rivals.search import save
 
-_SEQUENCE, _DELIMITER = 1, 2  # OBU types that are the same for all pictures of a side and colour
+_SEQUENCE, _DELIMITER = 1, 2  # OBU types with equal content for all pictures of a size and colour
 
 
 class Avif:
-    """AVIF, chroma halved both ways, at speed 6 for the search and 4 for the closer one.
+    """AVIF with 4:2:0 chroma, at speed 6, or 4 in the thorough search.
 
-    Without headers: the payload of the frame's OBUs (AV1 specification, section 5.3), without the
-    boxes of the file, the sequence header and the OBUs' own types and lengths.
+    Without headers, only the payload of the frame's OBUs counts (AV1 specification, section 5.3):
+    no boxes of the file, no sequence header, and no types and lengths of OBUs.
     """
 
     name = "avif"
     qualities = (0, 2, 5, 9, 13, 18, 23, 29, 36, 44, 54, 66, 80, 95)
 
     def encode(self, picture: Image.Image, quality: int, thorough: bool) -> tuple[bytes, int]:
+        """As `Format.encode`."""
         speed = 4 if thorough else 6
-        # One thread: faces are coded side by side already, and such small pictures gain nothing.
+        # One thread: faces are encoded in parallel, and small pictures gain nothing from more.
         data = save(picture, "AVIF", quality=quality, speed=speed, max_threads=1)
         return data, sum(length for kind, length in units(media(data)) if _counts(kind))
 
@@ -33,7 +34,7 @@ def _counts(kind: int) -> bool:
 
 
 def media(data: bytes) -> bytes:
-    """The content of a file's mdat box."""
+    """The content of an AVIF file's mdat box. Raises ValueError if there is none."""
     place = 0
     while place < len(data):
         length = int.from_bytes(data[place : place + 4], "big")
@@ -44,11 +45,11 @@ def media(data: bytes) -> bytes:
 
 
 def units(stream: bytes) -> Iterator[tuple[int, int]]:
-    """The type of every OBU, and the length of its payload."""
+    """Yield the type and the payload length in bytes of every OBU of a stream."""
     place = 0
     while place < len(stream):
         head = stream[place]
-        place += 2 if head & 4 else 1  # with an extension, or without
+        place += 2 if head & 4 else 1  # with or without the extension byte
         length, shift = 0, 0
         if head & 2:
             while True:  # little-endian, seven bits a byte

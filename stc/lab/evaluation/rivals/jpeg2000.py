@@ -11,18 +11,20 @@ _SOT_BYTES, _MARKER, _END = 12, 2, 2
 
 
 class Jpeg2000:
-    """Raw codestream of one layer, irreversible wavelet; quality is a PSNR in tenths of a dB.
+    """A raw codestream of one layer with the irreversible wavelet.
 
-    The file counted is the codestream without OpenJPEG's comment, which any decoder of JPEG 2000
-    opens and which is 124 bytes shorter than a .jp2 file. Without headers: the packets alone, since
-    the main header is the same for all pictures of one side and colour.
+    The quality is a PSNR in tenths of a dB. The counted file is the codestream without OpenJPEG's
+    comment; every JPEG 2000 decoder opens it, and it is 124 bytes shorter than a .jp2 file. Without
+    headers, only the packets count: the main header is the same for all pictures of one size and
+    colour.
     """
 
     name = "jpeg2000"
     qualities = tuple(range(120, 421, 15))
 
     def encode(self, picture: Image.Image, quality: int, thorough: bool) -> tuple[bytes, int]:
-        # Halvings of the picture down to about 4 px; more would only cost packet headers.
+        """As `Format.encode`."""
+        # The wavelet halves the picture down to about 4 px; more levels only add packet headers.
         resolutions = max(1, min(6, picture.width.bit_length() - 2))
         data = save(
             picture,
@@ -39,18 +41,18 @@ class Jpeg2000:
 
 
 def packets(data: bytes) -> int:
-    """Bytes of a codestream of one tile after its headers and before its end marker."""
+    """The number of bytes between a one-tile codestream's headers and its end marker."""
     return len(data) - _find(data, _SOT) - _SOT_BYTES - _MARKER - _END
 
 
 def _comment(data: bytes) -> tuple[int, int]:
-    """Where the comment begins and ends."""
+    """The offsets of the comment segment's start and end."""
     start = _find(data, _COM)
     return start, start + _MARKER + _length(data, start)
 
 
 def _find(data: bytes, marker: int) -> int:
-    """Where a marker segment of the main header begins."""
+    """The offset of a marker segment of the main header."""
     place = 2
     while data[place + 1] != marker:
         place += _MARKER + _length(data, place)

@@ -10,19 +10,20 @@ _SIGNATURE = 2
 
 
 class Jxl:
-    """Lossy JPEG XL (VarDCT), at effort 7 for the search and 9 for the closer one.
+    """Lossy JPEG XL (VarDCT), at effort 7, or 9 in the thorough search.
 
-    The file counted is a codestream without a container already. Without headers: less its
-    signature; the rest of the header is no whole number of bytes and cannot be cut off.
+    The counted file is a codestream without a container. Without headers, its signature of 2 bytes
+    does not count; the rest of the header does not end at a byte boundary and cannot be separated.
     """
 
     name = "jxl"
     qualities = (1, 4, 8, 13, 18, 24, 31, 39, 48, 58, 69, 80, 92)
 
     def __init__(self) -> None:
-        import pillow_jxl  # noqa: F401 - importing it is what makes Pillow know the format
+        import pillow_jxl  # noqa: F401 - the import registers the format with Pillow
 
     def encode(self, picture: Image.Image, quality: int, thorough: bool) -> tuple[bytes, int]:
+        """As `Format.encode`."""
         effort = 9 if thorough else 7
         data = save(
             picture, "JXL", quality=quality, effort=effort, use_container=False, num_threads=1

@@ -1,10 +1,10 @@
-"""The best picture of a format that fits a limit of bytes, by search over all that can be set.
+"""Searches the settings of an image format for the best picture that fits a limit of bytes.
 
-Every face is shrunk to one of `SIDES`, in colour or grey, and coded at a row of qualities; decoded
-and enlarged it is compared with the face, in colour, by squared error. For every limit the best two
-pairs of side and colour are then searched at every quality, with the encoder's full effort. What
-is not worth trying is left out: a side whose own loss is no less than the whole loss of a smaller
-file that is known already.
+Every face is shrunk to each side length of `SIDES`, in colour and in grey, and encoded at several
+qualities. The decoded picture is enlarged and compared with the face in colour, by squared error.
+For every limit the best LEADERS combinations of side and colour are then encoded with the encoder's
+full effort, and bisection finds the highest quality that fits. A combination is skipped when a
+smaller file is known whose error is at most the error of shrinking alone.
 """
 
 from __future__ import annotations
@@ -23,46 +23,52 @@ from stc.canvas import CANVAS
 from stc.lab.evaluation.base import Coded, Faces
 
 SIDES = (128, 112, 96, 80, 64, 56, 48, 40, 32, 24, 20, 16, 12, 8)
-VERSION = 1  # of this search; what was kept of an older one is not used again
-# Without its header a picture must still say which side and colour were taken.
+VERSION = 1  # of this search, part of the cache key
+# A picture without its header still needs a byte for its side and colour.
 SETTING_BYTES = 1
-LEADERS = 2  # pairs of side and colour that are searched closely, for every limit
+LEADERS = 2  # combinations of side and colour in the thorough search of a limit
 
 Pixels = npt.NDArray[np.uint8]
 
 
 class Format(Protocol):
-    """A still-picture format."""
+    """An image format with one quality parameter."""
 
     @property
     def name(self) -> str:
-        """What its rows are called."""
+        """The name of its rows in the results."""
         ...
 
     @property
     def qualities(self) -> Sequence[int]:
-        """Some of all that there are, ascending."""
+        """The qualities that the first search tries, ascending; the thorough one tries others."""
         ...
 
     def encode(self, picture: Image.Image, quality: int, thorough: bool) -> tuple[bytes, int]:
-        """RGB or L -> the smallest complete file, and how many bytes it has without headers."""
+        """Encode a picture in mode RGB or L -> a complete file, and its size without headers.
+
+        thorough: whether the encoder uses its full effort.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting, tried; sizes are those with headers and without."""
+    """The result of one setting."""
 
-    side: int
+    side: int  # pixels
     grey: bool
     quality: int
     data: bytes
-    sizes: tuple[int, int]
-    error: float
+    sizes: tuple[int, int]  # bytes with headers, and without
+    error: float  # mean squared error of the enlarged picture
 
 
 class Searched:
-    """A format at its best for every limit: with headers, and without them (`bare`)."""
+    """A format with the best settings for every face and limit, as a `FaceCodec`.
+
+    Its two variants count the headers, or not (`bare`).
+    """
 
     def __init__(self, form: Format) -> None:
         self.format = form
@@ -70,6 +76,7 @@ class Searched:
         self.key = f"{form.name}-{VERSION}-pillow {pillow_version}-{_library(form.name)}"
 
     def encode(self, faces: Faces, limits: Sequence[int]) -> dict[str, list[list[Coded]]]:
+        """As `FaceCodec.encode`."""
         coded: dict[str, list[list[Coded]]] = {name: [[] for _ in limits] for name in self.variants}
         for face in faces:
             search = FaceSearch(self.format, face, limits)
@@ -79,11 +86,15 @@ class Searched:
         return coded
 
     def decode(self, files: Sequence[bytes]) -> Faces:
+        """As `FaceCodec.decode`."""
         return np.stack([enlarged(data) for data in files])
 
 
 class FaceSearch:
-    """All that was tried on one face."""
+    """The search for one face uint8 [128, 128, 3]; `trials` has every setting that was tried.
+
+    limits: in bytes. kind, in its methods: 0 if headers count, 1 if not.
+    """
 
     def __init__(self, form: Format, face: Pixels, limits: Sequence[int]) -> None:
         self._format, self._face = form, face.astype(np.int16)
@@ -100,7 +111,7 @@ class FaceSearch:
                     self._climb(leader, limit, kind)
 
     def best(self, limit: int, kind: int) -> Coded:
-        """The least error that fits; if nothing does, the smallest, marked as failed."""
+        """The file with the least error within the limit; if none fits, the smallest, as failed."""
         fitting = [trial for trial in self.trials if trial.sizes[kind] <= limit]
         if fitting:
             chosen = min(fitting, key=lambda trial: trial.error)
@@ -109,7 +120,7 @@ class FaceSearch:
         return Coded(chosen.data, chosen.sizes[kind], failed=not fitting)
 
     def _scan(self, side: int, grey: bool, most: int) -> None:
-        """Try the format's qualities, from the smallest file up, as far as that makes sense."""
+        """Try the format's qualities upwards until files are too large or cannot be the best."""
         loss = self._error(_enlarged(self._shrunk(side, grey)))
         for quality in self._format.qualities:
             trial = self._try(side, grey, quality, thorough=False)
@@ -123,7 +134,7 @@ class FaceSearch:
                 return
 
     def _leaders(self, limit: int, kind: int) -> list[Trial]:
-        """The best trial of each of the best pairs of side and colour."""
+        """The best fitting trial of each of the LEADERS best combinations of side and colour."""
         fitting = sorted(
             (trial for trial in self.trials if trial.sizes[kind] <= limit),
             key=lambda trial: trial.error,
@@ -134,10 +145,10 @@ class FaceSearch:
         return list(found.values())[:LEADERS]
 
     def _climb(self, start: Trial, limit: int, kind: int) -> None:
-        """Find the highest quality that still fits, by bisection, with full effort."""
+        """Find the highest quality that fits, by bisection, with full effort."""
         ladder = self._format.qualities
         step = max(i for i, quality in enumerate(ladder) if quality <= start.quality)
-        # Full effort makes smaller files, so the next step but one may fit as well.
+        # Full effort makes files smaller, so qualities up to two steps higher can fit.
         low, high = start.quality, ladder[min(step + 2, len(ladder) - 1)]
         self._try(start.side, start.grey, low, thorough=True)
         while low < high:
@@ -169,7 +180,7 @@ class FaceSearch:
 
 
 def enlarged(data: bytes) -> Pixels:
-    """A coded picture of any side -> the canvas, uint8 [128, 128, 3]."""
+    """Decode a square picture and resample it to the canvas, uint8 [128, 128, 3]."""
     with Image.open(io.BytesIO(data)) as image:
         return _enlarged(image)
 
@@ -182,13 +193,13 @@ def _enlarged(image: Image.Image) -> Pixels:
 
 
 def save(picture: Image.Image, kind: str, **settings: Any) -> bytes:
-    """Pillow's file of a picture."""
+    """Encode a picture with Pillow in the format `kind`."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **settings)
     return buffer.getvalue()
 
 
 def _library(name: str) -> str:
-    """The version of the library behind a format, as far as Pillow knows it."""
+    """The version of the library that encodes a format, or `plug-in` if Pillow has none."""
     feature = {"jpeg": "libjpeg_turbo", "jpeg2000": "jpg_2000"}.get(name, name)
     return str(features.version(feature)) if feature in features.get_supported() else "plug-in"

@@ -1,4 +1,4 @@
-"""The recipe of ID projects such as idpass/idphoto: a grey WebP of 48 px, as good as fits."""
+"""The method of ID projects such as idpass/idphoto: a grey WebP of 48 px."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ SIDE = 48
 
 
 class Webp48:
-    """48 px, grey; the quality is lowered until the file fits the limit. Headers count."""
+    """A grey WebP of 48 px at the highest quality that fits the limit. Headers count."""
 
     name = "webp48"
     variants = (name,)
     key = f"webp48-1-pillow {pillow_version}"
 
     def encode(self, faces: Faces, limits: Sequence[int]) -> dict[str, list[list[Coded]]]:
+        """As `FaceCodec.encode`."""
         columns = [self._files(face, limits) for face in faces]
         return {self.name: [list(row) for row in zip(*columns, strict=True)]}
 
     def decode(self, files: Sequence[bytes]) -> Faces:
+        """As `FaceCodec.decode`."""
         return np.stack([enlarged(data) for data in files])
 
     def _files(self, face: Pixels, limits: Sequence[int]) -> list[Coded]:

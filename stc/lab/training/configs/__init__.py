@@ -1,7 +1,7 @@
-"""The shipped configurations: small TOML files, found by name and joined with what they extend.
+"""The shipped configurations: TOML files, found by name.
 
-A file may begin with `extends = "NAME"`: it then holds only what differs from that file. Names
-that begin with an underscore are such common parts and no runs of their own.
+A file with `extends = "NAME"` contains only the differences to that file. Files whose names begin
+with an underscore are common parts that others extend, and are not runs themselves.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ SUFFIX = ".toml"
 
 
 def shipped() -> list[str]:
-    """The names of all runs that come with the package, such as "ablation/64-global"."""
+    """The names of all shipped configurations, such as "ablation/64-global", sorted."""
     files = [path for path in FOLDER.rglob(f"*{SUFFIX}") if not path.name.startswith("_")]
     return sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in files)
 
 
 def read(name: str) -> dict[str, Any]:
-    """The values of a shipped configuration, or of a file: tables within tables.
+    """The nested tables of a shipped configuration, or of a TOML file, with what it extends.
 
-    Raises StcError if there is no such configuration or it is not TOML.
+    Raises StcError if there is no such configuration, it is not TOML, or it extends itself.
     """
     path = Path(name)
     if path.suffix != SUFFIX:
@@ -46,7 +46,7 @@ def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     if path in above:
         raise StcError(f"{path}: extends itself")
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StcError(f"{path}: no such configuration") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -60,7 +60,7 @@ def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """base with the values of own; tables are merged, everything else is replaced."""
+    """A copy of `base` with the values of `own`: tables are merged, other values are replaced."""
     joined = dict(base)
     for key, value in own.items():
         both = isinstance(value, dict) and isinstance(joined.get(key), dict)
@@ -69,9 +69,9 @@ def merge(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def change(text: str) -> dict[str, Any]:
-    """`decoder.rate=1e-4` -> {"decoder": {"rate": 1e-4}}; what is not TOML is a string.
+    """Parse KEY=VALUE: `decoder.rate=1e-4` -> {"decoder": {"rate": 1e-4}}.
 
-    Raises StcError if there is no key or no value.
+    A value that is not TOML is a string. Raises StcError if key or value is missing.
     """
     key, equals, value = text.partition("=")
     if not (key and equals and value):
