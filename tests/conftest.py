@@ -1,6 +1,7 @@
 """Settings that every test shares; without torch, the tests of what needs it are left out."""
 
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import stc
 # Time limits are tested where they are promised; a busy machine must not fail a property.
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
+
+# For conformance and fuzz, which are not installed. At the end: an installed stc comes first.
+sys.path.append(str(Path(__file__).parents[1]))
 
 # Processes that tests start have the stc of this one, which may be installed, and not the sources
 # in the current folder, whose native libraries may not have been built (Python 3.11 and newer).

@@ -19,7 +19,7 @@ _Layer = TypeVar("_Layer", bound=nn.Module)
 
 
 def zero(layer: _Layer) -> _Layer:
-    """Set all parameters of a layer to zero, and return it; a residual sum then starts unchanged."""
+    """Set all parameters of a layer to zero, so that a residual sum starts unchanged; return it."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer

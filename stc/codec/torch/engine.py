@@ -1,7 +1,7 @@
-"""The codec on a GPU: everything between canvases and tokens, and back, stays on the device.
+"""The codec on a GPU: all data between canvases and tokens stays on the device.
 
-The same steps as `stc.codec.tokenizer`, in torch; search and gathering run as Triton kernels on
-CUDA devices. device="torch" runs this code on the CPU, which is how it is tested without a GPU.
+The steps are those of `stc.codec.tokenizer`, in torch; search and gathering run as Triton kernels
+on CUDA devices. device="torch" runs this code on the CPU; tests use it where there is no GPU.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from stc.kernels.torch.state import check_usable, undisturbed
 
 Floats = npt.NDArray[np.float32]
 
-IMPROVED = 32  # faces improved together: autograd keeps tens of megabytes of each
+IMPROVED = 32  # faces improved in one batch: autograd keeps tens of megabytes for each
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def _undisturbed(method: _Method) -> _Method:
-    """Run a method of the engine as if the program around it had changed nothing of torch."""
+    """Decorate a method of the engine to run with torch's standard settings (see `undisturbed`)."""
 
     @wraps(method)
     def run(self: TorchEngine, *arguments: Any) -> Any:
@@ -53,7 +53,7 @@ def _undisturbed(method: _Method) -> _Method:
 class TorchEngine:
     """An `Engine` (stc.codec.engine) on a torch device.
 
-    device: "torch", or what torch calls a CUDA device. Raises BackendError if there is none.
+    device: "torch", or torch's name of a CUDA device. Raises BackendError if it is not present.
     """
 
     batch = 1024
@@ -69,7 +69,7 @@ class TorchEngine:
         self._tokenizer, self._decoder = tokenizer.to(self.device), decoder.to(self.device)
         groups = self._tokenizer.groups
         books = [level.codebooks.weight for level in self._tokenizer.levels]
-        # Codebooks that all groups share are packed once for each.
+        # Shared codebooks are packed once for each group.
         self._books = PackedCodebooks([own.expand(groups, -1, -1, -1) for own in books])
         self._stages = [_Stage(level) for level in self._tokenizer.levels]
         self._starts = np.cumsum([0, *self._tokenizer.level_sizes]).tolist()
@@ -86,7 +86,7 @@ class TorchEngine:
         return components, Tokens(*found)
 
     @_undisturbed
-    @torch.no_grad()  # where autograd may be turned on again
+    @torch.no_grad()  # not inference_mode, in which gradients cannot be enabled again
     def improve(
         self, canvases: Canvases, components: Tensor, nearest: Tokens, limit: Limit, effort: int
     ) -> Tokens:
@@ -129,7 +129,7 @@ class TorchEngine:
 
     def _analyse(self, canvases: Canvases) -> Tensor:
         """Canvases uint8 [B, 128, 128, 3] -> components [B, Z]."""
-        # A copy, since what Pillow gives is read-only, which torch will not have.
+        # A copy, since arrays from Pillow are read-only, which torch does not support.
         pixels = torch.from_numpy(np.array(canvases)).to(self.device)
         return self._tokenizer.analyse(pixels.permute(0, 3, 1, 2).float() / 255)
 
@@ -155,7 +155,7 @@ class TorchEngine:
     def _encode_groups(
         self, components: Tensor, limit: Limit, keep: int
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """The same of the `keep` best groups, the best first; see `stc.codec.tokenizer`."""
+        """As `_encode` for the `keep` best groups, the best first; see `stc.codec.tokenizer`."""
         faces, number = len(components), self._tokenizer.groups
         own = self._own_levels
         groups = torch.arange(number, device=self.device).repeat(faces)
@@ -178,7 +178,7 @@ class TorchEngine:
 
     @cached_property
     def _own_levels(self) -> int:
-        """How many levels, the first ones, have codebooks for every group."""
+        """The number of levels, from the first one on, that have codebooks for every group."""
         own, levels = 0, self._tokenizer.levels
         while self._tokenizer.groups > 1 and own < len(levels) and not levels[own].is_shared:
             own += 1
@@ -189,8 +189,8 @@ class TorchEngine:
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Indices of all tokens of some levels, [B, T] each, and their code lengths, [B, T] each.
 
-        What the levels find is taken off rest [B, Z]. All levels, since to ask whether the limit is
-        reached would be to wait for the device.
+        The codewords are subtracted from rest [B, Z]. All levels are searched: to test whether the
+        limit is reached, the host would have to wait for the device.
         """
         found, lengths = [], []
         for number in levels:
@@ -203,12 +203,12 @@ class TorchEngine:
         return found, lengths
 
     def _total(self, groups: Tensor, lengths: Tensor) -> Tensor:
-        """Code lengths of every token [B, n] -> those of the first 1 to n and the group, [B, n]."""
+        """Code lengths of the group and the first 1 to n tokens, [B, n], of each token's [B, n]."""
         total = lengths.cumsum(1)
         return total + self._group_costs[groups][:, None] if self._tokenizer.groups > 1 else total
 
     def _counts(self, groups: Tensor, lengths: Tensor, limit: Limit) -> Tensor:
-        """How many tokens fit, [B], by the code lengths of the first n of them [B, n]."""
+        """The number of tokens that fit, [B], given the code lengths of each token [B, n]."""
         allowed = torch.from_numpy(limit.allowed).to(self.device)
         known = min(limit.max_tokens, lengths.shape[1])
         fits = self._total(groups, lengths)[:, :known] <= allowed[:known]
@@ -223,7 +223,7 @@ class TorchEngine:
         lengths: list[Tensor],
         limit: Limit,
     ) -> Tensor:
-        """What every group costs every face, [B * G]; as `Tokenizer._costs`."""
+        """The cost of every face in every group, [B * G], as in `Tokenizer._costs`."""
         number, levels = self._tokenizer.groups, len(found)
         joined = torch.cat(lengths, 1)
         counts = self._counts(groups, joined, limit)
@@ -248,7 +248,7 @@ class TorchEngine:
         counts: Tensor,
         rounds: int = ROUNDS,
     ) -> Tensor:
-        """Better indices [B, T]; see `stc.codec.tokenizer`."""
+        """Indices [B, T] nearer to the components; see `stc.codec.tokenizer.Tokenizer.refine`."""
         found = list(indices.split(self._tokenizer.level_sizes, 1))
         order = torch.arange(indices.shape[1], device=self.device)
         keeps = (order < counts[:, None]).split(self._tokenizer.level_sizes, 1)
@@ -269,7 +269,7 @@ class TorchEngine:
         return torch.cat(found, 1)
 
     def _dequantize(self, groups: Tensor, indices: Tensor, counts: Tensor) -> Tensor:
-        """Groups [B], indices of all tokens [B, T] and counts [B] -> components [B, Z]."""
+        """The components [B, Z] of groups [B], indices of all tokens [B, T] and counts [B]."""
         total = indices.new_zeros(len(indices), self._tokenizer.basis.shape[1]).float()
         keep = torch.arange(indices.shape[1], device=self.device) < counts[:, None]
         keeps = keep.split(self._tokenizer.level_sizes, 1)
@@ -287,7 +287,7 @@ class TorchEngine:
 
 
 class _SynthesisEngine:
-    """See `stc.codec.synthesis.SynthesisEngine`."""
+    """A `stc.codec.synthesis.SynthesisEngine` in torch."""
 
     def __init__(self, engine: TorchEngine, canvases: Canvases, perception: float) -> None:
         self._engine, self._perception = engine, perception
@@ -299,7 +299,7 @@ class _SynthesisEngine:
         with torch.enable_grad():
             components = components.detach().requires_grad_()
             smooth = to_rgb(self._engine._tokenizer.planes(components)) * 255
-            # What the decoder adds, and rounding, is taken for a constant, as stc.codec.eye says.
+            # The decoder's detail and rounding are treated as constants, as in stc.codec.eye.
             losses = self._far(smooth + (drawn - smooth).detach())
             (gradient,) = torch.autograd.grad(losses.sum(), components)
         return losses.detach().cpu().numpy(), gradient.nan_to_num(posinf=0, neginf=0)
@@ -313,7 +313,7 @@ class _SynthesisEngine:
         return Tokens(tokens.groups, found.cpu().numpy(), tokens.counts)
 
     def _drawn(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
-        """Components [B, Z], and the faces as pixels [B, 3, 128, 128], 0 to 255."""
+        """The components [B, Z] of tokens, and the decoded faces [B, 3, 128, 128], 0 to 255."""
         engine = self._engine
         groups, indices, counts = engine._uploaded(tokens)
         components = engine._dequantize(groups, indices, counts)
@@ -327,7 +327,7 @@ class _SynthesisEngine:
 
 
 class _Stage:
-    """One level, its codebooks ready for the kernels of its device."""
+    """One level, with its codebooks prepared for the kernels of its device."""
 
     def __init__(self, level: Level) -> None:
         self.components, self.tokens, self.own = level.components, level.tokens, level.own
@@ -336,7 +336,7 @@ class _Stage:
         self._packed = PackedCodebooks([level.codebooks.weight])
 
     def encode(self, components: Tensor, groups: Tensor, there: Tensor | None = None) -> Tensor:
-        """Components [B, all] and groups [B] -> indices [B, T]; there: see `stc.codec.level`."""
+        """The indices [B, T] of components [B, all] in groups [B]; there: as in `Level.encode`."""
         latents = components[:, : self.components] @ self._level.analysis
         latents = latents.unflatten(1, (self.tokens, self._level.dimensions))
         if there is not None:
@@ -344,17 +344,17 @@ class _Stage:
         return search(latents, self._prepared, groups=self.own(groups), check=False).indices
 
     def decode(self, indices: Tensor, groups: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Indices [B, T], of which only those to keep [B, T] count -> components [B, Z_l]."""
+        """The components [B, Z_l] of indices [B, T], without tokens where keep [B, T] is false."""
         return self.codewords(indices, groups, keep).flatten(1) @ self._level.synthesis
 
     def codewords(self, indices: Tensor, groups: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Codewords [B, T, D], 0 for tokens that do not count."""
+        """The codewords [B, T, D] of indices [B, T], 0 where keep [B, T] is false."""
         (codewords,) = gather(indices, self._packed, self.own(groups), check=False)
         return codewords if keep is None else codewords * keep[..., None]
 
 
 def _pixels(rgb: Tensor) -> Pictures:
-    """RGB [B, 3, H, W] in [0, 1] -> uint8 [B, H, W, 3]."""
+    """Clamp RGB [B, 3, H, W] to [0, 1], and convert it to numpy uint8 [B, H, W, 3]."""
     pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8)
     return np.asarray(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy(), np.uint8)
 
@@ -367,10 +367,10 @@ def _device(name: str) -> torch.device:
     except RuntimeError as error:
         raise BackendError(f"no device {name!r}: {error}") from error
     if not torch.cuda.is_available():
-        raise BackendError(f"device {name} is not there: torch {torch.__version__} sees no GPU")
+        raise BackendError(f"device {name} is missing: torch {torch.__version__} finds no GPU")
     if (device.index or 0) >= torch.cuda.device_count():
-        raise BackendError(f"device {name} is not there: {torch.cuda.device_count()} GPUs are")
+        raise BackendError(f"device {name} is missing: torch finds {torch.cuda.device_count()}")
     check_usable(device)
-    if device.index is None:  # whichever is current now, and for good
+    if device.index is None:  # fix the device that is current now
         device = torch.device("cuda", torch.cuda.current_device())
     return device

@@ -1,7 +1,7 @@
-"""The encoder's eye as a torch module: the forward part of its ONNX file, and autograd.
+"""The eye as a torch module: the forward part of its ONNX file, differentiated by autograd.
 
-`stc.codec.eye` has what it is for. Here a batch is looked at together, so what is seen of a face
-depends on the others in the last bits, and two runs may choose tokens that are equally good.
+`stc.codec.eye` describes the eye. Here a batch is computed together, so the last bits of a face's
+result depend on the other faces, and two runs may choose different tokens that are equally good.
 """
 
 from __future__ import annotations
@@ -21,18 +21,22 @@ _SEEN = ["own_embedding", "own_features"]
 
 
 class Eye(nn.Module):
-    """An ONNX file as `stc.codec.eye` describes it. Raises WrongModelError if it is another one."""
+    """The network of the eye's ONNX file.
+
+    Raises WrongModelError if the file cannot be parsed or has unsupported operators.
+    """
 
     def __init__(self, network: bytes) -> None:
         super().__init__()
         try:
             nodes, constants = read(network)
         except ValueError as error:
-            raise WrongModelError(f"the encoder's eye is not to be read: {error}") from error
+            raise WrongModelError(f"the encoder's eye cannot be read: {error}") from error
         parts = {"loss": needed(nodes, ["loss"]), "seen": needed(nodes, _SEEN)}
         if unknown := {node.kind for part in parts.values() for node in part} - _RUN.keys():
-            raise WrongModelError(f"the encoder's eye has nodes {', '.join(sorted(unknown))}")
-        # Shapes, axes and bounds are asked for their values: they never go to the device.
+            names = ", ".join(sorted(unknown))
+            raise WrongModelError(f"the encoder's eye has unsupported operators: {names}")
+        # Shapes, axes and bounds are used as Python integers: they never go to the device.
         integers = {name: one for name, one in constants.items() if one.dtype == np.int64}
         self._integers = {name: one.tolist() for name, one in integers.items()}
         known = {n: torch.from_numpy(v) for n, v in constants.items() if n not in integers}
@@ -43,20 +47,24 @@ class Eye(nn.Module):
             self.register_buffer(buffer, known[name])
 
     def look(self, canvases: Tensor) -> tuple[Tensor, Tensor]:
-        """RGB [B, 128, 128, 3], 0 to 255 -> embeddings [B, E] and features [B, F]."""
+        """Return embeddings [B, E] and features [B, F] of RGB [B, 128, 128, 3], 0 to 255."""
         values = self._run("seen", {"canvas": canvases})
         return values["own_embedding"], values["own_features"]
 
     def forward(
         self, canvases: Tensor, embedding: Tensor, features: Tensor, perception: float
     ) -> Tensor:
-        """How far canvases are from what was seen in their sources, [B]; differentiable."""
+        """Return the losses [B] of canvases against their sources; differentiable.
+
+        canvases: RGB [B, 128, 128, 3], 0 to 255. embedding, features: of the sources, from `look`.
+        perception: the weight of the perceptual distance beside 1 - cosine.
+        """
         given = {"canvas": canvases, "embedding": embedding, "features": features}
         weight = torch.tensor([perception], dtype=torch.float32, device=canvases.device)
         return self._run("loss", {**given, "perception": weight})["loss"]
 
     def _folded(self, nodes: list[Node], known: dict[str, Any]) -> list[Node]:
-        """The nodes without those that constants alone decide, whose outputs become constants."""
+        """Constant folding: compute nodes with constant inputs, and return the other nodes."""
         left = []
         for node in nodes:
             if all(name in known or name in self._integers for name in filter(None, node.inputs)):
@@ -102,7 +110,7 @@ def _reshape(_: Node, x: Tensor, shape: list[int]) -> Tensor:
 
 def _resize(node: Node, x: Tensor, _: None, scales: None, sizes: list[int]) -> Tensor:
     if node.attributes != {"axes": [2, 3], "mode": "linear"} or scales is not None:
-        raise WrongModelError("the encoder's eye enlarges in a way of its own")
+        raise WrongModelError("the encoder's eye has an unsupported form of Resize")
     return F.interpolate(x, size=sizes, mode="bilinear", align_corners=False)
 
 
@@ -115,7 +123,7 @@ def _slice(
     steps: list[int] | None = None,
 ) -> Tensor:
     for start, end, axis, step in zip(starts, ends, axes, steps or [1] * len(axes), strict=True):
-        if step < 0:  # the whole axis, turned round: what the eye has of this
+        if step < 0:  # the eye only uses this to reverse a whole axis
             x = x.flip(axis)
             continue
         x = x[(slice(None),) * axis + (slice(start, end, step),)]
@@ -124,7 +132,7 @@ def _slice(
 
 def _cast(node: Node, x: Tensor) -> Tensor:
     if node.attributes["to"] != 1:
-        raise WrongModelError("the encoder's eye casts to something else than float32")
+        raise WrongModelError("the encoder's eye casts to another type than float32")
     return x.float()
 
 
@@ -135,7 +143,7 @@ def _reduce(reduced: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return run
 
 
-# What the eye is made of: a node and its inputs -> its output.
+# The operators of the eye: a function of a node and its inputs, which returns the output.
 _RUN: dict[str, Callable[..., Tensor]] = {
     "Add": lambda _, a, b: a + b,
     "Cast": _cast,

@@ -1,4 +1,4 @@
-"""A model file -> torch modules, for GPUs and for training."""
+"""Load a model file as torch modules, for GPUs and for training."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from stc.codec.torch.upscaler import Upscaler
 
 
 def load_modules(model: ModelFile) -> tuple[LevelTokenizer, Decoder]:
-    """The tokenizer and the decoder of a model, in evaluation mode and frozen.
+    """Return the tokenizer and the decoder of a model, in evaluation mode and frozen.
 
     Raises WrongModelError for a damaged file.
     """
     config = model.config
     basis = to_float(model.matrix("basis"))
-    # Whatever torch's default type is, numbers are float32.
+    # float32, independent of torch's default type.
     tokenizer = LevelTokenizer(basis.shape[1], config["groups"], []).float()
     tokenizer.basis.copy_(basis)
     tokenizer.mean.copy_(_tensor(model, "mean"))
     tokenizer.group_bits.copy_(_bits(_tensor(model, "groups.counts")))
     for number, shape in enumerate(config["levels"]):
         tokenizer.levels.append(_level(model, number, *shape))
-    with torch.device("meta"):  # weights of chance would take numbers from the host's generator
+    with torch.device("meta"):  # random weights would advance the host program's generator
         decoder = Decoder(tuple(config["widths"]))
     weights = {name: _weight(model, f"decoder.{name}") for name in decoder.state_dict()}
     decoder.load_state_dict(weights, assign=True)
@@ -37,9 +37,9 @@ def load_modules(model: ModelFile) -> tuple[LevelTokenizer, Decoder]:
 
 
 def load_upscaler(model: ModelFile) -> Upscaler:
-    """The upscaler of a model, in evaluation mode and frozen.
+    """Return the upscaler of a model, in evaluation mode and frozen.
 
-    Raises WrongModelError for a damaged file, and for a model without one.
+    Raises WrongModelError for a damaged file, and for a model without an upscaler.
     """
     widths, (*_, features, condition) = upscaler_widths(model), decoder_widths(model)
     with torch.device("meta"):
@@ -50,7 +50,7 @@ def load_upscaler(model: ModelFile) -> Upscaler:
 
 
 def to_float(matrix: Matrix) -> Tensor:
-    """float32 [R, C]."""
+    """Return the matrix as a tensor, float32 [R, C]."""
     return torch.from_numpy(matrix.values.astype(np.float32) * matrix.scale)
 
 
@@ -59,7 +59,7 @@ def _tensor(model: ModelFile, name: str) -> Tensor:
 
 
 def _weight(model: ModelFile, name: str) -> Tensor:
-    """A weight of a network, outputs first; kernels are stored outputs last, with scales."""
+    """A weight of a network with outputs as the first axis; files have them as the last one."""
     weight = _tensor(model, name)
     if f"{name}.scale" not in model.entries:
         return weight
@@ -69,7 +69,7 @@ def _weight(model: ModelFile, name: str) -> Tensor:
 def _level(
     model: ModelFile, number: int, components: int, tokens: int, codewords: int, dimensions: int
 ) -> Level:
-    """A level of a model, ready for searching; latents are padded to equally many a token."""
+    """A level of a model, prepared for the search; all tokens are padded to D dimensions."""
     name = f"levels.{number}."
     counts, metric = _tensor(model, f"{name}counts"), model.metric(number)
     rank = metric.factor.shape[1]
@@ -87,11 +87,11 @@ def _level(
     level.bits.copy_(_bits(counts))
     level.price.fill_(float(model.array(f"encoder.{name}price")[0]))
     level.prepare()
-    # Rounded to 8 bits as the native core has it, so that both engines choose the same tokens.
+    # The analysis rounded to 8 bits, as in the native core, so both engines choose equal tokens.
     level.read_by(columns, to_float(metric.analysis(model.matrix(f"{name}synthesis"))))
     return level
 
 
 def _bits(counts: Tensor) -> Tensor:
-    """Ideal code lengths of symbols of such frequencies."""
+    """The ideal code lengths, in bits, of symbols with the given frequencies."""
     return torch.log2(counts.sum(-1, keepdim=True) / counts)

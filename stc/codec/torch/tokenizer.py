@@ -1,8 +1,8 @@
-"""The level-ordered tokenizer in torch: for training, and for devices that run torch.
+"""The tokenizer of residual stages in torch: for training, and for devices that run torch.
 
-`stc.codec.tokenizer` is the same in numpy and says what it does. Here every tensor stays on the
-device of the module, and nothing is packed: latents are padded to as many dimensions as the widest
-token has, with zeros in codewords, analysis and synthesis alike.
+`stc.codec.tokenizer` is the same in numpy and describes the method. Here every tensor stays on the
+device of the module, and all tokens are padded to the number of dimensions of the widest token,
+with zeros in codewords, analysis and synthesis.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from stc.codec.torch.codebooks import SwitchableCodebooks
 
 
 class LevelShape(NamedTuple):
-    """What a level has of each kind."""
+    """The sizes of a level."""
 
     components: int
     tokens: int
     codewords: int
     dimensions: int  # of the widest token
-    groups: int | None = None  # None: as many as the model
-    rank: int = 0  # of the metric
+    groups: int | None = None  # None: the model's number of groups
+    rank: int = 0  # columns of the metric's factor
 
 
 class Level(nn.Module):
     """One residual stage: components [B, Z] -> latents [B, T, D] -> codewords -> components.
 
-    A level reads and refines the first `components` of them and leaves the rest alone. It measures
-    errors by W = I + identity * factor factor^T, and W times its synthesis is what reads latents.
-    Its codebooks are each group's own, or, with one group, shared by all groups of the model.
+    A level quantizes the first `components` components. Its error metric is
+    W = I + identity * factor factor^T, and W times its synthesis is the analysis, which computes
+    latents (see `stc.codec.metric`). It has codebooks for every group of the model, or, with one
+    group, codebooks that all groups share.
     """
 
     synthesis: Tensor  # [T * D, Z]
     factor: Tensor  # [Z, R]
     identity: Tensor  # []
-    price: Tensor  # [] squared latent distance that one bit is worth
+    price: Tensor  # [] rate-distortion weight: squared latent error that one bit is worth
     bits: Tensor  # [G, T, K] ideal code length of every codeword
 
     def __init__(
@@ -64,7 +65,7 @@ class Level(nn.Module):
 
     @property
     def shape(self) -> LevelShape:
-        """What makes a level of the same kind."""
+        """The sizes of the level."""
         groups, tokens, codewords = self.bits.shape
         rank = self.factor.shape[1]
         return LevelShape(self.components, tokens, codewords, self.dimensions, groups, rank)
@@ -76,38 +77,42 @@ class Level(nn.Module):
 
     @property
     def analysis(self) -> Tensor:
-        """Components to latents, [Z, T * D]: kept from `prepare` on, computed before."""
+        """The analysis, components to latents, [Z, T * D]; cached after `prepare`."""
         if self._analysis is not None:
             return self._analysis
         drawn = self.synthesis.T
         return drawn + self.identity * (self.factor @ (self.factor.T @ drawn))
 
     def prepare(self) -> None:
-        """Make analysis and codebooks ready for searching; again after anything has changed."""
+        """Prepare analysis and codebooks for the search. Call it again after any change."""
         self._analysis = None
         self._analysis = self.analysis.contiguous()
         self.codebooks.prepare()
 
     def read_by(self, columns: Tensor, analysis: Tensor) -> None:
-        """Read the latents `columns` [C] by an analysis [Z, C] of the caller's until `prepare`."""
+        """Set the columns [C] of the analysis to a given matrix [Z, C], and the others to 0.
+
+        `prepare` replaces it again.
+        """
         self._analysis = torch.zeros_like(self.analysis)
         self._analysis[:, columns] = analysis
 
     def size(self, rest: Tensor) -> Tensor:
-        """The squares in the level's metric of components [B, all], float64 [B]."""
+        """Return the squared lengths of components [B, all] in the level's metric, float64 [B]."""
         seen = rest[:, : self.components] @ self.factor
         plain = rest.double().square().sum(1)
         return plain + self.identity * seen.double().square().sum(1)
 
     def latents(self, components: Tensor) -> Tensor:
-        """Components [B, all] -> latents [B, T, D]."""
+        """Return the latents [B, T, D] of components [B, all]."""
         flat = components[:, : self.components] @ self.analysis
         return flat.unflatten(1, (self.tokens, self.dimensions))  # type: ignore[no-any-return]
 
     def encode(self, components: Tensor, groups: Tensor, there: Tensor | None = None) -> Tensor:
-        """Components [B, all] and groups [B] -> indices int64 [B, T].
+        """Return the indices int64 [B, T] of components [B, all] in groups [B].
 
-        there: codewords [B, T, D] that have been taken off the components; they are put back here.
+        there: codewords [B, T, D] that have been subtracted from the components; they are added to
+        the latents again.
         """
         latents = self.latents(components)
         if there is not None:
@@ -115,9 +120,9 @@ class Level(nn.Module):
         return self.codebooks.nearest(latents, self.own(groups), self.price * self.bits)
 
     def decode(self, indices: Tensor, groups: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Indices [B, n] of the first n tokens -> the level's components [B, Z].
+        """Return the components [B, Z] of the indices [B, n] of the first n tokens.
 
-        keep, bool [B, n], leaves out tokens that a face does not have.
+        keep: bool [B, n], false for tokens that a face does not have.
         """
         codewords = self.gather(indices, groups)  # [B, n, D]
         if keep is not None:
@@ -125,24 +130,24 @@ class Level(nn.Module):
         return codewords.flatten(1) @ self.synthesis[: indices.shape[1] * self.dimensions]
 
     def gather(self, indices: Tensor, groups: Tensor) -> Tensor:
-        """Codewords [B, n, D] of indices [B, n] in groups [B] of the model."""
+        """Return the codewords [B, n, D] of indices [B, n] in groups [B] of the model."""
         return self.codebooks.gather(indices, self.own(groups))
 
     def own(self, groups: Tensor) -> Tensor:
-        """Which of the level's groups faces of the model's groups [B] have."""
+        """Return the groups of the level's codebooks for groups [B] of the model: 0 if shared."""
         return torch.zeros_like(groups) if self.is_shared else groups
 
 
 class LevelTokenizer(nn.Module):
-    """Canvas <-> indices.
+    """Canvases to indices, and back.
 
-    `shapes` holds what every level has, as a `LevelShape` or its first numbers.
+    shapes: the sizes of every level, as a `LevelShape` or a tuple of its first fields.
     """
 
     mean: Tensor  # [6144]
-    basis: Tensor  # [6144, Z], orthonormal in weighted planes: components -> planes
+    basis: Tensor  # [6144, Z], orthonormal: components to weighted planes
     weight: Tensor  # [6144]
-    group_bits: Tensor  # [G] ideal code length of every group's number
+    group_bits: Tensor  # [G] ideal code length of every group's index
 
     def __init__(
         self, components: int, groups: int, shapes: Sequence[LevelShape | tuple[int, ...]]
@@ -161,12 +166,12 @@ class LevelTokenizer(nn.Module):
 
     @property
     def shapes(self) -> list[LevelShape]:
-        """What every level has."""
+        """The sizes of every level."""
         return [level.shape for level in self.levels]
 
     @property
     def analysis(self) -> Tensor:
-        """Weighted planes to components, [6144, Z]."""
+        """The matrix from weighted planes to components, [6144, Z]."""
         return self.basis
 
     @property
@@ -180,19 +185,22 @@ class LevelTokenizer(nn.Module):
         return sum(self.level_sizes)
 
     def analyse(self, rgb: Tensor) -> Tensor:
-        """RGB in [0, 1] [B, 3, 128, 128] -> components [B, Z]."""
+        """Return the components [B, Z] of RGB [B, 3, 128, 128] in [0, 1]."""
         return self.components(to_planes(rgb))
 
     def components(self, planes: Tensor) -> Tensor:
-        """Planes [B, 6144] -> components [B, Z]."""
+        """Return the components [B, Z] of planes [B, 6144]."""
         return ((planes - self.mean) * self.weight) @ self.analysis
 
     def planes(self, components: Tensor) -> Tensor:
-        """Components [B, Z] -> planes [B, 6144]."""
+        """Return the planes [B, 6144] of components [B, Z]."""
         return components @ self.basis.T / self.weight + self.mean
 
     def quantize(self, components: Tensor, groups: Tensor) -> Tensor:
-        """Components [B, Z] in groups int64 [B] -> indices int64 [B, tokens], level by level."""
+        """Return the indices int64 [B, tokens] of components [B, Z] in groups int64 [B].
+
+        The levels are searched once each, in order.
+        """
         rest, found = components.clone(), []
         for level in self.levels:
             indices = level.encode(rest, groups)
@@ -201,14 +209,15 @@ class LevelTokenizer(nn.Module):
         return torch.cat(found, 1)
 
     def encode(self, components: Tensor) -> tuple[Tensor, Tensor]:
-        """Components [B, Z] -> the best group int64 [B] and its indices [B, tokens]."""
+        """Return the best group int64 [B] of components [B, Z], and its indices [B, tokens]."""
         return self.encode_groups(components, 1)[0]
 
     def encode_groups(self, components: Tensor, keep: int) -> list[tuple[Tensor, Tensor]]:
-        """Components [B, Z] -> of the `keep` best groups, the best first, as `encode` gives it.
+        """Return the `keep` best groups of components [B, Z] as `encode` does, the best first.
 
-        Groups are compared by the levels whose codebooks are their own: by what these leave over,
-        measured as the last of them does, and by the bits they take.
+        Groups are compared by cost after the first levels, those with codebooks for every group:
+        the squared residual in the metric of the last of these levels, plus its rate-distortion
+        weight times the bits.
         """
         number, faces = self.groups, len(components)
         own = 0
@@ -246,11 +255,11 @@ class LevelTokenizer(nn.Module):
         counts: Tensor,
         rounds: int = 2,
     ) -> Tensor:
-        """Better indices [B, tokens] for faces that stop after counts int64 [B] tokens.
+        """Return indices [B, tokens] nearer to components [B, Z], for counts int64 [B] tokens.
 
-        Level by level no token knows what later ones will say. Here every level is searched again
-        with all others held still, `rounds` times over (iterated conditional modes, as additive
-        quantizers are encoded: Babenko and Lempitsky 2014, CVPR). The format does not notice.
+        `quantize` chooses each token without knowing the later ones. Here every level is searched
+        again while all others are fixed, in `rounds` rounds (iterated conditional modes: Besag
+        1986; for additive quantizers Babenko and Lempitsky 2014, CVPR).
         """
         found = list(indices.split(self.level_sizes, 1))
         keeps = self.kept(counts).split(self.level_sizes, 1)
@@ -270,18 +279,18 @@ class LevelTokenizer(nn.Module):
         return torch.cat(found, 1)
 
     def kept(self, counts: Tensor) -> Tensor:
-        """Which tokens faces of counts int64 [B] tokens have, bool [B, tokens]."""
+        """Return a mask bool [B, tokens]: true for the first counts int64 [B] tokens of a face."""
         return torch.arange(self.tokens, device=counts.device) < counts[:, None]
 
     def prepare(self) -> None:
-        """Make every level ready for searching; again after it has changed."""
+        """Prepare every level for the search. Call it again after any change."""
         for level in self.levels:
             level.prepare()
 
     def dequantize(self, indices: Tensor, groups: Tensor, counts: Tensor | None = None) -> Tensor:
-        """Indices [B, n] of the first n tokens -> components [B, Z].
+        """Return the components [B, Z] of the indices [B, n] of the first n tokens.
 
-        counts, int64 [B], shortens each face to its own number of tokens.
+        counts: int64 [B], the number of tokens of each face; None: n tokens for all.
         """
         total, start = self.basis.new_zeros(len(indices), self.basis.shape[1]), 0
         keep = None if counts is None else self.kept(counts)

@@ -1,7 +1,7 @@
-"""The upscaler: the decoder's picture at twice the size, with the detail that such faces have.
+"""The upscaler, which doubles the size of the decoder's picture and adds detail.
 
-It sees the picture, and the features that the decoder made its own detail of. It starts as plain
-bicubic enlargement (its last layer is zero).
+It gets the picture, and the features from which the decoder computed its detail. Before training it
+is bicubic enlargement (its last layer is zero).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from stc.codec.torch.decoder import Modulated, zero
 
 
 class Upscaler(nn.Module):
-    """RGB [B, 3, 128, 128] and what the decoder knows -> RGB [B, 3, 256, 256], in [0, 1] or near.
+    """RGB [B, 3, 128, 128] and the decoder's features to RGB [B, 3, 256, 256], not clamped.
 
-    widths: channels at 64x64 and at 128x128 pixels. features: channels of the decoder's features;
-    condition: numbers in its embedding of the spent share.
+    widths: channels at 64x64 and at 128x128 pixels. features: channels of the decoder's features.
+    condition: size of its embedding of the spent share.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Upscaler(nn.Module):
         self.leave = zero(nn.Conv2d(w128, 3 * 4, 3, padding=1))
 
     def forward(self, picture: Tensor, features: Tensor, condition: Tensor) -> Tensor:
-        """features [B, F, 64, 64] and condition [B, C]: from `Decoder.draw`."""
+        """Return RGB [B, 3, 256, 256]. All arguments come from `Decoder.draw`."""
         picture = picture.clamp(0, 1)
         seen = 2 * picture - 1
         x64 = self.enter64(F.pixel_unshuffle(seen, 2)) + self.join64(features)
