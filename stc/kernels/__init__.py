@@ -1,8 +1,8 @@
-"""Nearest-codeword search: the cheapest codeword of every token, on numpy arrays.
+"""Nearest-codeword search on numpy arrays: the codeword of least cost for every token.
 
-`definition` says what is computed, `native` and `numpy_search` compute it, `registry` is the table
-of who can. `stc.kernels.torch` is the same for torch's tensors, on any device; nothing outside it
-and `stc.kernels.triton` imports torch.
+`definition` defines the result, `native` and `numpy_search` compute it, `registry` is the table of
+backends. `stc.kernels.torch` is the same for torch tensors, on any device; only it and
+`stc.kernels.triton` import torch.
 """
 
 from stc.kernels.dispatch import search

@@ -1,9 +1,10 @@
-"""What the search computes: the definition that every backend must match.
+"""The definition of the search, which every backend must match.
 
 cost(b, g, t, k) = sum over d, in order, of (z[b, t, d] - c[g, t, k, d])^2   + penalty[g, t, k]
 
-rounded to float32 after every operation. The nearest codeword is the one of least cost, the best
-group the one of least total cost over the tokens (summed in float64); of equals, the first.
+Here z are the latents, c the codebooks; every operation is rounded to float32. The nearest codeword
+has the least cost, the best group has the least total cost over the tokens (summed in float64). If
+several are equal, the first one is chosen.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Longs = npt.NDArray[np.int64]
 
 
 def squared_distance(a: Floats, b: Floats) -> Floats:
-    """[..., D] and [..., D], broadcast -> [...]."""
+    """Return the squared distance [...] of a [..., D] and b [..., D], which broadcast."""
     total: Floats = np.square(a[..., 0] - b[..., 0])
     for d in range(1, a.shape[-1]):
         total = total + np.square(a[..., d] - b[..., d])
@@ -26,7 +27,10 @@ def squared_distance(a: Floats, b: Floats) -> Floats:
 def nearest(
     latents: Floats, codebooks: Floats, penalty: Floats | None = None
 ) -> tuple[Longs, Floats]:
-    """latents [B, T, D], codebooks [G, T, K, D] -> indices and costs [B, G, T]."""
+    """Return the indices and costs [B, G, T] of the nearest codewords.
+
+    latents: [B, T, D]. codebooks: [G, T, K, D]. penalty: [G, T, K].
+    """
     costs = squared_distance(latents[:, None, :, None], codebooks)  # [B, G, T, K]
     if penalty is not None:
         costs = costs + penalty
@@ -35,6 +39,6 @@ def nearest(
 
 
 def best_group(costs: Floats) -> Longs:
-    """Costs [B, G, T] -> the group of least total cost of every image, [B]."""
+    """Return the group of least total cost for every image, [B]; costs: [B, G, T]."""
     groups: Longs = costs.sum(2, dtype=np.float64).argmin(1)
     return groups

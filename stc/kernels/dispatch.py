@@ -1,4 +1,4 @@
-"""The public search of numpy arrays: checks what it is given, chooses who computes it."""
+"""The public search on numpy arrays: checks the arguments and chooses a backend."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def search(
     *,
     backend: str = AUTO,
 ) -> tuple[Longs, Floats]:
-    """The cheapest codeword of every token: indices int64 and costs float32.
+    """Return the codeword of least cost for every token: indices int64 and costs float32.
 
-    latents float32 [B, T, D]; groups, integers [B], say which of the codebooks [G, T, K, D] each
-    image is searched in, and the results are [B, T]. Without groups they are [B, G, T]: every
-    image in every group. The cost of a codeword is its squared distance plus its penalty; ties go
-    to the lowest index. `stc.kernels.definition` says it exactly.
+    latents: float32 [B, T, D]. codebooks: of [G, T, K, D]. groups: integers [B], the group in which
+    each image is searched; the results are then [B, T]. Without groups every image is searched in
+    every group, and the results are [B, G, T]. The cost of a codeword is its squared distance plus
+    its penalty; ties go to the lowest index. `stc.kernels.definition` is the exact definition.
 
     Raises ValueError for shapes or types that do not fit, NaN or infinity; BackendError, which is
-    one too, for a backend that cannot serve.
+    also a ValueError, for a backend that is unknown or not available here.
     """
     chosen = choose(backend)
     expected = (codebooks.tokens, codebooks.dimensions)
@@ -39,7 +39,7 @@ def search(
             f"latents must be float32 [B, {expected[0]}, {expected[1]}] to fit codebooks "
             f"{list(codebooks.codebooks.shape)}, not {latents.dtype} {list(latents.shape)}"
         )
-    # The extremes are NaN or infinite if any number is.
+    # The extremes are NaN or infinite if any number is NaN or infinite.
     if latents.size and not (np.isfinite(latents.max()) and np.isfinite(latents.min())):
         raise ValueError("latents hold NaN or infinity")
     if groups is not None:
@@ -49,7 +49,7 @@ def search(
 
 
 def _checked_groups(groups: npt.NDArray[np.integer], images: int, number: int) -> Longs:
-    """int64 [B] in 0 .. number - 1."""
+    """Check that groups are integers [images] from 0 to number - 1; return them as int64."""
     if groups.shape != (images,) or not np.issubdtype(groups.dtype, np.integer):
         raise ValueError(
             f"groups must be integers [{images}], not {groups.dtype} {list(groups.shape)}"

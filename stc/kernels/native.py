@@ -1,8 +1,8 @@
-"""The search in C++ (nearest.cpp): vector extensions, threads, no distance ever stored.
+"""The search in C++ (nearest.cpp), with vector instructions and threads; stores no distances.
 
-A shared library of one C symbol, called through ctypes. What it reads and writes is checked here,
-because C cannot: an array of another shape, type or layout is refused, never silently copied.
-Where the library is missing `why` says so and numpy searches.
+A shared library with one C symbol, called through ctypes. Its arguments are checked here, because C
+cannot: an array of another shape, type or layout is refused, never silently copied. If the library
+is missing, `why` has the reason, and numpy searches.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ARRAYS = (
     "costs",
 )
 _SIZES = ("images", "groups", "tokens", "codewords", "padded", "dimensions")
-_REFUSALS = {1: "sizes that are not served", 2: "groups out of range", 3: "no memory"}
+_REFUSALS = {1: "unsupported sizes", 2: "groups out of range", 3: "too little memory"}
 
 
 class _Problem(ctypes.Structure):
@@ -60,14 +60,15 @@ def run(
     groups: Longs | None,
     threads: int | None = None,
 ) -> tuple[Longs, Floats]:
-    """latents float32 [B, T, D] -> indices and costs [B, G, T], or [B, T] in groups int64 [B].
+    """Return indices and costs [B, G, T], or [B, T] if groups are given.
 
-    Uses at most `threads` threads, those of this process if None, and fewer where that is faster.
-    The same bits for any batch and any number of threads. Raises BackendError if the library is
-    missing, ValueError for arrays that do not fit.
+    latents: float32 [B, T, D]. groups: int64 [B]. threads: the most threads to use, None for
+    `stc.threads.threads()`; fewer are used where that is faster. The results are the same bits for
+    any batch and any number of threads. Raises BackendError if the library is missing, ValueError
+    for arrays that do not fit.
     """
     if _library is None:
-        raise BackendError(f"backend native cannot serve: {why}")
+        raise BackendError(f"backend native is not available: {why}")
     books = prepared.groups, prepared.tokens
     padded, dimensions = prepared.bias.shape[2], prepared.dimensions
     images = len(latents)
@@ -95,16 +96,17 @@ def run(
     )
     refused = _search(problem, threads_here() if threads is None else threads)
     if refused:
-        raise ValueError(f"the native search found {_REFUSALS.get(refused, refused)}")
+        raise ValueError(f"the native search failed: {_REFUSALS.get(refused, refused)}")
     return indices, costs
 
 
 def address(
     name: str, array: npt.NDArray[Any], dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> int:
-    """Where the numbers of an array lie, once it is known to be what C takes it for.
+    """Return the address of an array's numbers after a check of type, shape and layout.
 
-    Raises ValueError for another type, shape or layout. The array must outlive the pointer's use.
+    Raises ValueError for another type, shape or layout. The array must exist as long as the
+    address is used.
     """
     if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
         layout = "contiguous" if array.flags.c_contiguous else "not contiguous"

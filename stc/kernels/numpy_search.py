@@ -1,4 +1,4 @@
-"""The search as numpy's matrix products, a piece at a time: no compiler, nothing else installed."""
+"""The search as numpy's matrix products, in pieces; needs no compiler and no other library."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from stc.kernels.prepared import PreparedCodebooks
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
 
-# Scores held at once, in numbers: 8 MB, about a core's share of the cache.
+# Scores held at once: 8 MB of float32, about a core's share of the cache.
 PIECE = 1 << 21
-# Multiplications in one matrix product: OpenBLAS does up to so many on one thread, and its threads
-# are slower than one where they have to wait for a core.
+# The most multiplications in one matrix product for which OpenBLAS uses one thread. Its threads are
+# slower than one thread if they have to wait for a core.
 PRODUCT = 1 << 18
 
 
 def run(
     latents: Floats, prepared: PreparedCodebooks, groups: Longs | None, threads: int | None = None
 ) -> tuple[Longs, Floats]:
-    """latents float32 [B, T, D] -> indices and costs [B, G, T], or [B, T] in groups int64 [B].
+    """Return indices and costs [B, G, T], or [B, T] if groups are given.
 
-    One thread, whatever `threads` says.
+    latents: float32 [B, T, D]. groups: int64 [B]. threads: ignored; one thread is used.
     """
     if groups is None:
         every = [nearest_in_group(latents, prepared, g) for g in range(prepared.groups)]
@@ -42,10 +42,10 @@ def run(
 def nearest_in_group(
     latents: Floats, prepared: PreparedCodebooks, group: int
 ) -> tuple[Longs, Floats]:
-    """latents [B, T, D] -> indices and costs [B, T] in one group.
+    """Return indices and costs [B, T] of latents [B, T, D] in one group.
 
-    Matrix products round differently with every shape. Where more than one codeword is nearest
-    within rounding the definition decides, so that the answer is the definition's.
+    Matrix products round differently with every shape. Where several codewords are nearest within
+    the rounding error, their costs are computed by the definition, so the result matches it.
     """
     batch, tokens, _ = latents.shape
     indices = np.empty((tokens, batch), np.int64)
@@ -62,7 +62,7 @@ def nearest_in_group(
 
 
 def _in_piece(latents: Floats, prepared: PreparedCodebooks, group: int, size: int) -> Longs:
-    """latents [b, T, D] -> indices [T, b]; doubtful ones are measured `size` pairs at a time."""
+    """Indices [T, b] of latents [b, T, D]; ambiguous ones are recomputed, `size` at a time."""
     codebooks, penalty = prepared.codebooks[group], prepared.penalty
     centred = (latents - prepared.centre).swapaxes(0, 1)  # [T, b, D]
     scores = centred @ prepared.columns[group]  # [T, b, K padded]
@@ -81,7 +81,7 @@ def _in_piece(latents: Floats, prepared: PreparedCodebooks, group: int, size: in
 
 
 def _slack(centred: Floats, prepared: PreparedCodebooks, group: int) -> Floats:
-    """How far two scores that belong together may come apart by rounding, [T, b]."""
+    """Bound of the difference that rounding causes between two equal scores, [T, b]."""
     lengths = np.sqrt(np.square(centred).sum(2)) + prepared.longest[group, :, None]
     slack: Floats = np.float32((prepared.dimensions + 4) * 2**-23) * np.square(lengths)
     if prepared.penalty is not None:

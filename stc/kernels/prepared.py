@@ -1,4 +1,4 @@
-"""Codebooks made ready for the search, once."""
+"""Codebooks prepared for the search, once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_DIMENSIONS = 64
 
 
 class _Geometry:
-    """Where the codewords lie; shared by all penalties."""
+    """The prepared codewords without penalties; shared by `with_penalty`."""
 
     def __init__(self, codebooks: Floats) -> None:
         self.codebooks = codebooks  # [G, T, K, D]
@@ -35,7 +35,7 @@ class _Geometry:
     def norms(self) -> Floats:
         """[G, T, K]: squared lengths of the centred codewords, summed dimension by dimension.
 
-        In that order equal codewords have equal norms, wherever they stand.
+        With a fixed order equal codewords have equal norms at any position.
         """
         groups, tokens, codewords, dimensions = self.codebooks.shape
         total = np.zeros((groups, tokens, codewords), np.float32)
@@ -45,11 +45,11 @@ class _Geometry:
 
 
 class PreparedCodebooks:
-    """Codebooks [G, T, K, D] and what a search needs of them, all float32 and contiguous.
+    """Codebooks [G, T, K, D] with arrays derived for the search, all float32 and contiguous.
 
-    Every token's codebooks are centred on their common mean: the expanded square
-    |c|^2 - 2 <z, c> keeps its digits only near the origin. penalty [G, T, K] is added to the
-    squared distance. Safe to use from several threads.
+    Every token's codebooks are centred on their common mean, because the expanded square
+    |c|^2 - 2 <z, c> is accurate only near the origin. penalty [G, T, K] is added to the squared
+    distance. Safe to use from several threads.
 
     Raises ValueError for shapes that do not fit and for NaN or infinity.
     """
@@ -70,7 +70,10 @@ class PreparedCodebooks:
 
     @standard_floats()
     def with_penalty(self, penalty: npt.NDArray[np.floating] | None) -> PreparedCodebooks:
-        """The same codebooks with another penalty; the codebooks are not prepared again."""
+        """Return the same codebooks with another penalty; prepared arrays are shared.
+
+        Raises ValueError for a penalty of another shape or with NaN or infinity.
+        """
         other = object.__new__(PreparedCodebooks)
         other._geometry = self._geometry
         other.penalty = _checked(penalty, self.codebooks)
@@ -83,17 +86,17 @@ class PreparedCodebooks:
 
     @property
     def centre(self) -> Floats:
-        """[T, D]: what every codebook of a token was moved by."""
+        """[T, D]: the point that is subtracted from all codewords of a token."""
         return self._geometry.centre
 
     @property
     def columns(self) -> Floats:
-        """[G, T, D, K padded]: the centred codebooks with codewords side by side."""
+        """[G, T, D, K padded]: the centred codebooks, transposed; K is a multiple of LANES."""
         return self._geometry.columns
 
     @cached_property
     def bias(self) -> Floats:
-        """[G, T, K padded]: (|c|^2 + penalty) / 2; infinite in the padding, which never wins."""
+        """[G, T, K padded]: (|c|^2 + penalty) / 2; infinite in the padding, so never chosen."""
         norms = self._geometry.norms
         bias = np.full((*norms.shape[:2], self.columns.shape[3]), np.inf, np.float32)
         full = norms if self.penalty is None else norms + self.penalty
@@ -128,14 +131,15 @@ def check_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 4 or 0 in shape:
         raise ValueError(f"codebooks must be [G, T, K, D] and not empty, not {list(shape)}")
     if shape[3] > MAX_DIMENSIONS:
-        raise ValueError(f"codewords have {shape[3]} dimensions, at most {MAX_DIMENSIONS} serve")
+        raise ValueError(f"codewords must have at most {MAX_DIMENSIONS} dimensions, not {shape[3]}")
 
 
 def centre_of(codebooks: Floats) -> Floats:
-    """About the mean codeword of every token, codebooks [G, T, K, D] -> [T, D], in few digits.
+    """Return the mean codeword of every token, [T, D], rounded to few bits.
 
-    With those, numbers of few digits (integers, say) stay exact when centred, and exact ties
-    stay exact in every backend's arithmetic. Where all codewords agree the centre is theirs.
+    codebooks: [G, T, K, D]. With a centre of few bits, numbers of few bits (such as integers) stay
+    exact when centred, so exact ties stay exact in every backend. Where all codewords are equal,
+    they are the centre.
     """
     spread = codebooks.max((0, 2)) - codebooks.min((0, 2))
     _, exponent = np.frexp(np.maximum(spread, np.float32(2**-100)))  # floor(log2) + 1

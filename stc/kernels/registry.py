@@ -1,9 +1,9 @@
-"""The table of search backends: what each takes, and whether it serves here.
+"""The table of search backends: the arrays that each accepts, and whether it is available here.
 
-`BACKENDS` is in order of preference; the first that serves is chosen, unless the environment
-variable STC_BACKEND names another. docs/kernels.md says how one more is added.
+`BACKENDS` is in order of preference; the first available one is chosen, unless the environment
+variable STC_BACKEND names another. docs/kernels.md describes how to add one.
 
-Nothing here imports torch before somebody asks about a backend of torch's.
+torch is imported only when a backend that uses it is queried.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stc.threads import threads
 VARIABLE = "STC_BACKEND"
 AUTO = "auto"
 
-# Triton decides at its import whether it compiles or, for tests, interprets on the CPU.
+# Triton reads this at import: it compiles, or, for tests, interprets kernels on the CPU.
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
 Arrays = Literal["numpy", "torch"]
@@ -30,43 +30,43 @@ Arrays = Literal["numpy", "torch"]
 
 @dataclass(frozen=True)
 class Backend:
-    """One way to search.
+    """One implementation of the search.
 
-    `module` holds run(latents, prepared, groups) -> indices, costs, for arrays and
-    PreparedCodebooks of the kind it takes: latents float32 [B, T, D]; groups int64 [B], or None
-    for every group. Those of numpy's arrays take the number of threads as well, and serve torch's
-    tensors on the CPU.
+    `module` has a function run(latents, prepared, groups) -> indices, costs, for arrays and
+    PreparedCodebooks of the type `takes`: latents float32 [B, T, D]; groups int64 [B], or None for
+    every group. Backends of numpy arrays also have a parameter for the number of threads, and are
+    used for torch tensors on the CPU too.
     """
 
     name: str
     takes: Arrays
-    devices: tuple[str, ...]  # types of torch's devices whose memory it reads; (): all of them
+    devices: tuple[str, ...]  # types of torch devices whose memory it can read; (): all
     module: str
-    describe: Callable[[], str]  # what it is, if it serves here
-    why_not: Callable[[], str]  # why it does not serve here; "" if it does
+    describe: Callable[[], str]  # one line of description, if it is available here
+    why_not: Callable[[], str]  # why it is not available here; "" if it is
 
     def fits(self, arrays: Arrays, device: str) -> bool:
-        """Whether it can be given such arrays in the memory of this type of device."""
+        """Whether it accepts arrays of this type in the memory of this type of device."""
         known = self.takes == arrays or (arrays == "torch" and device == "cpu")
         return known and (not self.devices or device in self.devices)
 
     @property
     def run(self) -> Callable[..., Any]:
-        """The search itself; imports its module."""
+        """The search function; imports its module."""
         run: Callable[..., Any] = import_module(self.module).run
         return run
 
     @property
     def gather(self) -> Callable[..., Any] | None:
-        """Its own way to gather codewords (see `stc.kernels.torch.packed`), if it has one."""
+        """Its function to gather codewords (see `stc.kernels.torch.packed`), or None."""
         return getattr(import_module(self.module), "gather", None)
 
 
 def choose(name: str = AUTO, arrays: Arrays = "numpy", device: str = "cpu") -> Backend:
-    """The backend for such arrays on this type of device.
+    """Return the backend for arrays of this type on this type of device.
 
-    `name` "auto" means STC_BACKEND or, where that is not set, the first in the table that serves.
-    Raises BackendError for a name that is unknown or cannot serve.
+    name: "auto" is STC_BACKEND or, if that is not set, the first backend in the table that is
+    available. Raises BackendError for a backend that is unknown or not available here.
     """
     if name == AUTO:
         name = os.environ.get(VARIABLE, AUTO)
@@ -77,14 +77,17 @@ def choose(name: str = AUTO, arrays: Arrays = "numpy", device: str = "cpu") -> B
     backend = BACKENDS[name]
     if not backend.fits(arrays, device):
         where = f"torch tensors on {device}" if arrays == "torch" else "numpy arrays"
-        raise BackendError(f"backend {name} cannot serve {where}")
+        raise BackendError(f"backend {name} does not support {where}")
     if reason := backend.why_not():
-        raise BackendError(f"backend {name} cannot serve: {reason}")
+        raise BackendError(f"backend {name} is not available: {reason}")
     return backend
 
 
 def backends() -> dict[str, str]:
-    """Every backend and what it is, or why it does not serve here; imports torch if installed."""
+    """Return a line for every backend: its description, or why it is not available here.
+
+    Imports torch if it is installed.
+    """
     return {
         name: f"no: {reason}" if (reason := backend.why_not()) else backend.describe()
         for name, backend in BACKENDS.items()
@@ -92,7 +95,7 @@ def backends() -> dict[str, str]:
 
 
 def table() -> str:
-    """`backends()` for people; a star marks the one that encoding on the CPU uses."""
+    """Return `backends()` as text; a star marks the backend used to encode on the CPU."""
     chosen = choose().name
     return "\n".join(
         f"{'*' if name == chosen else ' '} {name:7} {BACKENDS[name].takes:6} {text}"
@@ -101,12 +104,12 @@ def table() -> str:
 
 
 def _version(package: str) -> str:
-    """Without importing it."""
-    from importlib import metadata  # whose import takes longer than a search
+    """The version of a package, without importing it."""
+    from importlib import metadata  # not at the top: importing it takes longer than a search
 
     try:
         return metadata.version(package)
-    except metadata.PackageNotFoundError:  # it came under another name
+    except metadata.PackageNotFoundError:  # installed by a distribution of another name
         return "of unknown version"
 
 
@@ -129,7 +132,7 @@ def _triton() -> str:
     import torch
 
     if torch.version.hip is not None:
-        return "written for NVIDIA's devices"
+        return "the kernels are for NVIDIA GPUs only"
     return "" if INTERPRETED or torch.cuda.is_available() else "no CUDA device"
 
 

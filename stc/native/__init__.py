@@ -1,7 +1,7 @@
-"""What is compiled: the codec's core and the search, in C++ without any dependency.
+"""The compiled code: the codec's core and the search, in C++ without dependencies.
 
-`core.cpp` is the range decoder, products with matrices in 8 bits and the convolutional decoder;
-`nearest.cpp` is the search for codewords. setup.py builds each as a shared library of plain C
-symbols; clang makes WebAssembly of core.cpp. This room loads them and says why one is missing;
-whoever calls a function checks what it passes.
+`core.cpp` has the range decoder, products with 8-bit matrices, the convolutional decoder and the
+upscaler; `nearest.cpp` has the nearest-codeword search. setup.py builds each as a shared library
+with C symbols; clang compiles core.cpp to WebAssembly. This package loads the libraries, or gives
+the reason why one is missing. Callers of a function must check its arguments.
 """

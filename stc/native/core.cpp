@@ -1,10 +1,10 @@
 // The codec's core: payload -> tokens -> planes -> picture, and its matrix products.
 //
-// One translation unit without dependencies, for gcc and clang, and for a page in a browser:
+// One translation unit without dependencies, for gcc and clang, and as WebAssembly for web pages:
 //   clang++ --target=wasm32 -msimd128 -O3 -nostdlib -fno-exceptions -fno-rtti -Wl,--no-entry
-// Nothing is allocated and nothing is kept between calls: the caller gives the scratch memory, and
-// a model's arrays are used where they lie, in 8 and 16 bits. So calls from several threads do not
-// meet. Batches are spread over threads; a call with one face stays on its caller's.
+// Functions allocate no memory and keep no state between calls: the caller passes scratch memory,
+// and a model's arrays are read in place, in 8 and 16 bits. So calls from several threads are
+// independent. Batches are distributed over threads; a call with one face runs on the caller's.
 
 #include "parallel.h"
 #include "linear.h"
@@ -23,10 +23,10 @@
 
 namespace stc {
 
-// Functions that return int return 0, or one of these.
+// Functions that return int return 0 for success, or one of these errors.
 enum { kNoSymbol = 1, kNotShortest = 2, kBadArguments = 3, kScratchTooSmall = 4 };
 
-// run(first, end, arena) for every part of a batch, each with `each` bytes of scratch memory.
+// Calls run(first, end, arena) for every part of a batch, with `each` bytes of scratch memory.
 template <typename Run>
 int spread(int64_t batch, int parts, void* scratch, size_t bytes, size_t each, const Run& run) {
   if (batch <= 0) return 0;
@@ -44,11 +44,11 @@ int spread(int64_t batch, int parts, void* scratch, size_t bytes, size_t each, c
 
 using namespace stc;
 
-// Payload -> found[0] the group, found[1 ..] the indices of `count` tokens.
+// Decodes a payload: found[0] is the group, found[1 ..] are the indices of `count` tokens.
 //
-// shape: groups, components, levels, and of every level its components, tokens, codewords, the
-// numbers in the codewords of all its tokens together, and its groups: as many as the model has, or
-// one that all share. counts: the frequencies of the groups, and of every level [groups, tokens,
+// shape: groups, components, levels; then for every level its components, tokens, codewords, the
+// total dimensions of its tokens, and its groups: the number of the model, or 1 if all groups share
+// the codebooks. counts: the frequencies of the groups, and of every level [groups, tokens,
 // codewords].
 EXPORT(stc_decode)
 int stc_decode(const uint8_t* payload, int size, const int32_t* shape,
@@ -72,10 +72,10 @@ int stc_decode(const uint8_t* payload, int size, const int32_t* shape,
   return decoder.is_shortest() ? 0 : kNotShortest;
 }
 
-// A packed matrix -> its values in 8 bits [rows, columns], or [2 rows, columns] with a mirror.
+// Unpacks a matrix to 8-bit values [rows, columns], or [2 rows, columns] with a mirror.
 //
-// codes [rows, bytes] of `bits` bits each, curve [2^bits], tops [rows]; first [rows, strong], null if
-// there are no such columns; mirror [columns], or null.
+// codes: [rows, bytes], codes of `bits` bits. curve: [2^bits]. tops: [rows]. first: [rows, strong],
+// or null if strong is 0. mirror: [columns], or null.
 EXPORT(stc_unpack)
 int stc_unpack(const uint8_t* codes, const int8_t* curve, const uint8_t* tops, const int8_t* first,
                const int8_t* mirror, int rows, int columns, int strong, int bits, int8_t* values) {
@@ -85,10 +85,10 @@ int stc_unpack(const uint8_t* codes, const int8_t* curve, const uint8_t* tops, c
   return 0;
 }
 
-// Group and the indices of `count` tokens -> planes [6144]. shape: as above.
+// Computes the planes [6144] of a group and the indices of `count` tokens. shape: as above.
 //
-// arrays: mean, basis and its scale, and of every level the widths of its tokens, the codebooks and
-// their scale, the synthesis and its scale; all matrices in 8 bits, those that are packed unpacked.
+// arrays: mean, basis and its scale; then for every level the widths of its tokens, the codebooks
+// and their scale, the synthesis and its scale. All matrices are in 8 bits, not packed.
 EXPORT(stc_planes)
 int stc_planes(const int32_t* shape, const void* const* arrays, int group, const int32_t* indices,
                int count, float* planes, void* scratch, size_t bytes) {
@@ -103,11 +103,11 @@ size_t stc_planes_scratch(const int32_t* shape) {
   return Linear(Shape{shape}, nullptr, Arena::measure()).scratch();
 }
 
-// Planes [faces, 6144] and the share of all tokens spent on each -> RGB [faces, 128, 128, 3].
+// Decodes planes [faces, 6144] to RGB [faces, 128, 128, 3].
 //
-// widths: channels at 8x8, 16x16, 32x32 and 64x64 pixels, and of the condition. arrays: of each
-// layer of the decoder, in the order of use, the weight, the scale, the bias; of each normalisation
-// the gain and the bias.
+// spent: [faces], the share of the model's tokens that each face uses. widths: channels at 8x8,
+// 16x16, 32x32 and 64x64 pixels, and of the condition. arrays: for each layer of the decoder, in
+// the order of use, weight, scale and bias; for each normalisation gain and bias.
 EXPORT(stc_render)
 int stc_render(const int32_t* widths, const void* const* arrays, const float* planes,
                const float* spent, int faces, uint8_t* rgb, void* scratch, size_t bytes,
@@ -131,7 +131,7 @@ size_t stc_render_large_scratch(const int32_t* widths) {
   return Decoder::scratch(own) + Upscaler::scratch(own, widths[5], widths[6]);
 }
 
-// The same at twice the size -> RGB [faces, 256, 256, 3].
+// As stc_render, followed by the upscaler: RGB [faces, 256, 256, 3].
 //
 // widths: those of the decoder, then the upscaler's channels at 64x64 and 128x128 pixels. arrays:
 // those of the decoder, then those of the upscaler's layers in the order of use.
@@ -153,10 +153,11 @@ int stc_render_large(const int32_t* widths, const void* const* arrays, const flo
 
 extern unsigned char __heap_base;
 
-// Where a page may begin to put its arrays.
+// The first address of free memory, for the arrays of a web page.
 EXPORT(stc_heap) void* stc_heap() { return &__heap_base; }
 
-// What the compiler may call where there is no C library; volatile, or it would call itself.
+// Functions that the compiler may call, without a C library. volatile prevents that it turns their
+// loops into calls of themselves.
 extern "C" void* memset(void* to, int value, size_t size) {
   for (size_t i = 0; i < size; ++i) static_cast<volatile char*>(to)[i] = static_cast<char>(value);
   return to;
@@ -169,7 +170,7 @@ extern "C" void* memcpy(void* to, const void* from, size_t size) {
 
 #else
 
-// x [batch, rows] @ M -> out [batch, columns], where M = values [rows, columns] * scale [columns].
+// out [batch, columns] = x [batch, rows] @ M, where M = values [rows, columns] * scale [columns].
 EXPORT(stc_project)
 int stc_project(const float* x, int batch, const int8_t* values, const float* scale, int rows,
                 int columns, float* out, void* scratch, size_t bytes, int threads) {
@@ -180,7 +181,7 @@ int stc_project(const float* x, int batch, const int8_t* values, const float* sc
                 });
 }
 
-// v [batch, width] @ M[:, :width].T -> out [batch, rows].
+// out [batch, rows] = v [batch, width] @ M[:, :width].T.
 EXPORT(stc_expand)
 int stc_expand(const float* v, int batch, int width, const int8_t* values, const float* scale,
                int rows, int columns, float* out, void* scratch, size_t bytes, int threads) {

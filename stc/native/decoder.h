@@ -16,12 +16,12 @@ struct Widths {
 
 constexpr int kLuma = 64, kChroma = 32;
 constexpr int kPlaneFloats = kLuma * kLuma + 2 * kChroma * kChroma;
-constexpr int kCoarse = 8, kPlaces = kCoarse * kCoarse;  // where every place talks to every other
+constexpr int kCoarse = 8, kPlaces = kCoarse * kCoarse;  // side and pixels of the mixer's input
 
 class Decoder : Network {
  public:
-  // arrays: of each layer in the order of its first use the weight, the scale, the bias; of each
-  // normalisation the gain and the bias.
+  // arrays: for each layer, in the order of its first use, weight, scale and bias; for each
+  // normalisation gain and bias.
   Decoder(const Widths& widths, const void* const* arrays, Arena& arena)
       : Network(extent(widths), arena), w_(widths), arrays_(arrays) {
     const int64_t c8 = padded(w_.w8), c16 = padded(w_.w16), c32 = padded(w_.w32);
@@ -51,14 +51,14 @@ class Decoder : Network {
     return arena.bytes();
   }
 
-  // Planes and the share of all tokens spent on them -> RGB [128, 128, 3].
+  // Decodes planes to RGB [128, 128, 3]. spent: the share of the model's tokens that the face uses.
   void draw(const float* planes, float spent, uint8_t* rgb) {
     decode(planes, spent);
     for (int i = 0; i < kPixels; ++i)
       for (int c = 0; c < 3; ++c) *rgb++ = to_byte(picture_[c * kPixels + i]);
   }
 
-  // The same up to the rounding, and all that an upscaler goes on from.
+  // Computes the picture without rounding it, and the other inputs of an upscaler.
   APART void decode(const float* planes, float spent) {
     next_ = arrays_;
     const Image* const bordered[] = {&luma_, &in16_, &in32_, &x16_, &y16_,
@@ -93,7 +93,7 @@ class Decoder : Network {
   float* picture() const { return picture_; }        // [3, 128, 128], not clipped
   const Image& features() const { return x64_; }     // after the activation
   const float* embedding() const { return embedding_; }
-  const void* const* rest() const { return next_; }  // the arrays behind the decoder's own
+  const void* const* rest() const { return next_; }  // the arrays after those of the decoder
 
  private:
   static Extent extent(const Widths& w) {
@@ -108,7 +108,7 @@ class Decoder : Network {
     return {widest, most(4 * most(widest, c8), 2 * kPlaces), weights, w.condition};
   }
 
-  // The planes as the network sees them at three sizes: squares of pixels become channels.
+  // Writes the planes to the network's inputs of three sizes: squares of pixels become channels.
   void enter(const float* planes) {
     for (int y = 0; y < kLuma; ++y)
       for (int x = 0; x < kLuma; ++x) {
@@ -134,7 +134,7 @@ class Decoder : Network {
     condition_ = embedding_;
   }
 
-  // Every place talks to every other, then every channel to every other.
+  // An MLP-Mixer block: mixes the pixels of each channel, then the channels of each pixel.
   void mix() {
     const int64_t c8 = padded(w_.w8), wide = padded(2 * w_.w8);
     normalise_places(exchanged_);
@@ -161,7 +161,7 @@ class Decoder : Network {
     normalise({x8_, kPlaces, w_.w8, padded(w_.w8), scale_, bias_, normal_, exchanged});
   }
 
-  // The linear picture, enlarged, and the network's detail on top.
+  // Enlarges the linear picture, and adds the network's detail.
   void paint(const float* planes) const {
     const Enlarging cubic(kLuma, kCanvas, true), linear(kChroma, kCanvas, false);
     const float* blues = planes + kLuma * kLuma;

@@ -1,7 +1,7 @@
-// One function a task, which runs on the best of the machines that this processor is.
+// One function per task, which uses the widest vectors that this processor supports.
 //
-// Compilers' own clones (target_clones) would not do: all clones share one source, and a tile that
-// fits the registers of one machine spills on another.
+// The compilers' target_clones are not suitable: all clones share one source, and a tile that fits
+// the registers of one instruction set does not fit those of another.
 
 #ifndef STC_CODEC_DISPATCH_H
 #define STC_CODEC_DISPATCH_H

@@ -1,4 +1,4 @@
-// Enlarging planes, and the bytes of pixels.
+// Enlargement of planes, and conversion of pixels to bytes.
 
 #ifndef STC_CODEC_ENLARGING_H
 #define STC_CODEC_ENLARGING_H
@@ -11,17 +11,17 @@ namespace stc {
 
 constexpr int kCanvas = 128;
 constexpr int kPixels = kCanvas * kCanvas;
-constexpr int kLarge = 2 * kCanvas;  // what an upscaler draws
+constexpr int kLarge = 2 * kCanvas;  // side of an upscaler's output
 
-// Each of `size` pixels, at most 256, from four of `samples` samples, as torch's `interpolate` does
-// it without aligned corners: a sample stands for the middle of its pixel, beyond the ends the last
-// goes on.
+// Interpolates `size` pixels, at most 256, from four of `samples` samples each, as torch's
+// `interpolate` with align_corners=False: a sample is at the centre of its pixel, and beyond the
+// ends the last sample is repeated.
 struct Enlarging {
   int samples, size;
   int at[kLarge][4];
   float weight[kLarge][4];
 
-  // cubic: by cubic convolution (Keys 1981), else in straight lines.
+  // cubic: cubic convolution (Keys 1981), else linear interpolation.
   APART Enlarging(int from, int to, bool cubic) : samples(from), size(to) {
     for (int i = 0; i < size; ++i) {
       const float place =
@@ -36,7 +36,7 @@ struct Enlarging {
     }
   }
 
-  // Line y of the enlarged plane [samples, samples].
+  // Computes line y of the enlarged plane; plane: [samples, samples].
   APART void line(const float* plane, int y, float* out) const {
     float narrow[kLarge];
     for (int x = 0; x < samples; ++x) {
@@ -56,7 +56,7 @@ struct Enlarging {
   }
 };
 
-// Rounded to even, as elsewhere; NaN becomes 0.
+// Rounds half to even, as numpy and torch do; NaN becomes 0.
 inline uint8_t to_byte(float value) {
   value *= 255;
   value = value > 0 ? value : 0;

@@ -1,4 +1,7 @@
-"""The shared library of core.cpp and its functions' types; `why` says why there is none."""
+"""The shared library of core.cpp, with the types of its functions.
+
+`available` states whether it could be loaded; if not, `why` has the reason.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _ARRAYS = ctypes.POINTER(_POINTER)
 _SCRATCH = (_POINTER, _SIZE)
 _MATRIX = (_POINTER, _POINTER, _INT, _INT)  # values, scale, rows, columns
 
-# Of every function the type of its result, then those of its arguments; see core.cpp.
+# For every function the type of its result, then the types of its arguments; see core.cpp.
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "stc_decode": (_INT, ctypes.c_char_p, _INT, _INTS, _ARRAYS, _INT, _POINTER),
     "stc_planes": (_INT, _INTS, _ARRAYS, _INT, _POINTER, _INT, _POINTER, *_SCRATCH),
@@ -50,7 +53,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
 
 
 def declare(library: ctypes.CDLL) -> ctypes.CDLL:
-    """The same library, whose functions know the types of their arguments."""
+    """Set the argument and result types of the library's functions; return the library."""
     for name, (result, *arguments) in _SIGNATURES.items():
         own = getattr(library, name)
         own.restype, own.argtypes = result, arguments
@@ -63,34 +66,45 @@ available = _library is not None
 
 
 def function(name: str) -> Any:
-    """A function of the library. Raises BackendError if there is no library."""
+    """Return a function of the library. Raises BackendError if the library is not available."""
     if _library is None:
-        raise BackendError(f"the native core cannot serve: {why}")
+        raise BackendError(f"the native core is not available: {why}")
     return getattr(_library, name)
 
 
 def ints(values: list[int]) -> ctypes.Array[ctypes.c_int]:
+    """Return a C array of ints."""
     return (_INT * len(values))(*values)
 
 
 class Arrays:
-    """Arrays that C reads: their addresses, and the arrays, which must live as long."""
+    """Arrays that C reads: a C array of their addresses, and the arrays themselves.
+
+    The object must exist as long as the addresses are used. Raises ValueError for an array that is
+    not contiguous in C order.
+    """
 
     def __init__(self, arrays: list[npt.NDArray[Any]]) -> None:
         if not all(array.flags.c_contiguous for array in arrays):
-            raise ValueError("arrays that C reads must lie in memory without gaps")
+            raise ValueError("arrays that C reads must be contiguous in C order")
         self.arrays = arrays
         self.addresses = (_POINTER * len(arrays))(*(array.ctypes.data for array in arrays))
 
 
 class Scratch(threading.local):
-    """Memory to work in, one for each thread and kept, since new pages cost more than the work."""
+    """Scratch memory, one block for each thread.
+
+    It is kept between calls, since allocating new pages takes longer than the computation.
+    """
 
     def __init__(self) -> None:
         self._memory = np.empty(0, np.uint8)
 
     def take(self, size: int) -> tuple[int, int]:
-        """Address and size of at least so many bytes, until this thread asks again."""
+        """Return address and size of a block of at least `size` bytes.
+
+        It is valid until the next call of this thread.
+        """
         if self._memory.size < size:
             self._memory = np.empty(size, np.uint8)
         return self._memory.ctypes.data, self._memory.size

@@ -15,7 +15,7 @@ struct Shape {
   struct Level {
     int32_t components, tokens, codewords, used, groups;
 
-    // Which of the level's groups a face of a group of the model has: a level may have but one.
+    // The group of the level's codebooks for a group of the model: 0 if all groups share them.
     int32_t own(int32_t group) const { return groups > 1 ? group : 0; }
   };
 
@@ -44,7 +44,8 @@ class Linear {
 
   size_t scratch() const { return scratch_; }
 
-  // Indices of `count` tokens -> planes [6144]; false if the model has no such tokens.
+  // Computes planes [6144] of the indices of `count` tokens. Returns false if the group, an index
+  // or the count is out of range.
   bool draw(int32_t group, const int32_t* indices, int32_t count, float* planes) {
     int32_t known = 0;
     for (int32_t l = 0; l < shape_.levels(); ++l) known += shape_.level(l).tokens;
@@ -66,7 +67,7 @@ class Linear {
              planes);
     const Half* mean = static_cast<const Half*>(arrays_[0]);
     for (int64_t i = 0; i < kPlaneFloats; ++i) {
-      // A chroma sample covers 2x2 of luma, and its error was weighed accordingly.
+      // Undo the weight of chroma: a sample covers 2x2 luma samples (PLANE_WEIGHT in planes.py).
       if (i >= kLuma * kLuma) planes[i] /= kLuma / kChroma;
       planes[i] += to_float(mean[i]);
     }
@@ -74,7 +75,7 @@ class Linear {
   }
 
  private:
-  // The codewords of one level's first tokens, one after the other -> latents; how many those are.
+  // Writes the codewords of a level's first tokens to latents; returns the number of latents.
   int64_t gather(const Shape::Level& level, const void* const* its, int32_t group,
                  const int32_t* indices, int32_t count) {
     const uint8_t* widths = static_cast<const uint8_t*>(its[0]);

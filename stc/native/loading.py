@@ -1,7 +1,7 @@
-"""Shared libraries of plain C symbols, built beside their sources by setup.py.
+"""Load shared libraries with C symbols, which setup.py builds beside their sources.
 
-They know nothing of Python, so one file serves every version of it, and a library that is missing
-or will not load costs speed only: `load` says why, and numpy does the work.
+The libraries do not use Python's API, so one file works with every version of Python. If a library
+is missing or cannot be loaded, `load` returns the reason, and numpy does the work more slowly.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 SUFFIX = ".dll" if sys.platform == "win32" else ".so"  # as setup.py names what it builds
-NOTE = ".txt"  # of the file in which setup.py writes why it did not build a library
+NOTE = ".txt"  # suffix of the file in which setup.py writes why it did not build a library
 
 
 class Loaded(NamedTuple):
-    """A library, or None and the reason."""
+    """A library, or None and the reason why it could not be loaded."""
 
     library: ctypes.CDLL | None
-    why: str  # one line; "" if the library is there
+    why: str  # one line; "" if the library was loaded
 
 
 def load(stem: Path, symbols: Sequence[str] = ()) -> Loaded:
-    """The shared library at `stem` plus the platform's suffix, with all of these symbols.
+    """Load the shared library at `stem` plus the platform's suffix; it must have all symbols.
 
-    Calls through a CDLL release Python's lock. Never raises for a library that cannot be had.
+    Calls through a CDLL release Python's global lock. If the library is missing, cannot be loaded
+    or lacks a symbol, the result has the reason; no error is raised.
     """
     path = stem.with_name(stem.name + SUFFIX)
     if not path.is_file():
@@ -42,7 +43,7 @@ def load(stem: Path, symbols: Sequence[str] = ()) -> Loaded:
 
 
 def _note(path: Path) -> str:
-    """What setup.py left there, in one line; "" if nothing."""
+    """The text that setup.py wrote there, in one line; "" if there is none."""
     try:
         return " ".join(path.read_text(encoding="utf-8").split())
     except OSError:

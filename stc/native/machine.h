@@ -1,5 +1,5 @@
-// The vectorised functions, once for all machines: templates over the width of a vector and the
-// tile that fits the registers. Plain vector extensions, which gcc and clang have for every target.
+// The vectorised functions for all instruction sets: templates over the width of a vector and the
+// tile that fits the registers. They use the vector extensions of gcc and clang for all targets.
 
 #ifndef STC_CODEC_MACHINE_H
 #define STC_CODEC_MACHINE_H
@@ -9,7 +9,7 @@
 
 namespace stc {
 
-// For a machine with vectors of LANES floats, and registers for tiles of ROWS x VECTORS of them.
+// For vectors of LANES floats, and registers that hold tiles of ROWS x VECTORS vectors.
 template <int LANES, int ROWS, int VECTORS>
 struct Machine {
   using Floats = typename Vector<LANES>::Floats;
@@ -33,7 +33,7 @@ struct Machine {
     const Floats low = Floats{} - 87.0f, high = Floats{} + 87.0f;
     x = x < low ? low : x;
     x = x > high ? high : x;
-    const float magic = 12582912.0f;  // 1.5 * 2^23: sums with it are whole numbers
+    const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
     const Floats shifted = x * 1.44269504f + magic;
     const Floats whole = shifted - magic;
     const Floats r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
@@ -43,7 +43,7 @@ struct Machine {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    // The whole number stands in the lowest bits of `shifted`: make it an exponent.
+    // The integer is in the lowest bits of `shifted`: shift it to the exponent.
     return p * (Floats)(((Ints)shifted << 23) + (127 << 23));
   }
   static INLINE Floats silu(Floats x) { return x / (1.0f + exponential(-x)); }
@@ -154,7 +154,7 @@ struct Machine {
     }
   }
 
-  // G g G^T of 3x3 weights g, in integers of a quarter: exact.
+  // G g G^T of 3x3 weights g, exact: the results are multiples of 1/4.
   static INLINE void transform_kernels(const Kernels& k) {
     const int64_t columns = padded(k.outputs);
     for (int64_t input = 0; input < k.inputs; ++input) {
@@ -187,7 +187,7 @@ struct Machine {
     for (int64_t i = 0; i < a.count; i += LANES) store(a.out + i, silu(load(a.in + i)));
   }
 
-  // By fours, which takes a quarter of the additions that one lane after the other would.
+  // Adds four lanes at a time, which needs a quarter of the additions.
   static INLINE float total(Floats v) {
     float lanes[LANES];
     store(lanes, v);
@@ -226,9 +226,9 @@ struct Machine {
     }
   }
 
-  // A strip is 4 * LANES numbers in 8 bits. Loaded as LANES integers of 32 bits, each of these
-  // holds 4 neighbours, and two shifts bring any of the 4 to a sign-extended integer: cheaper than
-  // widening in order. What meets a strip is sorted accordingly: first all of j = 0, then of 1...
+  // A strip is 4 * LANES 8-bit numbers. It is loaded as LANES 32-bit integers with 4 neighbours
+  // each; two shifts turn any of the 4 into a sign-extended integer, which is cheaper than widening
+  // in order. The other factors of a product are sorted to match: all of j = 0, then j = 1, ...
   static constexpr int64_t kStrip = 4 * LANES;
 
   static INLINE Ints load_strip(const int8_t* from) {
@@ -241,8 +241,8 @@ struct Machine {
     return place % 4 * LANES + place / 4;
   }
 
-  // As `widen`, for layers whose outputs are 2x2 pixels of one channel after the other: out are
-  // all channels of the first of the 4 pixels, then of the second, ...
+  // As `widen`, for layers whose outputs are the 2x2 pixels of each channel in turn: out has all
+  // channels of the first of the 4 pixels, then of the second, ...
   static INLINE void widen_quarters(const Widening& w) {
     const int64_t channels = w.columns / 4, part = w.out_stride / 4;
     const int64_t strips = channels / LANES;
@@ -258,9 +258,9 @@ struct Machine {
     }
   }
 
-  // As many vectors at a time as the registers take: a strip is then made floats once for them.
+  // Vectors at a time, limited by the registers; a strip is converted to floats once for all.
   static constexpr int kVectors = ROWS / 2;
-  static constexpr int64_t kRows = 32;  // that stay in the cache while all vectors meet them
+  static constexpr int64_t kRows = 32;  // rows that stay in the cache while all vectors use them
 
   template <int R, int N>
   static INLINE void dots_of(const Dots& d, int64_t strips, int64_t row, int64_t first) {
@@ -303,8 +303,8 @@ struct Machine {
         }
       return;
     }
-    // The last strip reaches back over columns that the one before it has had, rather than beyond
-    // the end of the row; their factors are zero there.
+    // The last strip ends at the end of the row, so it overlaps the one before; the factors of the
+    // overlapping columns are zero.
     const int64_t strips = (d.columns + kStrip - 1) / kStrip;
     for (int64_t i = 0; i < d.count; ++i)
       for (int64_t s = 0; s < strips; ++s) {
@@ -340,7 +340,7 @@ struct Machine {
         s.scratch[c] += s.x[row + r] * values[r * s.columns + c];
   }
 
-  // Row after row, as the matrix lies in memory: it is read once, the sums stay in the cache.
+  // Row by row, so that the matrix is read once, in memory order; the sums stay in the cache.
   static INLINE void sums(const Sums& s) {
     for (int64_t c = 0; c < s.columns; ++c) s.scratch[c] = 0;
     int64_t row = 0;

@@ -1,5 +1,5 @@
-// Products with matrices in 8 bits, which become floats a block at a time. What a vector gives is
-// the same to the last bit whatever others are with it: every sum has one order.
+// Products with 8-bit matrices, which are converted to floats in blocks. The result of a vector is
+// the same to the last bit in any batch, because the order of every sum is fixed.
 
 #ifndef STC_CODEC_MATRICES_H
 #define STC_CODEC_MATRICES_H
@@ -15,11 +15,11 @@ struct Matrix {
   int64_t rows, columns;
 };
 
-constexpr int64_t kDirect = 4;     // up to so many vectors the matrix is read once for each
+constexpr int64_t kDirect = 4;     // up to this batch size, read the whole matrix for each vector
 constexpr int64_t kDepth = 256;    // rows of a block of weights
-constexpr int64_t kAcross = 128;   // columns of one
+constexpr int64_t kAcross = 128;   // columns of a block of weights
 
-// x [batch, rows] @ M -> out [batch, columns]
+// out [batch, columns] = x [batch, rows] @ M
 inline void project(const float* x, int64_t batch, const Matrix& m, float* out, Arena arena) {
   if (batch <= kDirect) {
     float* scratch = arena.floats(m.columns);
@@ -44,7 +44,7 @@ inline void project(const float* x, int64_t batch, const Matrix& m, float* out, 
     for (int64_t c = 0; c < m.columns; ++c) out[i * m.columns + c] *= m.scale[c];
 }
 
-// v [batch, width] @ M[:, :width].T -> out [batch, rows]
+// out [batch, rows] = v [batch, width] @ M[:, :width].T
 inline void expand(const float* v, int64_t batch, int64_t width, const Matrix& m, float* out,
                    Arena arena) {
   float* scaled = arena.floats(batch * width);
@@ -54,7 +54,7 @@ inline void expand(const float* v, int64_t batch, int64_t width, const Matrix& m
   dots({m.values, m.rows, width, m.columns, scaled, batch, scratch, out});
 }
 
-// Scratch memory that `project` and `expand` need at most.
+// The most bytes of scratch memory that `project` and `expand` need.
 inline size_t product_scratch(int64_t batch, int64_t columns) {
   Arena arena = Arena::measure();
   arena.floats(most(kDepth * kAcross, columns));

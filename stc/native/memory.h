@@ -10,7 +10,7 @@
 
 namespace stc {
 
-// Hands out pieces of the caller's memory, or only adds up how much there would have to be.
+// Allocates pieces of the caller's memory, or only computes the total size (`measure`).
 struct Arena {
   uintptr_t next, end;
 
@@ -30,15 +30,15 @@ struct Arena {
     made.data = floats(made.floats());
     return made;
   }
-  size_t bytes() const { return next + 64; }  // memory may begin anywhere
+  size_t bytes() const { return next + 64; }  // 64 more, since memory may be unaligned
 };
 
-typedef uint16_t Half __attribute__((aligned(1), may_alias));  // 16-bit float, wherever it lies
+typedef uint16_t Half __attribute__((aligned(1), may_alias));  // 16-bit float, maybe unaligned
 
 inline float to_float(uint16_t half) {
   const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
   const uint32_t exponent = half >> 10 & 31, fraction = half & 1023;
-  if (exponent == 0) {  // scales may be as small as that
+  if (exponent == 0) {  // zero or subnormal; scales may be subnormal
     const float value = static_cast<float>(fraction) * 0x1p-24f;
     return sign ? -value : value;
   }

@@ -1,13 +1,13 @@
-// Nearest-codeword search on the CPU: distances live in registers and are never stored.
+// Nearest-codeword search on the CPU; distances stay in registers and are never stored.
 //
-// For every token t and group g the centred codebook lies transposed, [D, K], so that one vector
-// holds the same dimension of several codewords and memory is read as D streams at once, which is
-// faster than one. scan.h finds the winners. A winner's distance is then computed directly from the
-// codebook as it was given, because the expanded square loses its digits near zero. Every (image,
-// codeword) pair is the same sequence of operations whatever the batch, the tile or the thread:
-// results are bit-identical for all.
+// The centred codebook of every token t and group g is stored transposed, [D, K]: one vector holds
+// the same dimension of several codewords, and memory is read as D parallel streams, which is
+// faster than one. scan.h finds the nearest codewords (winners). Their distances are then computed
+// directly from the original codebook, because the expanded square is inaccurate near zero. The
+// sequence of operations for an (image, codeword) pair does not depend on the batch, the tile or
+// the thread, so results are bit-identical.
 //
-// One C symbol is exported; stc/kernels/native.py checks what it is given.
+// One C symbol is exported; stc/kernels/native.py checks its arguments.
 
 #include <algorithm>
 #include <cstdint>
@@ -30,14 +30,14 @@ using stc::kMaxDimensions;
 using stc::Plan;
 using stc::Unit;
 
-constexpr int kMeasured = 8;       // winners that are measured at once
+constexpr int kMeasured = 8;       // winners whose costs are computed together
 constexpr int64_t kRows = 128;     // images in a unit of work
-constexpr int64_t kTogether = 32;  // units that a thread takes at a time, at most
-constexpr double kAtATime = 60;    // microseconds of work that it takes, roughly
+constexpr int64_t kTogether = 32;  // the most units that a thread takes at a time
+constexpr double kAtATime = 60;    // microseconds of work that a thread takes at a time, roughly
 
-// Products of codewords' numbers with latents' that a fast core does in a microsecond: in registers
-// with AVX-512, and of a codebook that has to come from memory first, with one image. Too many for
-// other machines, which start a thread later for it, never too early.
+// Multiplications of a fast core in a microsecond: kTiled in registers with AVX-512, kStreamed for
+// one image, when the codebook has to be loaded from memory. Slower machines do fewer; they only
+// start threads later than would be best, never too early.
 constexpr double kTiled = 60e3;
 constexpr double kStreamed = 12e3;
 
@@ -64,8 +64,8 @@ APART void search_rows(const Plan& plan, const Unit& u) { Small::rows(plan, u); 
 
 #endif
 
-// Squared distances of IMAGES images to their winners, as the definition has them: rounded after
-// every operation, summed in order. The sums of several images at once do not wait for each other.
+// Costs of IMAGES images for their winners by the definition: rounded after every operation, summed
+// in order. Several images are computed at once because their sums are independent of each other.
 template <int IMAGES>
 INLINE void measure_tile(const Plan& plan, const Unit& u, int64_t first) {
   const Problem& p = *plan.problem;
@@ -81,7 +81,7 @@ INLINE void measure_tile(const Plan& plan, const Unit& u, int64_t first) {
       squares[i][d] = difference * difference;
     }
   }
-  // No fused multiply-add across this: other backends must get the same bits.
+  // This prevents fused multiply-add, so that all backends get the same bits.
   asm volatile("" : : "r"(squares) : "memory");
   float sums[IMAGES] = {};
   for (int64_t d = 0; d < p.dimensions; ++d)
@@ -90,15 +90,15 @@ INLINE void measure_tile(const Plan& plan, const Unit& u, int64_t first) {
     p.costs[slot[i]] = p.penalty ? sums[i] + p.penalty[pair[i]] : sums[i];
 }
 
-// Costs of the winners that search_rows left.
+// Computes the costs of the winners that search_rows found.
 void measure_rows(const Plan& plan, const Unit& u) {
   int64_t first = u.first;
   for (; first + kMeasured <= u.end; first += kMeasured) measure_tile<kMeasured>(plan, u, first);
   for (; first < u.end; ++first) measure_tile<1>(plan, u, first);
 }
 
-// Images sorted by their groups, those of a group in their own order, into order [B] and offsets
-// [G + 1]. False if a group is none of the codebooks'.
+// Stable sort of images by group: writes order [B] and offsets [G + 1]. Returns false if a group is
+// out of range.
 bool sort_by_group(const Problem& p, int64_t* order, int64_t* offsets) {
   std::fill(offsets, offsets + p.groups + 1, 0);
   for (int64_t b = 0; b < p.images; ++b) {
@@ -112,7 +112,7 @@ bool sort_by_group(const Problem& p, int64_t* order, int64_t* offsets) {
   return true;
 }
 
-// Microseconds that the search would take one fast core, roughly.
+// Rough estimate of the microseconds that the search takes on one fast core.
 double estimate(const Plan& plan) {
   const Problem& p = *plan.problem;
   double sum = 0;
@@ -145,7 +145,7 @@ void search(const Plan& plan, int threads) {
       std::clamp(static_cast<int64_t>(share * static_cast<double>(work)), int64_t{1}, kTogether);
   stc::parallel(work, together, threads, [&](int64_t first, int64_t end) {
     for (int64_t number = first; number < end; ++number) search_rows(plan, unit_of(number));
-    // By now the winners' codewords have come from memory.
+    // search_rows has prefetched the winners' codewords.
     for (int64_t number = first; number < end; ++number) measure_rows(plan, unit_of(number));
   });
 }
@@ -153,7 +153,7 @@ void search(const Plan& plan, int threads) {
 }  // namespace
 
 // Searches on at most `threads` threads. The number at the end of the name changes with Problem.
-// Returns 0; 1 for sizes that are not served; 2 for a group out of range; 3 without memory.
+// Returns 0; 1 for unsupported sizes; 2 for a group out of range; 3 if memory cannot be allocated.
 EXPORT int32_t stc_nearest_1(const Problem* problem, int32_t threads) {
   const Problem& p = *problem;
   if (p.images < 0 || p.groups < 1 || p.tokens < 1 || p.codewords < 1 || p.dimensions < 1 ||

@@ -1,4 +1,4 @@
-// What the layers of the decoder and of the upscaler share: weights in order, 3x3 convolutions, blocks.
+// The layers of the decoder and of the upscaler: weights in order, convolutions, residual blocks.
 
 #ifndef STC_CODEC_NETWORK_H
 #define STC_CODEC_NETWORK_H
@@ -15,15 +15,15 @@ struct Layer {
   int64_t inputs, outputs;
 };
 
-// How large the largest of a network's layers are.
+// The largest sizes among the layers of a network.
 struct Extent {
-  int64_t channels;   // of a picture, padded
-  int64_t outputs;    // of any layer, padded
-  int64_t weights;    // floats of any layer, a 3x3 one transformed
-  int64_t condition;  // numbers in the embedding of the spent share
+  int64_t channels;   // of a feature map, padded
+  int64_t outputs;    // of a layer, padded
+  int64_t weights;    // floats of a layer's weights, after the Winograd transform if 3x3
+  int64_t condition;  // size of the embedding of the spent share
 };
 
-// Floats that the weights of a 3x3 convolution by Winograd take.
+// Number of floats of the transformed weights of a 3x3 Winograd convolution.
 inline int64_t winograd_weights(int64_t channels) { return kPlanes * (channels * channels + kGrain); }
 
 class Network {
@@ -55,7 +55,7 @@ class Network {
         image.data[y * line + c] = image.data[(y + 1) * line - image.channels + c] = 0;
   }
 
-  // One vector through a layer.
+  // Applies a linear layer to one vector.
   APART static void linear(const Layer& layer, const float* x, float* out) {
     for (int64_t o = 0; o < layer.outputs; ++o) out[o] = 0;
     for (int64_t i = 0; i < layer.inputs; ++i)
@@ -69,13 +69,13 @@ class Network {
     for (int64_t i = 0; i < padded(count); ++i) out[i] = i < count ? to_float(in[i]) : 0;
   }
 
-  // Scale and bias of a layer's outputs, for the products that follow.
+  // Reads scale and bias of a layer's outputs, for the products that follow.
   APART void affine(const Layer& layer) {
     read(layer.scale, layer.outputs, scale_);
     read(layer.bias, layer.outputs, bias_);
   }
 
-  // A layer of every place on its own: in [count, inputs] -> out, added to it if `add`.
+  // Applies a linear layer to each pixel: in [count, inputs] -> out, added to out if `add`.
   APART void pointwise(const Layer& layer, const Rows& in, int64_t count, const Rows& out, bool add) {
     const int64_t columns = padded(layer.outputs);
     affine(layer);
@@ -83,7 +83,8 @@ class Network {
     product({in, count, layer.inputs, weights_, columns, out, scale_, bias_, add});
   }
 
-  // A 3x3 convolution, as three matrix products: the three pixels of a line lie together.
+  // A 3x3 convolution as three matrix products, one per line, since three neighbouring pixels are
+  // contiguous. With padded channels they are not, and there are nine products.
   APART void convolve(const Layer& layer, const Image& in, const Rows& out, int64_t size,
                 int64_t stride) {
     const int64_t columns = padded(layer.outputs), line = (in.size + 2) * in.channels;
@@ -92,7 +93,7 @@ class Network {
       widen({layer.weight + place * layer.outputs, layer.inputs, layer.outputs, 9 * layer.outputs,
              weights_ + place * layer.inputs * columns, columns});
     for (int64_t i = 0; i < 3; ++i)
-      // Padding in the channels is no input.
+      // Padded channels are not inputs, so then each pixel needs a separate product.
       for (int64_t j = 0; j < (in.channels == layer.inputs ? 1 : 3); ++j) {
         const int64_t together = in.channels == layer.inputs ? 3 : 1;
         const Rows a{in.at(i - 1, j - 1), stride * in.channels, size, stride * line};
@@ -102,7 +103,7 @@ class Network {
       }
   }
 
-  // A 3x3 convolution of many channels, with the scale and bias that stand ready.
+  // A 3x3 Winograd convolution, with the scale and bias that `affine` has read.
   APART void winograd(const Layer& layer, const Image& in, const Image& out, bool add,
                       bool activate) {
     const int64_t columns = padded(layer.outputs), apart = layer.inputs * columns + kGrain;
@@ -119,8 +120,8 @@ class Network {
     }
   }
 
-  // A layer of every pixel on its own whose outputs are 2x2 pixels, added to a picture twice as
-  // large.
+  // Applies a linear layer to each pixel, whose outputs are 2x2 pixels, and adds them to a feature
+  // map of twice the size (pixel shuffle).
   APART void enlarge(const Layer& layer, const Rows& in, int64_t size, const Image& out) {
     const int64_t part = out.channels, columns = 4 * part;
     widen_quarters({layer.weight, layer.inputs, layer.outputs, layer.outputs, weights_, columns});
@@ -129,12 +130,12 @@ class Network {
       scale_[m % 4 * part + m / 4] = to_float(layer.scale[m]);
       bias_[m % 4 * part + m / 4] = to_float(layer.bias[m]);
     }
-    const int64_t lines = least(size, kTiles / size);  // at a time
+    const int64_t lines = least(size, kTiles / size);  // lines computed at a time
     for (int64_t top = 0; top < size; top += lines) {
       const Rows a{in[top * size], in.stride, in.run, in.skip};
       product({a, lines * size, layer.inputs, weights_, columns,
                flat(pixels_, columns, lines * size), scale_, bias_});
-      const int64_t pair = 2 * part;  // pixels of a line, which lie together here and there
+      const int64_t pair = 2 * part;  // two pixels of a line, contiguous in source and target
       for (int64_t i = 0; i < 2 * lines * size; ++i) {
         const int64_t pixel = i / 2, y = 2 * (top + pixel / size) + i % 2, x = 2 * (pixel % size);
         const float* from = pixels_ + i * pair;
@@ -144,7 +145,7 @@ class Network {
     }
   }
 
-  // Residual block of two convolutions, scaled and shifted by the spent share.
+  // Residual block of two convolutions; the condition scales and shifts the first one's output.
   APART void modulated(int64_t channels, const Image& x, const Image& inner) {
     linear(take(conditions_, 2 * channels), condition_, modulation_);
     const Layer first = take(channels, channels);
@@ -161,8 +162,8 @@ class Network {
   }
 
   int64_t conditions_;
-  const float* condition_ = nullptr;      // the embedding, once it is known
-  const void* const* next_ = nullptr;     // the array that the next layer begins with
+  const float* condition_ = nullptr;      // the embedding of the spent share
+  const void* const* next_ = nullptr;     // the first array of the next layer
   float *kernel_, *scale_, *bias_, *modulation_, *planes_in_, *planes_out_, *pixels_, *weights_;
   int64_t apart_;
 };

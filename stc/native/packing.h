@@ -1,4 +1,4 @@
-// Matrices in fewer than 8 bits a number -> matrices in 8 bits: see conformance/model-file.md.
+// Unpacks matrices with fewer than 8 bits per number to 8 bits; see conformance/model-file.md.
 
 #ifndef STC_CODEC_PACKING_H
 #define STC_CODEC_PACKING_H
@@ -8,10 +8,10 @@
 namespace stc {
 
 struct PackedMatrix {
-  const uint8_t* codes;  // [rows, bytes] of the columns that `first` leaves over
-  const int8_t* curve;   // [2^bits]
-  const uint8_t* tops;   // [rows]
-  const int8_t* first;   // [rows, strong] of the first columns, or null
+  const uint8_t* codes;  // [rows, bytes], codes of the columns after the first `strong` ones
+  const int8_t* curve;   // [2^bits], value of each code
+  const uint8_t* tops;   // [rows], largest value of each row
+  const int8_t* first;   // [rows, strong], the first columns in 8 bits, or null
   int64_t rows, columns, strong, bits;
 
   int64_t coded() const { return columns - strong; }
@@ -23,7 +23,7 @@ struct PackedMatrix {
   }
 };
 
-// One row -> its values [columns].
+// Unpacks one row to values [columns].
 inline void unpack_row(const PackedMatrix& m, int64_t row, int8_t* out) {
   for (int64_t c = 0; c < m.strong; ++c) out[c] = m.first[row * m.strong + c];
   out += m.strong;
@@ -47,7 +47,8 @@ inline void unpack_row(const PackedMatrix& m, int64_t row, int8_t* out) {
   for (int64_t c = 0; c < m.coded(); ++c) out[c] = table[codes[c]];
 }
 
-// mirror: null, or of every column 1 or -1: then the rows are the left halves of planes.
+// mirror: null, or [columns] of 1 or -1; then the stored rows are the left halves of planes, and
+// the right halves are the mirrored left ones times this sign.
 inline void unpack(const PackedMatrix& m, const int8_t* mirror, int8_t* out) {
   if (!mirror) {
     for (int64_t row = 0; row < m.rows; ++row) unpack_row(m, row, out + row * m.columns);

@@ -1,9 +1,9 @@
-// Work shared out among threads that live no longer than one call.
+// Distributes work over threads that end with the call.
 //
-// There is no pool and no OpenMP: no call needs a thread of an earlier one, so a process may fork
-// between them, and two libraries in one process never wait for each other. Starting a thread costs
-// tens of microseconds; `threads_for` keeps small work on the caller's thread, where it is faster.
-// Compiled for WebAssembly, everything runs on the caller's thread.
+// There is no thread pool and no OpenMP: a call needs no thread of an earlier one, so a process may
+// fork between calls, and two libraries in one process never wait for each other. Starting a thread
+// takes tens of microseconds; `threads_for` keeps small work on the caller's thread, where it is
+// faster. In WebAssembly everything runs on the caller's thread.
 
 #ifndef STC_PARALLEL_H
 #define STC_PARALLEL_H
@@ -22,10 +22,10 @@
 namespace stc {
 
 constexpr int kMaxThreads = 64;
-constexpr double kWorthwhile = 150;  // microseconds of work that pay for starting a thread
-constexpr int kPatience = 100;       // microseconds to wait awake for the others
+constexpr double kWorthwhile = 150;  // microseconds of work that justify starting a thread
+constexpr int kPatience = 100;       // microseconds of busy waiting for the other threads
 
-// How many threads, at most `limit`, finish work of so many microseconds of one core soonest.
+// The fastest number of threads, at most `limit`, for work that takes one core `microseconds`.
 inline int threads_for(double microseconds, int limit) {
   const double worth = microseconds / kWorthwhile;
   const int most = limit < kMaxThreads ? limit : kMaxThreads;
@@ -34,8 +34,8 @@ inline int threads_for(double microseconds, int limit) {
 }
 
 #if !defined(__wasm__)
-// How far the pieces of one call are. Threads own it together: one that the system starts only
-// after the call has returned finds nothing left to do here, and so nobody has to wait for it.
+// The progress of one call. It is shared by the threads: a thread that the system starts only after
+// the call has returned finds no work left, so the call does not have to wait for it.
 class Pieces {
  public:
   Pieces(int64_t count, int64_t size) : count_(count), size_(size) {}
@@ -55,7 +55,7 @@ class Pieces {
     }
   }
 
-  // Waits for pieces that others have begun.
+  // Waits for pieces that other threads have begun.
   void wait() {
     const auto patience = std::chrono::steady_clock::now() + std::chrono::microseconds(kPatience);
     while (std::chrono::steady_clock::now() < patience)
@@ -72,9 +72,9 @@ class Pieces {
 };
 #endif
 
-// Calls run(first, end) for pieces of 0 .. count of at most `size` each until all are done, on
-// `threads` threads of which the caller's is one. `run` must not throw. If the system grants fewer
-// threads, or starts them late, those that there are do the work.
+// Calls run(first, end) for all pieces of 0 .. count, each of at most `size`, on `threads` threads
+// including the caller's. `run` must not throw. If the system grants fewer threads, or starts them
+// late, the running ones do the work.
 template <typename Run>
 inline void parallel(int64_t count, int64_t size, int threads, const Run& run) {
   if (threads > kMaxThreads) threads = kMaxThreads;
@@ -88,7 +88,7 @@ inline void parallel(int64_t count, int64_t size, int threads, const Run& run) {
       const Run* const borrowed = &run;  // used only while the caller waits for the piece
       for (int i = 1; i < threads; ++i)
         std::thread([shared, borrowed] { shared->work(borrowed); }).detach();
-    } catch (...) {  // no memory, or no more threads for this process
+    } catch (...) {  // no memory, or the process cannot start more threads
     }
     if (shared) {
       shared->work(&run);

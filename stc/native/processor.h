@@ -1,18 +1,18 @@
-// Which vectors the processor has that this runs on, and what compiles a function for them.
+// The vector instructions of this processor, and the attributes to compile functions for them.
 
 #ifndef STC_PROCESSOR_H
 #define STC_PROCESSOR_H
 
 #define INLINE inline __attribute__((always_inline))
-#define APART inline __attribute__((noinline))  // or it would stand wherever it is called
+#define APART inline __attribute__((noinline))  // keeps the code size small
 
-// gcc keeps vectors of more than 16 bytes on the stack of Windows as if that were aligned for them,
-// which it is not: a library that it built there has the least of the machines alone.
+// On Windows gcc assumes that the stack is aligned for vectors of more than 16 bytes, which it is
+// not: libraries built there with gcc only use 128 bits.
 #if defined(__x86_64__) && defined(__GNUC__) && (defined(__clang__) || !defined(_WIN32))
-#define STC_WIDER 1  // there may be more than 128 bits
+#define STC_WIDER 1  // vectors of more than 128 bits are possible
 
 #if !defined(STC_MAX_LANES)
-#define STC_MAX_LANES 16  // less, for tests of what this processor would not run
+#define STC_MAX_LANES 16  // tests set a lower limit to run the code of smaller processors
 #endif
 
 #define MIDDLE __attribute__((target("avx2,fma")))

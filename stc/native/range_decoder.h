@@ -1,4 +1,4 @@
-// Payload -> symbols; conformance/format.md has the definition.
+// The range decoder, which turns a payload into symbols; conformance/format.md defines it.
 
 #ifndef STC_CODEC_RANGE_DECODER_H
 #define STC_CODEC_RANGE_DECODER_H
@@ -14,9 +14,9 @@ class RangeDecoder {
     point_ |= word();
   }
 
-  // The next symbol of an alphabet, or -1 if the point lies beyond all of them.
+  // Returns the next symbol of an alphabet, or -1 if the payload's point is beyond all symbols.
   int32_t symbol(const uint32_t* frequencies, int32_t alphabet) {
-    if (alphabet == 1) return 0;  // not coded
+    if (alphabet == 1) return 0;  // takes no bits
     const uint64_t scale = range_ >> 24, q = (point_ - low_) / scale;
     uint64_t below = 0;
     for (int32_t s = 0; s < alphabet; ++s) {
@@ -36,9 +36,10 @@ class RangeDecoder {
     return -1;
   }
 
-  // Whether the payload is the shortest that decodes to these symbols, and of these the smallest:
-  // no other multiple of its last byte's unit lies between it and the interval's beginning, and no
-  // multiple of 256 units lies inside. `inside` is how far above the beginning it is itself.
+  // Whether the payload is canonical: the shortest one that decodes to these symbols, and the
+  // smallest of these. That is, no smaller multiple of the unit of its last byte lies in the
+  // interval, and no multiple of 256 units does. `inside` is the payload's distance from the
+  // beginning of the interval.
   bool is_shortest() const {
     if (size_ == 0) return true;
     const int64_t unit = 8 * (read_ - size_);  // as a power of two
@@ -49,7 +50,7 @@ class RangeDecoder {
   }
 
  private:
-  uint64_t word() {  // zeros behind the end
+  uint64_t word() {  // the next 32 bits; zeros after the end
     uint64_t value = 0;
     for (int i = 0; i < 4; ++i, ++read_) value = value << 8 | (read_ < size_ ? payload_[read_] : 0);
     return value;

@@ -1,12 +1,12 @@
-// Scores of images against all codewords of a book, once for all machines: templates over the width
-// of a vector and the tile that fits the registers.
+// Scores of images against all codewords of a codebook, for all instruction sets: templates over
+// the width of a vector and the tile that fits the registers.
 //
 // A tile of images keeps its scores
 //     score_k = bias_k - <z, c_k>,   bias_k = (|c_k|^2 + penalty_k) / 2
-// in registers, with a running minimum for every lane; one reduction over lanes ends it. The score
-// of a pair is the same sequence of operations whatever the tile and the width, and of equal scores
-// the lowest index wins. Rounding may decide between scores all but equal: machines that fuse
-// multiplication and subtraction agree to the bit, and so do those that do not.
+// in registers, with a running minimum for every lane, and reduces over lanes at the end. The
+// sequence of operations for a pair does not depend on the tile or the width, and of equal scores
+// the lowest index is chosen. Rounding may decide between nearly equal scores: all machines with
+// fused multiply-add give the same bits, and so do all machines without it.
 
 #ifndef STC_SCAN_H
 #define STC_SCAN_H
@@ -17,10 +17,10 @@
 
 namespace stc {
 
-constexpr int kLine = 16;  // floats in a line of the cache
+constexpr int kLine = 16;  // floats in a cache line
 
-// For a machine with vectors of LANES floats and registers for the scores of IMAGES x VECTORS of
-// them; of one image, which waits for memory and for its own sums, for as many as SINGLE vectors.
+// For vectors of LANES floats, and registers for the scores of IMAGES images with VECTORS vectors
+// of codewords. A single image, which waits for memory and its own sums, uses SINGLE vectors.
 template <int LANES, int IMAGES, int VECTORS, int SINGLE>
 struct Scan {
   using Floats = typename Vector<LANES>::Floats;
@@ -39,7 +39,7 @@ struct Scan {
   static INLINE void scores(const float* z, const float* columns, const float* bias, int64_t padded,
                             int64_t dimensions, int64_t* winners) {
 #if defined(__clang__)
-#pragma STDC FP_CONTRACT ON  // as gcc does, and clang from 14 on
+#pragma STDC FP_CONTRACT ON  // the default of gcc, and of clang since version 14
 #endif
     Floats best[R];
     Ints at[R];
@@ -57,7 +57,7 @@ struct Scan {
         const float* row = columns + d * padded + k;
         Floats c[V];
         for (int v = 0; v < V; ++v) {
-          // One image uses every byte once: fetch the same line of the next book meanwhile.
+          // A single image uses every byte once: prefetch the same line of the next codebook.
           if (R == 1 && v * LANES % kLine == 0)
             __builtin_prefetch(row + v * LANES + dimensions * padded, 0, 1);
           c[v] = load(row + v * LANES);
@@ -77,7 +77,7 @@ struct Scan {
     for (int i = 0; i < R; ++i) winners[i] = lowest(best[i], at[i]);
   }
 
-  // The lowest index of those whose score is the least.
+  // The lowest index among the lanes of least score.
   static INLINE int32_t lowest(Floats best, Ints at) {
     const Floats score = least_lane<LANES>(best);
     const Ints none = Ints{} + INT32_MAX;
@@ -85,7 +85,7 @@ struct Scan {
     return least_lane<LANES>(candidates)[0];
   }
 
-  // Winners of R images, from the first on, go to their slots.
+  // Writes the winners of R images, starting at `first`, to the results.
   template <int R, int V>
   static INLINE void tile(const Plan& plan, const Unit& u, int64_t first) {
     const Problem& p = *plan.problem;
@@ -106,7 +106,7 @@ struct Scan {
     }
   }
 
-  // Winners of the unit's images.
+  // Finds the winners of the unit's images.
   static INLINE void rows(const Plan& plan, const Unit& u) {
     int64_t first = u.first;
     for (; first + IMAGES <= u.end; first += IMAGES) tile<IMAGES, VECTORS>(plan, u, first);

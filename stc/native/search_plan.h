@@ -1,11 +1,11 @@
-// What the search is asked to do, and the units of work it is cut into.
+// The arguments of the search, and its units of work.
 
 #ifndef STC_SEARCH_PLAN_H
 #define STC_SEARCH_PLAN_H
 
 #include <stdint.h>
 
-// One search, as Python fills it in. Arrays are C-contiguous and as large as stated.
+// The arguments of one search, filled in by Python. Arrays are contiguous in C order.
 struct Problem {
   const float* latents;    // [B, T, D]
   const float* columns;    // [G, T, D, K padded]: centred codebooks
@@ -24,11 +24,11 @@ namespace stc {
 constexpr int kPadding = 16;  // K is padded to a multiple of this, the longest vector
 constexpr int kMaxDimensions = 64;
 
-// The images that are searched in each group, and where their results go.
+// The images that are searched in each group, and the positions of their results.
 struct Plan {
   const Problem* problem;
   const int64_t* order;    // images sorted by group; null: all of them, in every group
-  const int64_t* offsets;  // [G + 1]: places of each group in the order
+  const int64_t* offsets;  // [G + 1]: positions of each group in the order
 
   int64_t begin(int64_t group) const { return order ? offsets[group] : 0; }
   int64_t end(int64_t group) const { return order ? offsets[group + 1] : problem->images; }
@@ -39,7 +39,7 @@ struct Plan {
   }
 };
 
-// Some images of one group, at places first .. end, and one token.
+// A unit of work: one token of some images of one group, at positions first .. end - 1.
 struct Unit {
   int64_t group, token, first, end;
 };

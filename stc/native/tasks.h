@@ -1,7 +1,7 @@
-// What the vectorised functions are asked to do: machine.h does it, dispatch.h chooses how.
+// The arguments of the vectorised functions; machine.h implements them, dispatch.h selects one.
 //
-// Pictures are [height, width, channels], because the outputs of a kernel lie together in the model
-// file: weights need no reordering, and every inner loop runs over channels.
+// Feature maps are [height, width, channels], because outputs are the last axis of kernels in the
+// model file: weights need no reordering, and every inner loop runs over channels.
 
 #ifndef STC_CODEC_TASKS_H
 #define STC_CODEC_TASKS_H
@@ -18,7 +18,7 @@ INLINE int64_t padded(int64_t count) { return (count + kGrain - 1) / kGrain * kG
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// Rows of floats: row r begins at data + r / run * skip + r % run * stride.
+// Rows of floats; row r begins at data + r / run * skip + r % run * stride.
 struct Rows {
   float* data;
   int64_t stride;
@@ -30,14 +30,15 @@ struct Rows {
   }
 };
 
-// All in one run. What is only read is not written to either, whatever the type says.
+// Rows in one run. Data that is only read may be const: the cast does not cause writes.
 INLINE Rows flat(const float* data, int64_t stride, int64_t count) {
   return {const_cast<float*>(data), stride, count, 0};
 }
 
 // out[r][m] = sum over k of a[r][k] * b[k][m], then * scale[m] + bias[m] unless they are null;
-// added to what is there if `add`. Without scale and bias a sum goes on from what is there, term
-// by term: in pieces it gives the same bits as in one. Runs are as long as a tile or a multiple of it, or there is one.
+// added to out if `add`. Without scale and bias the sum then starts with the value in out, so a
+// product in pieces gives the same bits as in one. The length of runs is a multiple of a tile, or
+// there is one run.
 struct Product {
   Rows a;
   int64_t count, depth;
@@ -49,7 +50,7 @@ struct Product {
   bool add = false;
 };
 
-// A picture with a border of one pixel that stays zero, so that 3x3 kernels need no special cases.
+// A feature map with a border of one pixel that is zero, so that 3x3 kernels need no special cases.
 struct Image {
   float* data;
   int64_t size, channels;
@@ -61,15 +62,16 @@ struct Image {
   INLINE Rows rows() const { return {at(0, 0), channels, size, (size + 2) * channels}; }
 };
 
-// 3x3 kernels by Winograd's F(2x2, 3x3): every 2x2 outputs depend on 4x4 inputs; transformed, they
-// take 16 products instead of 36. Each of the 16 planes is one matrix product over the tiles.
+// 3x3 convolution by Winograd's F(2x2, 3x3) (Lavin and Gray 2016): 2x2 outputs depend on 4x4
+// inputs; transformed, they need 16 multiplications instead of 36. Each of the 16 planes is one
+// matrix product over the tiles.
 constexpr int kPlanes = 16;
-constexpr int kTiles = 64;  // transformed at a time
+constexpr int kTiles = 64;  // tiles transformed at a time
 
 struct Winograd {
   const Image* in;
   const Image* out;
-  int64_t first, count;  // tiles, row after row
+  int64_t first, count;  // tiles, in row order
   float* planes;         // [16, tiles, channels], planes `apart` floats from each other
   int64_t apart;
   const float* scale;  // of the outputs
@@ -79,21 +81,21 @@ struct Winograd {
 
 struct Kernels {
   const int8_t* weight;             // [inputs, places, outputs]
-  int64_t inputs, places, outputs;  // 9 places, of which the compiler need not know
+  int64_t inputs, places, outputs;  // places is 9, kept as a variable
   float* planes;                    // [16, inputs, padded outputs], `apart` floats from each other
   int64_t apart;
   float* row;  // [places, padded outputs]
 };
 
-// An array of floats: its SiLU, x / (1 + exp(-x)).
+// SiLU of an array of floats: x / (1 + exp(-x)).
 struct Activation {
   const float* in;
   float* out;
   int64_t count;  // a multiple of kGrain
 };
 
-// Layer normalisation of rows [count, channels], padding included, and the result once more with
-// rows and columns exchanged, unless that is null.
+// Layer normalisation of rows [count, channels], of which the padding is ignored. `exchanged`, if
+// not null, gets the transposed result.
 struct Normalisation {
   const float* in;
   int64_t count, width, channels;  // of the channels, `width` are in use
@@ -103,8 +105,8 @@ struct Normalisation {
   float* exchanged;
 };
 
-// Weights in 8 bits [rows, columns], rows `in_stride` apart -> floats [rows, out_stride], with
-// zeros behind the columns.
+// Converts 8-bit weights [rows, columns], with rows `in_stride` apart, to floats
+// [rows, out_stride], padded with zeros.
 struct Widening {
   const int8_t* in;
   int64_t rows, columns, in_stride;
@@ -112,8 +114,8 @@ struct Widening {
   int64_t out_stride;
 };
 
-// A matrix in 8 bits [rows, stride] and vectors [count, columns]:
-// found[i * rows + r] = <values[r][:columns], vectors[i]>, the same bits whatever the count.
+// Products of an 8-bit matrix [rows, stride] with vectors [count, columns]:
+// found[i * rows + r] = <values[r][:columns], vectors[i]>; the bits do not depend on the count.
 struct Dots {
   const int8_t* values;
   int64_t rows, columns, stride;
@@ -123,7 +125,8 @@ struct Dots {
   float* found;
 };
 
-// A matrix in 8 bits [rows, columns] and one vector: found[c] = sum over r of x[r] * values[r][c].
+// Product of one vector with an 8-bit matrix [rows, columns]:
+// found[c] = sum over r of x[r] * values[r][c].
 struct Sums {
   const int8_t* values;
   int64_t rows, columns;

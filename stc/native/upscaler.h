@@ -21,15 +21,15 @@ class Upscaler : Network {
     detail_ = arena.image(kCanvas, kGrain);
   }
 
-  // Bytes of scratch memory that an upscaler needs, beside those of its decoder.
+  // Bytes of scratch memory that an upscaler needs in addition to its decoder.
   static size_t scratch(const Widths& decoder, int64_t w64, int64_t w128) {
     Arena arena = Arena::measure();
     Upscaler(decoder, w64, w128, arena);
     return arena.bytes();
   }
 
-  // Planes and the share of all tokens spent on them -> RGB [256, 256, 3]. The arrays of the
-  // upscaler are those behind the decoder's own.
+  // Decodes planes to RGB [256, 256, 3]. spent: the share of the model's tokens that the face uses.
+  // The arrays of the upscaler follow those of the decoder.
   void draw(Decoder& decoder, const float* planes, float spent, uint8_t* rgb) {
     decoder.decode(planes, spent);
     next_ = decoder.rest();
@@ -62,7 +62,7 @@ class Upscaler : Network {
     return {widest, 4 * widest, weights, decoder.condition};
   }
 
-  // Clips the decoder's picture, and gives it to the network at two sizes.
+  // Clips the decoder's picture in place, and writes it to the network's inputs of two sizes.
   void enter(float* picture) {
     for (int c = 0; c < 3; ++c)
       for (int y = 0; y < kCanvas; ++y)
@@ -76,7 +76,7 @@ class Upscaler : Network {
         }
   }
 
-  // The decoder's picture, enlarged, and the network's detail on top.
+  // Enlarges the decoder's picture, and adds the network's detail.
   void paint(const float* picture, uint8_t* rgb) const {
     const Enlarging cubic(kCanvas, kLarge, true);
     for (int y = 0; y < kLarge; ++y) {

@@ -1,4 +1,4 @@
-// Vectors of 4, 8 and 16 numbers: plain vector extensions, which gcc and clang have everywhere.
+// Vectors of 4, 8 and 16 numbers, as vector extensions of gcc and clang for all targets.
 
 #ifndef STC_VECTORS_H
 #define STC_VECTORS_H
@@ -13,7 +13,7 @@ template <int... NUMBERS>
 struct Numbers {};
 
 template <int LANES>
-struct Vector;  // spelt out for each width: attributes that depend on a parameter are ill supported
+struct Vector;  // one specialization per width: few compilers allow a parameter in the attribute
 
 template <>
 struct Vector<4> {
@@ -34,7 +34,7 @@ struct Vector<16> {
   using Numbered = Numbers<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
 };
 
-// In every lane what is in that lane whose number differs in one bit, STEP.
+// Exchanges lanes: lane l gets the value of lane l ^ STEP.
 template <int STEP, typename Lanes, int... L>
 INLINE Lanes exchanged(Lanes v, Numbers<L...>) {
 #if defined(__clang__)
@@ -44,7 +44,7 @@ INLINE Lanes exchanged(Lanes v, Numbers<L...>) {
 #endif
 }
 
-// The least lane, in every lane.
+// The minimum over all lanes, in every lane.
 template <int LANES, typename Lanes, int STEP = LANES / 2>
 INLINE Lanes least_lane(Lanes v) {
   const Lanes other = exchanged<STEP>(v, typename Vector<LANES>::Numbered{});

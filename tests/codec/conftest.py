@@ -22,5 +22,5 @@ def canvas():
 
 @pytest.fixture(scope="session")
 def noise():
-    """Canvases no face was ever like: the worst case for the entropy coder."""
+    """Three canvases of noise, the worst case for the entropy coder."""
     return np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3), dtype=np.uint8)

@@ -26,7 +26,7 @@ const put32 = (numbers) => put(new Uint8Array(Uint32Array.from(numbers).buffer))
 
 const size = Number(model.readBigUInt64LE(0));
 const header = JSON.parse(model.subarray(8, 8 + size));
-const check = (error) => { if (error) throw new Error(`the core gives error ${error}`); };
+const check = (error) => { if (error) throw new Error(`the core returned error ${error}`); };
 const bytesOf = (name) => model.subarray(...header[name].data_offsets.map((at) => 8 + size + at));
 
 function unpack(name) {

@@ -1,4 +1,4 @@
-"""What tests/codec/golden/ has of a model: files, their tokens and pixels; see release.py."""
+"""Write the golden files of a model to tests/codec/golden/; see release.py."""
 
 import hashlib
 import json
@@ -18,9 +18,9 @@ def tokens_digest(group: int, indices: np.ndarray) -> str:
 
 
 def write_golden(codec: Codec, canvas: np.ndarray, folder: Path) -> None:
-    """For every size the canvas as a file and its tokens, in JSON, and its pixels, as PNG.
+    """Write the canvas at every size: the file and its tokens in JSON, the decoded pixels as PNG.
 
-    Raises FileExistsError for a model that has golden files.
+    Raises FileExistsError for a model that has golden files already.
     """
     files = [
         encoded.unwrap().data

@@ -1,4 +1,4 @@
-"""A model of random weights and unusual sizes, for what must not depend on the shipped one's."""
+"""A model of random weights and unusual sizes, unlike those of the shipped model."""
 
 import json
 
@@ -18,10 +18,10 @@ SHARED = 2  # the level whose codebooks all groups share
 
 
 def save_odd_model(path, widths, condition, groups=3, seed=0, encoder=False, upscaler=None):
-    """A model file at `path`; widths: channels at 8x8, 16x16, 32x32 and 64x64 pixels.
+    """Write a model file to `path`; widths: channels at 8x8, 16x16, 32x32 and 64x64 pixels.
 
-    encoder: with what an encoder needs, a metric for every level but the last. upscaler: its
-    channels at 64x64 and 128x128 pixels.
+    encoder: add the encoder's arrays, with a metric for every level but the last. upscaler: its
+    channels at 64x64 and 128x128 pixels, or None.
     """
     generator = np.random.default_rng(seed)
     arrays = {}

@@ -1,4 +1,4 @@
-"""The figures of conformance/model-file.md: made of a shipped model and its golden files."""
+"""The figures of conformance/model-file.md, computed from a shipped model and its golden files."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ Lines = dict[str, list[str]]
 
 
 class Watched(Decoder):
-    """Keeps what every block gives."""
+    """A decoder that records the output of every block."""
 
     def __init__(self, model):
         super().__init__(model)
@@ -41,7 +41,7 @@ class Watched(Decoder):
 
 
 def fingerprint_lines(model) -> Lines:
-    """Of every array that a decoder uses its type, shape and digest, in the order of the names."""
+    """Type, shape and digest of every array that a decoder uses, sorted by name."""
     found = {}
     for name in sorted(name for name in model.names if not name.startswith(OPTIONAL)):
         array, entry = model.array(name), model.entries[name]
@@ -51,7 +51,7 @@ def fingerprint_lines(model) -> Lines:
 
 
 def fingerprint_block(model) -> Lines:
-    """What the page shows of these lines: the first three, one from the middle, the last."""
+    """The lines that the page shows: the first three, one from the middle, and the last."""
     lines = fingerprint_lines(model)
     names = list(lines)
     shown = [*names[:3], "levels.0.widths", names[-1]]
@@ -59,7 +59,7 @@ def fingerprint_block(model) -> Lines:
 
 
 def packed_block(model) -> dict[str, list[float]]:
-    """Some numbers of packed matrices, and of an analysis that is computed."""
+    """Some numbers of packed matrices, and of a computed analysis."""
     first, later = (model.matrix(f"levels.{number}.synthesis") for number in (0, 3))
     basis, metric = model.matrix("basis"), model.metric(0)
     drawn = first.values * first.scale
@@ -73,13 +73,13 @@ def packed_block(model) -> dict[str, list[float]]:
 
 
 def golden_case(name: str) -> dict[str, str]:
-    """The golden file that the page works through."""
+    """The golden file that is the example of the page."""
     rows = json.loads((FOLDER / f"{name}.json").read_text())
     return next(row for row in rows if row["name"] == f"{name}-{EXAMPLE}")
 
 
 def example_block(name: str) -> dict[str, object]:
-    """What a decoder computes of the golden file, by the core in numpy."""
+    """The intermediate results of decoding the golden file with the core in numpy."""
     codec, case = Codec(name), golden_case(name)
     model = codec.model
     group, indices = codec.read_tokens(bytes.fromhex(case["file"]))
@@ -114,7 +114,7 @@ def example_block(name: str) -> dict[str, object]:
 
 
 def stated(first: str) -> Lines:
-    """The block of the page that begins with a word: the words of every line by the first one."""
+    """The block of the page that begins with `first`: the words of each line by its first word."""
     blocks = re.findall(r"```text\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (block,) = [block for block in blocks if block.startswith(first)]
     lines = [line.split() for line in block.splitlines()]
@@ -124,7 +124,7 @@ def stated(first: str) -> Lines:
 
 
 def write_page(name: str) -> None:
-    """Put the figures of a shipped model into the page, and its name."""
+    """Write the figures and the name of a shipped model into the page."""
     codec, text = Codec(name), PAGE.read_text()
     text = re.sub(r"stc-face-\d+", name, text)
     lines = fingerprint_lines(codec.model)

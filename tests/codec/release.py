@@ -2,9 +2,9 @@
 
     python -m tests.codec.release stc-open-1
 
-The model is in stc/codec/weights; the page shows the default one (stc/codec/model_file.py). What
-a release decodes, every later one does: golden files that are there are never written again. Of a
-model that was never released delete its golden files, and its line in payloads.json, first.
+The model is in stc/codec/weights; the page shows the default model (stc/codec/model_file.py). Later
+releases must decode the files of earlier ones, so existing golden files are never overwritten. For
+a model that was never released, first delete its golden files and its line in payloads.json.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ def payloads(name: str) -> str:
 
 
 def main(name: str) -> None:
-    """Write everything that a test holds to the model."""
+    """Write the reference data of the tests for a model."""
     write_golden(Codec(name), frame("tests/assets/astronaut.png"), FOLDER)
     known = json.loads(PAYLOADS.read_text())
     PAYLOADS.write_text(json.dumps({**known, name: payloads(name)}, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""A model of the shipped one's first levels, for what is slow; and one with groups."""
+"""Models made of the first levels of the shipped one, for slow tests and for tests of groups."""
 
 import json
 
@@ -8,9 +8,9 @@ from stc.codec.model_file import ModelFile, open_model, save_model
 
 
 def first_levels(path, number: int, groups: int = 1, own: int | None = None) -> ModelFile:
-    """The first levels of the shipped model, whose codebooks differ from group to group.
+    """Make a model of the first levels of the shipped one, with different codebooks per group.
 
-    own: how many of the levels have codebooks for every group; the others' are shared.
+    own: number of levels that have codebooks for every group; the others share theirs.
     """
     model = open_model()
     arrays = {
@@ -34,7 +34,7 @@ def first_levels(path, number: int, groups: int = 1, own: int | None = None) -> 
         books = stored.values.reshape(-1, first.shape[2], len(stored.scale))[:1]
         books = books.repeat(mine, 0).astype(np.int16)
         counts = first.repeat(mine, 0)
-        # Codewords of every group, moved a little, in an order of its own.
+        # The codewords of each group are changed slightly, and in another order.
         for group in range(1, mine):
             books[group] = np.roll(books[group], group, 0) + group
             counts[group] = np.roll(counts[group], group, 1)

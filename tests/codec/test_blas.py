@@ -1,4 +1,4 @@
-"""numpy's products: one thread while somebody is inside, and as many as before afterwards."""
+"""numpy's products use one thread inside `one_thread`, and the old number of threads after it."""
 
 from threading import Barrier, Thread
 

@@ -74,7 +74,7 @@ def test_a_damaged_array_is_found_when_it_is_first_read(tmp_path):
 
 
 class SlowStart:
-    """In place of `Codec`: one model's start waits until it is let go."""
+    """A replacement of `Codec`: building one model blocks until the test continues it."""
 
     def __init__(self, slow):
         self.slow, self.began, self.go = slow, threading.Event(), threading.Event()
@@ -138,7 +138,7 @@ def test_a_fork_while_other_threads_hold_locks_can_load(other, monkeypatch):
             child = os.fork()
         if child == 0:
             try:
-                signal.alarm(30)  # ends a child that waits for ever
+                signal.alarm(30)  # ends a child that waits forever
                 fine = cache.load_codec(other) == "the codec of other"
                 fine = fine and cache.load_codec() is ready
                 os._exit(0 if fine else 1)
@@ -146,5 +146,5 @@ def test_a_fork_while_other_threads_hold_locks_can_load(other, monkeypatch):
                 os._exit(2)
         codec.go.set()
         _, status = os.waitpid(child, 0)
-    assert os.WIFEXITED(status), "the child waited for a lock that nobody releases"
+    assert os.WIFEXITED(status), "the child waited for a lock that is never released"
     assert os.WEXITSTATUS(status) == 0

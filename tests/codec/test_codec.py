@@ -29,7 +29,7 @@ SIZES = [32, 48, 64, 96, 128, 192, 256, 300, 384]
 
 
 def encode(codec, canvas, **changes):
-    """One canvas's result."""
+    """The result of encoding one canvas."""
     (encoded,) = codec.encode_batch(canvas[None], **changes)
     return encoded
 
@@ -55,7 +55,7 @@ def test_more_bytes_are_more_like_the_source(codec, canvas):
 
 
 def test_quality_is_what_the_nearest_tokens_keep(codec, canvas):
-    """Foretold from what is in hand, the same as from the file that was made of them."""
+    """The quality does not depend on the effort, and equals that of the tokens in the file."""
     for limit in (48, 192):
         encoded = encode(codec, canvas, max_bytes=limit, effort=0)
         assert encode(codec, canvas, max_bytes=limit, effort=1).quality == encoded.quality
@@ -154,7 +154,7 @@ def test_a_file_of_another_model_says_so(codec, canvas):
 
 
 def sealed(count, payload):
-    """A file of the shipped model with a right checksum, whatever its payload."""
+    """A file of the shipped model with a correct checksum and the given payload."""
     body = b"\xfa\xc1" + bytes.fromhex(open_model().fingerprint[:4]) + count + payload
     return body + crc_hqx(body, 0xFFFF).to_bytes(2, "big")
 
@@ -172,7 +172,7 @@ def test_any_bytes_give_a_picture_or_a_typed_error(payload, count):
 @settings(max_examples=100)
 @given(st.data())
 def test_other_tokens_are_another_picture_or_a_typed_error(codec, data):
-    """Sound files, changed where a random payload would hardly ever be sound again."""
+    """Valid files with changes after which a random payload would rarely be valid."""
     tables = codec.model.tables
     count = data.draw(st.integers(1, tables.tokens))
     indices = np.array(data.draw(st.lists(st.integers(0, 255), min_size=count, max_size=count)))

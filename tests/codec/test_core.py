@@ -1,7 +1,7 @@
-"""The cores: products held to their definition, pictures to each other, and both to the release's.
+"""The cores: products against their definition, and pictures against each other and the release.
 
-Scratch memory is full of NaN, and matrices end where memory ends: what is read without having been
-written, or from behind the end, shows.
+Scratch memory is filled with NaN, and matrices end at a protected page, so that reads of unwritten
+memory or beyond the end are detected.
 """
 
 import ctypes
@@ -59,7 +59,7 @@ def make_matrix(rows, columns, seed=0):
 
 
 def at_the_end(array):
-    """The same array in front of a page of memory that must not be touched."""
+    """A copy of the array that ends at a memory page without access."""
     if sys.platform != "linux" or array.nbytes == 0:
         return array
     size = -(-array.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
@@ -90,7 +90,7 @@ def test_products_are_what_they_say(core, shape, batch):
 
 
 def assert_near(found, expected, size):
-    """Within what rounding may do to a sum of numbers of this size in all."""
+    """Assert equality within the rounding error of sums of such numbers."""
     assert found.dtype == np.float32
     assert found.shape == expected.shape
     assert (np.abs(found - expected) <= 1e-6 * size + 1e-12).all()
@@ -158,7 +158,7 @@ def test_pictures_are_those_of_the_release(core, model):
 
 
 def assert_close(pictures, others):
-    """Within 1 of 255, and seldom that."""
+    """Assert that pixels differ by at most 1 of 255, and rarely."""
     differences = np.abs(pictures.astype(int) - others)
     assert differences.max(initial=0) <= 1
     assert differences.mean() < 1e-3
@@ -224,7 +224,7 @@ def test_numbers_that_are_none_are_drawn_too(core):
 
 @needs_native
 def test_pages_compute_the_same_planes(tmp_path, model):
-    """`stc_planes`, which only WebAssembly uses, against the tokenizer."""
+    """Compares `stc_planes`, which only WebAssembly uses, with the tokenizer."""
     odd = save_odd_model(tmp_path / "odd.safetensors", (16, 16, 16, 16), 1)
     message = 2, np.array([4, 0, 3, 0, 0, 0, 0, 15, 7])
     golden = bitstream.unpack(bytes.fromhex(GOLDEN[1]["file"]), model.tables)
@@ -275,7 +275,7 @@ def test_a_decoder_of_another_shape_than_its_widths_is_refused(tmp_path, monkeyp
 @needs_native
 @pytest.mark.parametrize(("rows", "columns"), [(64, 16), (300, 130), (130, 300), (6144, 257)])
 def test_a_vector_gives_the_same_bits_in_any_batch(rows, columns):
-    """So that a face has one file, alone or among others."""
+    """Otherwise the file of a face could depend on the other faces of its batch."""
     generator = np.random.default_rng(rows)
     values = generator.integers(-127, 128, (rows, columns), dtype=np.int8)
     matrix = Matrix(values, generator.random(columns, np.float32))

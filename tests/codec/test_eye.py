@@ -1,4 +1,4 @@
-"""The encoder's eye: what it sees, its gradient, and what is wrong with its file."""
+"""The encoder's eye: its outputs, its gradient, and errors of its file."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from stc.errors import ModelError, ModelMissingError, WrongModelError
 
 @pytest.fixture
 def unopened(monkeypatch):
-    """As in a process that has not used the eye."""
+    """Reset the eye, as in a process that has not used it."""
     monkeypatch.setattr(eye._shipped, "_opened", [])
 
 
@@ -31,7 +31,7 @@ def test_perception_adds_to_the_loss(canvas):
 
 
 def test_the_gradient_is_the_slope_of_the_loss(canvas):
-    """By the planes: a small step against it takes as much as it says."""
+    """A small change of luma changes the loss by the amount that the gradient predicts."""
     dark = (canvas // 8 * 6 + 16)[None]  # nothing saturates
     gaze = open_eye().toward(np.roll(canvas, 3, 1)[None], 0.1)
     losses, gradient = gaze.slopes(dark)

@@ -1,4 +1,4 @@
-"""A forked child encodes and decodes as its parent did, whatever the parent's threads were at."""
+"""A forked child encodes and decodes as its parent did, at any state of the parent's threads."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def end(child):
 
 
 def run(code, limit=100, **variables):
-    """In a process of its own: a child that hangs must not take the tests with it."""
+    """Run in a separate process, so that a child that hangs cannot block the tests."""
     environment = {**os.environ, "STC_THREADS": "2", **variables}
     return subprocess.run(
         [sys.executable, "-c", USE + code],
@@ -60,12 +60,12 @@ print("done")
 
 
 def test_a_child_opens_an_eye_of_its_own_if_a_thread_was_looking():
-    """What was open may be locked for ever: it is neither used nor destroyed."""
+    """An eye in use during the fork may be locked forever, so it is neither used nor destroyed."""
     code = """
 from stc.codec import eye
 whole = eye.open_eye()
 if not (child := os.fork()):
-    assert eye.open_eye() is whole  # nobody was looking
+    assert eye.open_eye() is whole  # it was not in use
     os._exit(0)
 end(child)
 

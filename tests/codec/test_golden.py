@@ -1,6 +1,6 @@
-"""Files of released models: the same tokens by every core, the same pixels within 1 of 255.
+"""Files of released models: all cores give equal tokens, and pixels within 1 of 255.
 
-And what conformance/model-file.md says of the shipped model in figures.
+Also checks the figures of conformance/model-file.md for the shipped model.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ from tests.codec.page import (
 )
 from tests.codec.release import payloads
 
-# SHA-256 of the token counts and payloads of all golden files of a model. These never change: not
-# even when its fingerprint does.
+# SHA-256 of the token counts and payloads of all golden files of a model. They never change, even
+# if its fingerprint does.
 PAYLOADS = json.loads((FOLDER / "payloads.json").read_text())
 GOLDEN = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in PAYLOADS}
 CASES = [case for rows in GOLDEN.values() for case in rows]
@@ -36,7 +36,7 @@ SHIPPED = sorted(path.stem for path in MODELS.glob("*.safetensors"))
 
 @pytest.fixture(scope="module", params=["native", "portable"])
 def core(request):
-    """All that is done meanwhile is done by this core."""
+    """Select the core for the test."""
     if request.param == "native" and native.why:
         pytest.skip(native.why)
     with pytest.MonkeyPatch.context() as patch:
@@ -86,7 +86,7 @@ def test_golden_files_are_made_once(codec, canvas, tmp_path):
 
 
 def test_the_fingerprint_is_what_the_page_says():
-    """Made here as the page says it, from the arrays themselves."""
+    """Computes the fingerprint from the arrays as conformance/model-file.md describes it."""
     model = open_model()
     lines = fingerprint_lines(model)
     text = "".join(" ".join([name, *lines[name]]) + "\n" for name in lines).encode()

@@ -1,4 +1,4 @@
-"""Groups: codebooks of their own in some levels, shared ones in others; which group is chosen."""
+"""Groups: codebooks per group in some levels, shared in others; and the choice of the group."""
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_columns_of_nothing_are_read_as_nothing():
 
 @pytest.mark.parametrize("settings", [{}, {"stages": 1}, {"max_bytes": 12}, {"stages": 2}])
 def test_the_best_group_costs_least(model, tokenizer, components, settings):
-    """By the definition: every group alone, measured as the page says."""
+    """The best group by definition: each group is encoded alone and measured as documented."""
     limit = Limit.of(model.tables, Settings(**settings))
     ranked = tokenizer.encode_groups(components, limit, GROUPS)
     costs = np.zeros((len(components), GROUPS))

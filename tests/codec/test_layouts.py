@@ -1,4 +1,4 @@
-"""The same numbers in memory in other ways give the same files, tokens and pictures."""
+"""Arrays of other memory layouts with equal numbers give equal files, tokens and pictures."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""How many tokens fit, foretold by whole numbers."""
+"""The number of tokens that fit, predicted with integers."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from stc.settings import Settings
 
 @pytest.fixture(scope="module")
 def tables():
-    """Two levels of 100 tokens with 8 codewords each, unevenly used."""
+    """Tables of two levels with 100 tokens of 8 codewords, whose frequencies differ."""
     counts = np.random.default_rng(0).integers(1, 1000, (1, 100, 8))
     return Tables.from_counts(np.array([1]), [counts, counts[:, ::-1]])
 

@@ -1,4 +1,4 @@
-"""Model files: found by fingerprint, checked as they are read, the same with and without numpy."""
+"""Model files: lookup by fingerprint, checks while reading, equality with and without numpy."""
 
 import hashlib
 import json
@@ -133,7 +133,7 @@ def test_a_missing_model_names_those_there_are(tmp_path):
 
 
 def written(path, header, body=b""):
-    """A file with a header as given: JSON of an object, or bytes."""
+    """Write a file with the given header: an object, written as JSON, or bytes."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + body)
     return path
@@ -246,7 +246,7 @@ def test_widths_share_out_the_columns(odd, tmp_path):
 
 
 def edited(model, change):
-    """The model's file with other metadata, its arrays untouched."""
+    """A copy of the model file with other metadata and unchanged arrays."""
     data = model.path.read_bytes()
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
@@ -258,7 +258,7 @@ def test_metadata_must_agree_with_the_arrays(odd):
     digests = dict(odd.digests)
     some = hashlib.sha256(b"").hexdigest()
     changes = {
-        "give fingerprint": [{"fingerprint": some}, {"digests": {**digests, "mean": some}}],
+        "result in fingerprint": [{"fingerprint": some}, {"digests": {**digests, "mean": some}}],
         "not both": [{"digests": {**digests, "more": some}}, {"digests": {"mean": some}}],
         "does not state": [
             {"digests": []},

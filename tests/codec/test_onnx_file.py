@@ -1,4 +1,4 @@
-"""ONNX files read and cut without the package onnx, held to that package."""
+"""ONNX files read and cut without the package onnx, compared with that package."""
 
 import numpy as np
 import onnx

@@ -1,4 +1,4 @@
-"""Packed matrices, against the definition of conformance/model-file.md taken number by number."""
+"""Packed matrices against the definition in conformance/model-file.md, number by number."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from tests.codec.models import save_odd_model
 
 @pytest.fixture(params=["native", "portable"], autouse=True)
 def core(request, monkeypatch):
-    """Who unpacks."""
+    """Select the core that unpacks."""
     if request.param == "native" and not native.available:
         pytest.skip(native.why)
     monkeypatch.setenv(VARIABLE, request.param)
@@ -52,7 +52,7 @@ def test_codes_lie_where_the_page_says(bits, columns):
 
 
 def packed(rows, columns, bits, strong=0, mirror=None, seed=0):
-    """Arrays of a matrix, random in all that may be."""
+    """The arrays of a packed matrix with random content."""
     generator = np.random.default_rng(seed)
     arrays = {
         "codes": generator.integers(0, 256, (rows, size(columns - strong, bits)), np.uint8),
@@ -68,7 +68,7 @@ def packed(rows, columns, bits, strong=0, mirror=None, seed=0):
 
 
 def value(arrays, row, column):
-    """One number of a matrix, less its scale, as the page says it."""
+    """One number of a matrix without its scale, as conformance/model-file.md defines it."""
     strong = arrays["first"].shape[1] if "first" in arrays else 0
     if column < strong:
         return int(arrays["first"][row, column])

@@ -1,4 +1,4 @@
-"""Encoding by synthesis: better by the eye, within the limit, the same every time."""
+"""Encoding by synthesis: lower losses by the eye, within the limit, reproducible."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ from tests.codec.small import first_levels
 
 @pytest.fixture(scope="module")
 def faces(canvas):
-    """Six canvases: a face, moved, mirrored, dark; noise; nothing at all."""
+    """Six canvases: a face, then moved, mirrored and dark; noise; black."""
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
     kinds = canvas, np.roll(canvas, 3, 0), canvas[:, ::-1], canvas // 2, noise, noise * 0
     return np.stack(kinds)
@@ -36,7 +36,7 @@ def files(codec, faces, **changes):
 
 
 def far(codec, faces, data, effort):
-    """How far files are from their faces, by the measure of an effort."""
+    """The losses of files against their faces, with the perceptual weight of an effort."""
     gaze = eye.open_eye().toward(faces, PLANS[effort - 1].perception)
     return gaze.losses(codec.decode_batch(data))
 
@@ -122,7 +122,7 @@ def test_there_is_a_plan_for_every_effort():
 
 
 class SynthesisEngine:
-    """Stands in for an engine: losses as they are told, indices that count the searches."""
+    """A test double of an engine: returns the given losses; indices count the searches."""
 
     def __init__(self, *losses):
         self.remaining, self.aims = list(losses), []
@@ -170,7 +170,7 @@ def test_short_files_take_longer_steps(codec, max_bytes, times):
 
 
 def test_the_best_of_all_groups_is_kept(small):
-    """Each is descended from on its own; the first wins where none is better."""
+    """Each start is improved separately; the first one is kept if no other is better."""
     components, starts, limit = start(small, 3, stages=1)
     starts += start(small, 3, tokens=5, group=2, stages=1)[1]
     engine = SynthesisEngine([2, 2, 2], [1, 3, 3], [3, 3, 2], [4, 1, np.nan])
@@ -181,7 +181,7 @@ def test_the_best_of_all_groups_is_kept(small):
 
 
 def test_the_highest_effort_tries_other_groups(small, faces):
-    """And so gets nearer than the same rounds in one group do."""
+    """The losses are lower than those of the rounds in one group."""
     assert PLANS[-1].groups > 1
     one = small.encode_batch(faces, max_bytes=40, effort=7)
     more = small.encode_batch(faces, max_bytes=40, effort=9)
@@ -197,7 +197,7 @@ def test_a_flat_slope_leaves_the_aim_where_it_is(codec):
 
 
 def test_tokens_that_the_entropy_coder_takes_are_missed(codec, monkeypatch):
-    """The forecast was too low: what is left is looked at again, and may be worse than nothing."""
+    """If the predicted size was too low, the shorter tokens are measured again."""
 
     def shorter(tables, group, indices, most, *, bare):
         return len(indices) - int(indices[0] > 0)
@@ -210,7 +210,7 @@ def test_tokens_that_the_entropy_coder_takes_are_missed(codec, monkeypatch):
 
 
 def test_the_forecast_is_what_the_limit_is_held_to(codec, small):
-    """Lengths of tokens of several groups, as the entropy coder finds them to within a byte."""
+    """The predicted lengths, in several groups, match the entropy coder's to within 1.5 bytes."""
     rng = np.random.default_rng(1)
     tables = small.model.tables
     tokens = Tokens(

@@ -1,4 +1,4 @@
-"""Enlarging: what holds of either kernel, and one row of each by hand."""
+"""Enlargement: properties of both kernels, and one row of each computed by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Drawing at 256 pixels: three engines agree, a model may lack it, larger sizes come from it."""
+"""The upscaler: three engines agree, it is optional, and larger sizes are resampled from it."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def odd(tmp_path):
 
 @pytest.fixture
 def plain(odd, tmp_path):
-    """The same model without it."""
+    """The same model without an upscaler."""
     arrays = {name: a for name, a in odd.read().items() if not name.startswith("upscaler.")}
     return save_model(tmp_path / "plain.safetensors", "odd", arrays)
 

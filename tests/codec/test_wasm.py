@@ -1,6 +1,6 @@
-"""The core compiled for other machines than this one: for a page in a browser, and for less vector.
+"""The core compiled for other targets: WebAssembly for web pages, and shorter vectors.
 
-What a page computes is run under node, with the glue of decode.mjs, and held to the core here.
+The WebAssembly runs under node, with decode.mjs, and its results are compared with the native core.
 """
 
 import ctypes
@@ -45,7 +45,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def planes(model):
-    """Planes of the files, and the share of all tokens spent on each."""
+    """The planes of the files, and the share of the model's tokens that each uses."""
     tokens = Tokens.of([bitstream.unpack(data, model.tables) for data in FILES])
     tokenizer = Tokenizer(model, PortableCore(model))
     spent = (tokens.counts / model.tables.tokens).astype(np.float32)

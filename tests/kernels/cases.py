@@ -1,4 +1,4 @@
-"""Shapes and numbers that every backend is tried on."""
+"""Shapes and numbers with which every backend is tested."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def groups_for(images, groups):
 
 
 def tied():
-    """Halves and small integers: most latents have several codewords at the very same distance."""
+    """Halves and small integers: most latents have several codewords at exactly equal distance."""
     generator = np.random.default_rng(0)
     latents = generator.integers(-3, 4, (50, 6, 3)).astype(np.float32) / 2
     return latents, generator.integers(-3, 4, (4, 6, 300, 3)).astype(np.float32)

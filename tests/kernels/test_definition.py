@@ -1,4 +1,4 @@
-"""The definition against a loop that nobody could get wrong."""
+"""The definition against a simple loop."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""What is made of codebooks before anything is searched."""
+"""Preparation of codebooks for the search."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Who searches, and why not."""
+"""The choice of a backend, and the reasons why one is not available."""
 
 import subprocess
 import sys
@@ -68,11 +68,11 @@ def test_the_variable_overrides_the_choice_but_not_what_was_asked_for(change, mo
 def test_a_backend_that_cannot_serve_says_why(change):
     change("native", why_not=lambda: "no compiler")
     assert backends()["native"] == "no: no compiler"
-    with pytest.raises(BackendError, match=r"native cannot serve: no compiler"):
+    with pytest.raises(BackendError, match=r"native is not available: no compiler"):
         choose("native")
-    with pytest.raises(BackendError, match="numpy cannot serve torch tensors on cuda"):
+    with pytest.raises(BackendError, match="numpy does not support torch tensors on cuda"):
         choose("numpy", "torch", "cuda")
-    with pytest.raises(BackendError, match="torch cannot serve numpy arrays"):
+    with pytest.raises(BackendError, match="torch does not support numpy arrays"):
         choose("torch")
 
 

@@ -124,7 +124,7 @@ def test_backends_of_other_arrays_are_refused(backend):
 
 
 def test_numpy_says_where_the_definition_must_decide(monkeypatch):
-    """Scores within rounding of each other are measured again: without that, ties go astray."""
+    """Scores within the rounding error are computed again; otherwise ties would be wrong."""
     generator = np.random.default_rng(0)
     codebooks = generator.standard_normal((1, 1, 64, 32), np.float32)
     order = generator.permutation(64)

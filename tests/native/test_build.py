@@ -1,4 +1,4 @@
-"""The build script where the compiler is missing or fails: the build goes on and leaves a note."""
+"""If the compiler is missing or fails, the build script continues and writes a note."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ pytestmark = [
 
 @pytest.fixture
 def tree(tmp_path):
-    """The build script and the sources of the search, in a folder of their own."""
+    """A separate folder with the build script and the sources of the search."""
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "LICENSES", tmp_path / "LICENSES")

@@ -1,4 +1,4 @@
-"""Loading shared libraries, or saying why not."""
+"""Loading shared libraries, and the reasons when one cannot be loaded."""
 
 from pathlib import Path
 

@@ -369,7 +369,8 @@ def _device(name: str) -> torch.device:
     if not torch.cuda.is_available():
         raise BackendError(f"device {name} is missing: torch {torch.__version__} finds no GPU")
     if (device.index or 0) >= torch.cuda.device_count():
-        raise BackendError(f"device {name} is missing: torch finds {torch.cuda.device_count()}")
+        count = torch.cuda.device_count()
+        raise BackendError(f"device {name} is missing: torch finds {count} GPUs")
     check_usable(device)
     if device.index is None:  # fix the device that is current now
         device = torch.device("cuda", torch.cuda.current_device())

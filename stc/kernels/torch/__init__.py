@@ -1,4 +1,4 @@
-"""Nearest-codeword search of torch's tensors on any device, and its inverse."""
+"""Nearest-codeword search on torch tensors on any device, and the inverse, `gather`."""
 
 from stc.kernels.torch.dispatch import search
 from stc.kernels.torch.nearest import Nearest

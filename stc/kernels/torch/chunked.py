@@ -1,4 +1,4 @@
-"""The search as torch matrix products, a piece at a time: any device, no compiler."""
+"""The search as torch matrix products, in pieces; runs on any device and needs no compiler."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from torch import Tensor
 from stc.kernels.torch.nearest import squared_distance
 from stc.kernels.torch.prepared import PreparedCodebooks
 
-# Scores held at once, in numbers: 8 MB, about a core's share of the cache.
+# Scores held at once: 8 MB of float32, about a core's share of the cache.
 PIECE = 1 << 21
 
 
 def nearest_in_group(
     latents: Tensor, prepared: PreparedCodebooks, group: int
 ) -> tuple[Tensor, Tensor]:
-    """latents float32 [B, T, D] -> indices and costs [B, T] in one group.
+    """Return indices and costs [B, T] of latents float32 [B, T, D] in one group.
 
-    Matrix products round differently with every shape. Where more than one codeword is nearest
-    within rounding the definition decides, so that the answer is the definition's.
+    Matrix products round differently with every shape. Where several codewords are nearest within
+    the rounding error, their costs are computed by the definition, so the result matches it.
     """
     batch, tokens, dimensions = latents.shape
     codewords = prepared.centred[group]  # [T, K, D]
@@ -55,7 +55,10 @@ def nearest_in_group(
 def run(
     latents: Tensor, prepared: PreparedCodebooks, groups: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """latents float32 [B, T, D] -> indices and costs [B, G, T], or [B, T] in groups int64 [B]."""
+    """Return indices and costs [B, G, T], or [B, T] if groups are given.
+
+    latents: float32 [B, T, D]. groups: int64 [B].
+    """
     if groups is None:
         every = [nearest_in_group(latents, prepared, g) for g in range(prepared.groups)]
         indices, costs = zip(*every, strict=True)

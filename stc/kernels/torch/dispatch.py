@@ -1,4 +1,4 @@
-"""The public search of tensors: checks what it is given, chooses who computes it."""
+"""The public search on torch tensors: checks the arguments and chooses a backend."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stc.kernels.torch.nearest import Nearest, best_group
 from stc.kernels.torch.prepared import PreparedCodebooks
 from stc.kernels.torch.state import undisturbed
 
-# Indices held at once while the groups compete: 8 bytes each.
+# Indices of all groups held at once to find the best groups; 8 bytes each.
 PIECE = 1 << 22
 
 Run = Callable[[Tensor, PreparedCodebooks, "Tensor | None"], tuple[Tensor, Tensor]]
@@ -28,19 +28,19 @@ def search(
     check: bool = True,
     backend: str = AUTO,
 ) -> Nearest:
-    """The cheapest codeword of every token, and the group of least total cost.
+    """Return the codeword of least cost for every token, and the group of least total cost.
 
-    latents [B, T, D] float32, float16 or bfloat16; codebooks [G, T, K, D], prepared or not; cost of
-    a codeword = squared distance + penalty [G, T, K] (say, lambda times its bits). groups: "best"
-    picks one group an image, an int tensor [B] gives it, "all" returns every group. Ties go to
-    the lowest index and the lowest group. `stc.kernels.definition` says it exactly; the registry of
-    `stc.kernels` says who computes it where.
+    latents: [B, T, D], float32, float16 or bfloat16. codebooks: [G, T, K, D], prepared or not.
+    groups: "best" chooses one group per image, an integer tensor [B] states it, "all" returns the
+    results of all groups. penalty: [G, T, K], such as lambda times bits; the cost of a codeword is
+    its squared distance plus its penalty. Ties go to the lowest index and the lowest group.
+    `stc.kernels.definition` is the exact definition.
+    check: False skips the checks for NaN, infinity and groups out of range, for which the host has
+    to wait for a GPU. The caller must then ensure that there are none.
+    backend: a name of `stc.kernels.registry`, or "auto".
 
-    check=False does not look for NaN, infinity and groups out of range, for which a GPU has to be
-    waited for; the caller answers for them then.
-
-    Raises ValueError for shapes that do not fit, NaN or infinity; BackendError, which is one too,
-    for a backend that cannot serve.
+    Raises ValueError for shapes that do not fit, NaN or infinity; BackendError, which is also a
+    ValueError, for a backend that is unknown or not available here.
     """
     if not isinstance(codebooks, PreparedCodebooks):
         codebooks = PreparedCodebooks(codebooks, penalty)
@@ -75,14 +75,17 @@ def _search(
 
 
 def _runner(backend: Backend) -> Run:
-    """The search of a backend, for tensors whichever arrays it takes."""
+    """The search function of a backend, adapted to tensors if it takes numpy arrays."""
     return backend.run if backend.takes == "torch" else lambda *given: _on_host(backend, *given)
 
 
 def _on_host(
     backend: Backend, latents: Tensor, prepared: PreparedCodebooks, groups: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """A search of numpy's in tensors on the CPU, whose memory it shares, on torch's threads."""
+    """Run a backend of numpy arrays on tensors in CPU memory, without a copy of aligned data.
+
+    It uses as many threads as torch would.
+    """
     given = None if groups is None else groups.contiguous().numpy()
     threads = torch.get_num_threads()
     found = backend.run(latents.contiguous().numpy(), prepared.host, given, threads)
@@ -91,7 +94,7 @@ def _on_host(
 
 
 def _checked(latents: Tensor, codebooks: PreparedCodebooks, check: bool) -> Tensor:
-    """float32 latents [B, T, D] that fit; `check` asks for their values too."""
+    """Check the latents, also their values if `check`; return them as float32 [B, T, D]."""
     expected = (codebooks.tokens, codebooks.dimensions)
     if latents.ndim != 3 or latents.shape[1:] != expected:
         raise ValueError(
@@ -103,14 +106,14 @@ def _checked(latents: Tensor, codebooks: PreparedCodebooks, check: bool) -> Tens
     if latents.device != codebooks.device:
         raise ValueError(f"latents are on {latents.device}, codebooks on {codebooks.device}")
     latents = latents.detach().float()
-    # The extremes are NaN if any number is, and take a tenth of the time of asking every number.
+    # The extremes are NaN if any number is NaN; this takes a tenth of the time of testing all.
     if check and latents.numel() and not torch.stack(torch.aminmax(latents)).isfinite().all():
         raise ValueError("latents hold NaN or infinity")
     return latents
 
 
 def _checked_groups(groups: Tensor, latents: Tensor, number: int, check: bool) -> Tensor:
-    """int64 [B] in 0 .. number - 1; `check` asks for their values too."""
+    """Check the groups, also their values if `check`; return them as int64 [B]."""
     if groups.shape != latents.shape[:1] or groups.is_floating_point():
         raise ValueError(f"groups must be integers [{len(latents)}], not {tuple(groups.shape)}")
     groups = groups.to(latents.device, torch.long)

@@ -1,4 +1,4 @@
-"""The definition of the search, `stc.kernels.definition`, for torch's tensors on any device."""
+"""The definition of the search, `stc.kernels.definition`, for torch tensors on any device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from torch import Tensor
 
 
 class Nearest(NamedTuple):
-    """What a search of tensors returns; for groups="all" the last two are [B, G, T]."""
+    """The result of a search on tensors.
+
+    For groups="all", `groups` has the best group of each image, and the others are [B, G, T].
+    """
 
     groups: Tensor  # int64 [B]
     indices: Tensor  # int64 [B, T]
@@ -17,7 +20,10 @@ class Nearest(NamedTuple):
 
 
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:
-    """[..., D] and [..., D], broadcast -> [...], in the definition's order of operations."""
+    """Return the squared distance [...] of a [..., D] and b [..., D], which broadcast.
+
+    The order of operations is that of the definition.
+    """
     first, *others = zip(a.unbind(-1), b.unbind(-1), strict=True)
     total = (first[0] - first[1]).square()
     for x, y in others:
@@ -28,7 +34,10 @@ def squared_distance(a: Tensor, b: Tensor) -> Tensor:
 def nearest(
     latents: Tensor, codebooks: Tensor, penalty: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """latents [B, T, D], codebooks [G, T, K, D] -> indices and costs [B, G, T]."""
+    """Return the indices and costs [B, G, T] of the nearest codewords.
+
+    latents: [B, T, D]. codebooks: [G, T, K, D]. penalty: [G, T, K].
+    """
     costs = squared_distance(latents[:, None, :, None], codebooks)  # [B, G, T, K]
     if penalty is not None:
         costs = costs + penalty
@@ -37,7 +46,7 @@ def nearest(
 
 
 def best_group(indices: Tensor, costs: Tensor) -> Nearest:
-    """Of indices and costs [B, G, T] those of the group of least total cost."""
+    """Return the indices and costs [B, T] of the group of least total cost, from [B, G, T]."""
     groups = costs.sum(2, dtype=torch.float64).argmin(1)
     images = torch.arange(len(groups), device=groups.device)
     return Nearest(groups, indices[images, groups], costs[images, groups])

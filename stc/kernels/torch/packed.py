@@ -1,4 +1,4 @@
-"""The inverse of the search: codewords of indices, for all levels at once."""
+"""The inverse of the search: gather the codewords of indices, for all levels at once."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from stc.kernels.registry import choose
 
 
 class PackedCodebooks:
-    """The codebooks [G, T_l, K_l, D_l] of every level, end to end, ready for gathering.
+    """The codebooks [G, T_l, K_l, D_l] of every level in one array, prepared for `gather`.
 
-    Raises ValueError when the levels differ in their number of groups.
+    Raises ValueError if the levels differ in their number of groups.
     """
 
     def __init__(self, levels: Sequence[Tensor]) -> None:
         if not levels or len({len(level) for level in levels}) != 1:
-            raise ValueError("levels must be codebooks [G, T, K, D] of one number of groups G")
+            raise ValueError("levels must be codebooks [G, T, K, D] with the same G, at least one")
         self.groups = len(levels[0])
         self.flat = torch.cat([level.detach().float().flatten() for level in levels])
         self.sizes = torch.cat([torch.full((x.shape[1],), x.shape[2]) for x in levels])
@@ -40,20 +40,22 @@ class PackedCodebooks:
                 )
             )
             start, before = start + level.numel(), before + tokens
-        # [4, N] of every number of the result: its token, and where in `flat` it comes from
+        # [4, N]: for each of the N numbers of a result its token, and its position in `flat`:
+        # the first position, the numbers per codeword, the numbers per group
         self.columns = torch.cat(parts, 1).to(self.flat.device)
 
 
 def gather(
     indices: Tensor, codebooks: PackedCodebooks, groups: Tensor, *, check: bool = True
 ) -> list[Tensor]:
-    """Codewords of int64 indices [B, T] in groups int64 [B]: a tensor [B, T_l, D_l] a level.
+    """Return the codewords of each level, [B, T_l, D_l].
 
-    T counts the tokens of all levels, in order. On CUDA one kernel serves them all, unless
-    STC_BACKEND names another backend than Triton's. check=False does not look for indices and
-    groups out of range, for which a GPU has to be waited for; the caller answers for them then.
+    indices: integers [B, T], the tokens of all levels in order. groups: integers [B].
+    check: False skips the check for indices and groups out of range, for which the host has to wait
+    for a GPU. The caller must then ensure that there are none. On CUDA devices one kernel gathers
+    all levels, unless STC_BACKEND names another backend than triton.
 
-    Raises ValueError for shapes that do not fit and for indices or groups out of range.
+    Raises ValueError for shapes or types that do not fit and for indices or groups out of range.
     """
     if indices.ndim != 2 or indices.shape[1] != len(codebooks.sizes):
         raise ValueError(f"indices must be [B, {len(codebooks.sizes)}], not {tuple(indices.shape)}")

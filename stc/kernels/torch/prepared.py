@@ -1,4 +1,4 @@
-"""Codebooks of torch made ready for every backend, once."""
+"""Codebooks on a torch device prepared for all backends, once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNK = 128  # codewords are padded to a multiple of this, for tensor cores
 
 
 class _Geometry:
-    """Where the codewords lie, in every form that a backend reads; shared by all penalties."""
+    """The codewords in the forms that backends read, without penalties; see `with_penalty`."""
 
     def __init__(self, codebooks: Tensor) -> None:
         self.codebooks = codebooks  # float32 [G, T, K, D]
@@ -35,7 +35,7 @@ class _Geometry:
     def norms(self) -> Tensor:
         """[G, T, K]: squared lengths of the centred codewords, summed dimension by dimension.
 
-        In that order equal codewords have equal norms, wherever they stand.
+        With a fixed order equal codewords have equal norms at any position.
         """
         total = torch.zeros_like(self.centred[..., 0])
         for dimension in self.centred.unbind(-1):
@@ -52,10 +52,10 @@ class _Geometry:
 
 
 class PreparedCodebooks:
-    """Codebooks [G, T, K, D] and what a search needs of them, on the device of the codebooks.
+    """Codebooks [G, T, K, D] with arrays derived for the search, on the device of the codebooks.
 
-    Centred and penalised as `stc.kernels.PreparedCodebooks`, which `host` is on the CPU. Each form
-    is made when a backend first asks for it.
+    They are centred and have penalties as in `stc.kernels.PreparedCodebooks`; `host` is one, for
+    the CPU. Each array is computed when a backend first reads it.
 
     Raises ValueError for shapes that do not fit and for NaN or infinity.
     """
@@ -71,7 +71,10 @@ class PreparedCodebooks:
         self.penalty = _checked(penalty, codebooks)
 
     def with_penalty(self, penalty: Tensor | None) -> PreparedCodebooks:
-        """The same codebooks with another penalty; the codebooks are not prepared again."""
+        """Return the same codebooks with another penalty; prepared arrays are shared.
+
+        Raises ValueError for a penalty of another shape or with NaN or infinity.
+        """
         other = object.__new__(PreparedCodebooks)
         other._geometry = self._geometry
         other.penalty = _checked(penalty, self.codebooks)
@@ -84,7 +87,7 @@ class PreparedCodebooks:
 
     @property
     def centre(self) -> Tensor:
-        """[T, D]: what every codebook of a token was moved by."""
+        """[T, D]: the point that is subtracted from all codewords of a token."""
         return self._geometry.centre
 
     @property
@@ -109,14 +112,14 @@ class PreparedCodebooks:
 
     @cached_property
     def host(self) -> on_host.PreparedCodebooks:
-        """The same for numpy's backends, of codebooks on the CPU; it shares their memory."""
+        """The codebooks for backends of numpy arrays; only on the CPU, where memory is shared."""
         if self.penalty is None:
             return self._geometry.host
         return self._geometry.host.with_penalty(self.penalty.numpy())
 
     @property
     def centred(self) -> Tensor:
-        """[G, T, K, D]"""
+        """[G, T, K, D]: codebooks - centre."""
         return self._geometry.centred
 
     @cached_property
@@ -127,16 +130,17 @@ class PreparedCodebooks:
 
     @property
     def split(self) -> tuple[Tensor, Tensor]:
-        """bfloat16 [G, T, K padded, D padded] twice: the centred codebooks are hi + lo.
+        """Two arrays bfloat16 [G, T, K padded, D padded]; the centred codebooks are hi + lo.
 
-        Two bfloat16 hold 16 bits of a float32's 24 and multiply on tensor cores. D is padded to
-        a power of two from 16 up, the shortest dot product those take, K to whole chunks.
+        Two bfloat16 numbers keep 16 of the 24 bits of a float32, and tensor cores multiply them. D
+        is padded to a power of two, at least 16, the shortest dot product of tensor cores; K is
+        padded to a multiple of CHUNK.
         """
         return self._geometry.split
 
     @cached_property
     def chunk_bias(self) -> Tensor:
-        """[G, T, K padded]: the bias as far as `split` reaches; infinite padding never wins."""
+        """[G, T, K padded]: the bias, padded as `split`; infinite there, so never chosen."""
         return F.pad(self.bias, (0, -self.codewords % CHUNK), value=float("inf"))
 
 

@@ -1,9 +1,10 @@
-"""torch as it is in a process that nobody has changed, while a computation lasts.
+"""torch's standard settings during a computation, whatever the host program has set.
 
-What a thread has (autocast, the mode of autograd, the default device, how many threads it starts)
-is set for that thread. What all share (the precision of products) is set by the first to enter and
-put back by the last to leave, and only where it is not as it should be. The default type is
-nobody's to change for a moment: whatever makes a tensor here names its type.
+Settings of a thread (autocast, autograd mode, default device, number of threads that it starts) are
+set for that thread. Settings that all threads share (precision of products) are set by the first
+thread that enters and restored by the last one that leaves, and only if they differ. The default
+type cannot be changed for a while without effects on other threads, so code that creates tensors
+here must state their types.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from stc.fork_lock import ForkLock, in_forked_child
 
 _lock = ForkLock()
 _users = 0
-_undo: list[Callable[[], Any]] = []  # what puts the host's settings back, while there are users
-_forked = False  # this process was forked from one that had torch
+_undo: list[Callable[[], Any]] = []  # functions that restore the host's settings, while in use
+_forked = False  # whether this process was forked from one that had loaded this module
 
 
 @contextmanager
 def undisturbed(device: torch.device) -> Iterator[None]:
-    """Inside, this thread computes on a device as if the program around it had changed nothing.
+    """Set torch's standard settings for computation on a device; restore the host's afterwards.
 
-    Also a decorator. In a forked child torch has one thread, since it would wait for those of the
-    parent for ever, and no CUDA device: raises BackendError for that.
+    Also usable as a decorator. In a forked child torch is limited to one thread, since it would
+    wait forever for threads of the parent. Raises BackendError for a CUDA device in a child that
+    was forked after CUDA was initialized.
     """
     check_usable(device)
     with ExitStack() as own:
@@ -47,7 +49,7 @@ def undisturbed(device: torch.device) -> Iterator[None]:
 
 
 def check_usable(device: torch.device) -> None:
-    """Raise BackendError for a CUDA device in a child that was forked after CUDA had begun."""
+    """Raise BackendError for a CUDA device in a child forked after CUDA was initialized."""
     if device.type == "cuda":
         try:
             torch.cuda.init()
@@ -60,7 +62,7 @@ def check_usable(device: torch.device) -> None:
 
 @contextmanager
 def _shared(device: torch.device) -> Iterator[None]:
-    """What all threads share."""
+    """Set the settings that all threads share."""
     global _users
     with _lock:
         if _users == 0:
@@ -70,7 +72,7 @@ def _shared(device: torch.device) -> Iterator[None]:
         yield
     finally:
         with _lock:
-            _users = max(0, _users - 1)  # a child that was forked inside leaves as well
+            _users = max(0, _users - 1)  # a child that was forked inside also comes here
             if _users == 0:
                 while _undo:
                     _undo.pop()()
@@ -90,7 +92,7 @@ def _set(device: torch.device) -> None:
         precision = torch.get_float32_matmul_precision
         _replace(precision, torch.set_float32_matmul_precision, "highest")
         _replace_field(backends.cudnn, "allow_tf32", False)
-    if cuda:  # some of its kernels have no form that gives the same bits twice
+    if cuda:  # some CUDA kernels have no deterministic form
         debug = torch.get_deterministic_debug_mode
         _replace(debug, torch.set_deterministic_debug_mode, 0)
         _replace_field(backends.cudnn, "enabled", True)
@@ -109,7 +111,7 @@ def _replace_field(of: Any, name: str, value: Any) -> None:
 
 
 def _renew() -> None:
-    """A forked child has the calling thread alone: nobody else is inside."""
+    """In a forked child, reset the count: no other thread is inside."""
     global _users, _forked
     _users, _forked = 0, True
 

@@ -1,7 +1,7 @@
-"""The kernels on CUDA devices; Triton comes with torch's CUDA builds.
+"""Triton kernels for CUDA devices; Triton is part of torch's CUDA builds.
 
-Proven without hardware: compiled for every chip and run by an emulator of the compiled code, see
-`tests/kernels/triton`. Nothing here has been timed on hardware yet.
+Tests need no GPU: they compile the kernels for all supported chips and run the compiled code in an
+emulator, see `tests/kernels/triton`. Nothing here has been timed on hardware yet.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from stc.kernels.torch.prepared import CHUNK, PreparedCodebooks
 
 
 def _on(device: torch.device) -> AbstractContextManager[Any]:
-    """Launch there: Triton asks for torch's current device, not for that of the tensors."""
+    """Make a device current: Triton launches on torch's current device, not on the tensors'."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def run(
     latents: Tensor, prepared: PreparedCodebooks, groups: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """latents float32 [B, T, D] -> indices and costs [B, G, T], or [B, T] in groups int64 [B]."""
+    """Return indices and costs [B, G, T], or [B, T] if groups are given.
+
+    latents: float32 [B, T, D]. groups: int64 [B].
+    """
     with _on(latents.device):
         return _run(latents, prepared, groups)
 
@@ -78,14 +81,14 @@ def _run(
         CHUNK=CHUNK,
         STAGES=config.stages,
         num_warps=config.warps,
-        # Fused, a sum over dimensions would round differently from lane to lane.
+        # With fused multiply-add, sums over dimensions would round differently in each lane.
         enable_fp_fusion=False,
     )
     return indices, costs
 
 
 def chip() -> int:
-    """Compute capability of the current device, times ten; 80 in Triton's interpreter."""
+    """Return the compute capability of the current device times 10; 80 in Triton's interpreter."""
     if INTERPRETED:
         return 80
     from triton.runtime import driver
@@ -94,10 +97,11 @@ def chip() -> int:
 
 
 def tiles_of(groups: Tensor, number: int, size: int) -> Tensor:
-    """Images sorted by their groups int64 [B], cut into tiles of one group: [3, tiles].
+    """Divide images, sorted by groups int64 [B], into tiles of one group; return int64 [3, tiles].
 
-    A column is group, first place, end. How many are filled is known only on the device; there
-    are always enough, the rest are empty, and nobody waits for the device.
+    number: of groups. size: the most images in a tile. A column has the group, the first position
+    and the end of a tile. Only the device knows how many tiles are needed; to avoid waiting for it,
+    the number of columns is an upper bound, and the rest are empty tiles.
     """
     counts = torch.zeros(number, dtype=torch.long, device=groups.device)
     counts.scatter_add_(0, groups, torch.ones_like(groups))
@@ -110,7 +114,10 @@ def tiles_of(groups: Tensor, number: int, size: int) -> Tensor:
 
 
 def gather(indices: Tensor, flat: Tensor, columns: Tensor, groups: Tensor) -> Tensor:
-    """What `stc.kernels.torch.gather` needs: float32 [B, N], N the columns."""
+    """Gather the numbers of codewords for `stc.kernels.torch.gather`, float32 [B, N].
+
+    indices: int64 [B, T]. flat, columns [4, N]: of `PackedCodebooks`. groups: int64 [B].
+    """
     from stc.kernels.triton.gather_kernel import gather_kernel
 
     block = 256

@@ -1,4 +1,4 @@
-"""Gathering codewords as one Triton kernel, whatever the number of levels."""
+"""One Triton kernel that gathers codewords of any number of levels."""
 
 # Triton reads annotations as types, so this file must not postpone their evaluation.
 import triton
@@ -12,7 +12,7 @@ def gather_kernel(
     indices,  # int64 [B, T]
     groups,  # int64 [B]
     flat,  # float32: the codebooks of all levels
-    columns,  # int64 [4, N]: token, first number, numbers a codeword, numbers a group
+    columns,  # int64 [4, N]: token, first position, numbers per codeword, numbers per group
     output,  # float32 [B, N]
     tokens,
     width,

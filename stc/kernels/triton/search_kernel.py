@@ -1,13 +1,13 @@
-"""The search as one Triton kernel: distances live in registers and are never stored.
+"""The search as one Triton kernel; distances stay in registers and are never stored.
 
-A program takes one token and a tile of images that search the same group. The latents are split
-into two bfloat16 once, the codebook was split when it was prepared, and three tensor-core products
+A program searches one token for a tile of images of the same group. The latents are split into two
+bfloat16 once, the codebook was split when it was prepared. Three tensor-core products
     hi * hi + hi * lo + lo * hi
-on top of the bias give every score to about 2^-16 of its parts. At 16 dimensions the instructions
-after the products set the pace, so the minimum runs over pairs of neighbouring codewords, whose
-scores one thread holds, and elementwise over blocks: two instructions a codeword, one reduction at
-the end. Both codewords of the best pair are then measured directly, in float32, from the codebook
-as it was given.
+are added to the bias and give every score with a relative error of about 2^-16. At 16 dimensions
+the instructions after the products limit the speed. So the minimum is taken over groups of
+neighbouring codewords, whose scores one thread holds, and elementwise over blocks: two instructions
+per codeword, and one reduction at the end. All codewords of the best group are then measured
+directly, in float32, from the original codebook.
 """
 
 # Triton reads annotations as types, so this file must not postpone their evaluation.
@@ -34,7 +34,7 @@ def measure(
     return total
 
 
-# A size must not be a reason to compile again, whatever it divides by.
+# Sizes are not specialized, so that no value of a size causes another compilation.
 SIZES = ["images", "groups", "tokens", "codewords", "chunks", "dimensions"]
 
 
@@ -118,7 +118,7 @@ def nearest_kernel(
     least = tl.min(best, 1)
     at += TOGETHER * tl.arange(0, BLOCK // TOGETHER)[None, :]
     first = tl.min(tl.where(best == least[:, None], at, 2147483647), 1).to(tl.int64)
-    # Scores that are no numbers (latents near the end of float32) leave no winner.
+    # If all scores are NaN (latents near the limit of float32) there is no minimum: use 0.
     first = tl.where(first < codewords, first, 0)
     winner, cost = first, tl.full((IMAGES,), float("inf"), tl.float32)
     for n in tl.static_range(TOGETHER):

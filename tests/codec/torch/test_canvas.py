@@ -1,4 +1,4 @@
-"""Planes in torch: the same as numpy's, and a picture of the same colours."""
+"""Planes in torch are the same as in numpy, and give pictures of the same colours."""
 
 import numpy as np
 import torch

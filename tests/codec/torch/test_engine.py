@@ -24,7 +24,7 @@ ASTRONAUT = "tests/assets/astronaut.png"
 
 @pytest.fixture(scope="module")
 def faces():
-    """Ten canvases: the astronaut, moved, mirrored, darker, and what is no face."""
+    """Ten canvases: the astronaut, moved, mirrored and darker, and pictures without a face."""
     canvas = frame(ASTRONAUT)
     kinds = [np.roll(canvas, shift, (0, 1)) for shift in range(5)]
     kinds += [canvas[:, ::-1], canvas // 2, 255 - canvas // 3]
@@ -43,7 +43,7 @@ def pair(request, tmp_path_factory):
 
 
 def cost(codec, canvas, group, indices):
-    """What the search minimises, of one face: squared error in components; the price of bits."""
+    """The terms that the search minimises for one face: squared error, and weighted bits."""
     tokenizer = codec._engine._tokenizer
     rest = tokenizer.analyse(canvas[None]) - tokenizer.dequantize(Tokens.of([(group, indices)]))
     return float(np.square(rest, dtype=np.float64).sum())
@@ -78,7 +78,7 @@ def test_what_compares_faces_agrees(pair, faces):
 
 
 def test_groups_compete(tmp_path, faces):
-    """The first level's codebooks are each group's own, and both engines order the groups alike."""
+    """With codebooks per group in the first level, both engines give the same order of groups."""
     path = first_levels(tmp_path / "small.safetensors", 3, 4, own=1).path
     native, other = Codec(path), Codec(path, device="torch")
     tokenizer = native._engine._tokenizer
@@ -100,7 +100,7 @@ def test_groups_compete(tmp_path, faces):
 
 
 def test_nothing_leaves_the_device_between_canvases_and_tokens(pair, faces, monkeypatch):
-    """Nothing is read back, or asked of a tensor's values, before the tokens are there."""
+    """The host reads no values of tensors before the tokens are computed."""
     engine = pair[1]._engine
     limit = Limit.of(pair[1].model.tables, Settings(max_bytes=60))
     components = engine._analyse(faces)
@@ -136,7 +136,7 @@ def test_planes_are_those_of_the_torch_twin(faces):
 
 
 def test_the_triton_kernels_encode_and_decode():
-    """In Triton's interpreter, in a process of its own: it decides at import."""
+    """Run in Triton's interpreter, in a separate process, since Triton decides at import."""
     pytest.importorskip("triton")
     done = subprocess.run(
         [sys.executable, "-m", "tests.codec.torch.interpreted"],

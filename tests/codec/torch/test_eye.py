@@ -1,4 +1,4 @@
-"""The eye as a torch module sees what ONNX Runtime sees, and encodes as well."""
+"""The eye as a torch module gives the outputs of ONNX Runtime, and files of equal quality."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_losses_and_gradients_are_those_of_onnx_runtime(module, faces):
 
 @pytest.mark.parametrize("groups", [None, 3], ids=["shipped", "three groups"])
 def test_files_are_as_good_as_the_native_ones(faces, groups, tmp_path):
-    # Where rounding leads the two elsewhere one face gains more, another less: so a dozen of them.
+    # Rounding may lead the two to different tokens, better or worse, so compare twelve faces.
     faces = np.concatenate([np.roll(faces, columns, 2) for columns in (0, -4, 4)])
     path = first_levels(tmp_path / "small.safetensors", 3, groups).path if groups else None
     gaze = open_eye().toward(faces, PLANS[1].perception)

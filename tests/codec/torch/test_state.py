@@ -1,4 +1,4 @@
-"""What a program sets of torch is neither obeyed nor changed by the codec's engine."""
+"""The codec's engine neither depends on a program's torch settings nor changes them."""
 
 from contextlib import ExitStack, contextmanager
 from threading import Barrier, Thread
@@ -47,7 +47,7 @@ HOSTS = {
 
 
 def facts():
-    """What the host had set."""
+    """The settings of the host program."""
     return (
         torch.get_default_dtype(),
         torch.get_default_device(),
@@ -81,12 +81,12 @@ def used(codec, canvases):
 
 @pytest.fixture(scope="module")
 def clean(model, canvases):
-    """What a codec does in a process that nobody has changed."""
+    """The results of a codec with torch's standard settings."""
     return used(Codec(model, device="torch"), canvases)
 
 
 def everything():
-    """All at once, but for inference mode, in which nothing can be undone."""
+    """All settings at once except inference mode, which cannot be restored."""
     stack = ExitStack()
     for name, host in HOSTS.items():
         if name != "inference":

@@ -1,4 +1,4 @@
-"""The level-ordered tokenizer: tokens that are searched again, groups that compete."""
+"""The tokenizer of residual stages in torch: refinement of tokens, and the choice of groups."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from stc.codec.torch.tokenizer import Level, LevelShape, LevelTokenizer
 
 @pytest.fixture
 def tokenizer():
-    """Three levels over 12 components, each with axes of its own that overlap the others'."""
+    """Three levels over 12 components, with different axes that overlap."""
     torch.manual_seed(0)
     tokenizer = LevelTokenizer(12, 2, [(12, 3, 16, 4), (12, 2, 16, 4), (8, 2, 16, 3)])
     for number, level in enumerate(tokenizer.levels):

@@ -1,4 +1,4 @@
-"""What passes between Python and the C++ search: pointers to what they are said to be."""
+"""The arrays passed from Python to the C++ search have the type, shape and layout it expects."""
 
 import shutil
 
@@ -24,7 +24,7 @@ def test_groups_are_sorted_and_those_of_nobody_skipped():
     latents, codebooks, penalty = make(301, 2, 2, 65, 12)
     codebooks, penalty = np.repeat(codebooks, 3, 0), np.repeat(penalty, 3, 0)
     codebooks += np.arange(6, dtype=np.float32)[:, None, None, None]
-    groups = 2 * groups_for(301, 3)  # nobody is in groups 1, 3 and 5
+    groups = 2 * groups_for(301, 3)  # groups 1, 3 and 5 are empty
     indices, costs = nearest(latents, codebooks, penalty)
     found = native.run(latents, PreparedCodebooks(codebooks, penalty), groups)
     rows = np.arange(301)

@@ -1,4 +1,4 @@
-"""The search compiled for less vector than this processor has: what smaller processors run."""
+"""The search compiled for shorter vectors than this processor has, as smaller processors run it."""
 
 import ctypes
 import shutil
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not COMPILERS, reason="no C++ compiler here")
 
 
 def flags():
-    """What Linux says of the processor's instructions; nothing elsewhere."""
+    """The processor's instruction sets as Linux lists them; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -49,7 +49,7 @@ def built(request, tmp_path_factory):
 
 @pytest.fixture
 def run(built, monkeypatch):
-    """native.run, by a library with so many lanes at most."""
+    """`native.run` with a library that has at most the given number of lanes."""
     monkeypatch.setattr(native, "_library", built)
 
     def run_with(lanes, *arguments):

@@ -1,4 +1,4 @@
-"""Threads live no longer than a call: they change no bit, survive a fork and cost no time."""
+"""Threads end with the call: equal results, safe in forked children, and no slower."""
 
 import os
 import subprocess
@@ -63,7 +63,7 @@ def test_several_callers_at_once(large):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_child_searches_after_a_fork():
-    """In a process of its own: a child that hangs must not take the tests with it."""
+    """Run in a separate process, so that a child that hangs cannot block the tests."""
     code = """
 import os, signal
 from tests.kernels.native.test_threads import large
@@ -86,7 +86,7 @@ print("done")
 
 
 def test_the_interpreter_is_free_meanwhile(large):
-    """A search of many milliseconds holds no lock of Python's: another thread counts on."""
+    """A long search does not hold Python's global lock: another thread runs meanwhile."""
     latents, prepared, _ = large
     many = np.concatenate([latents] * 4)
     stop, counted = threading.Event(), [0]
@@ -123,6 +123,6 @@ def test_a_small_search_starts_no_thread(large):
 
 
 def _last_id() -> int:
-    """The number that the system gave to the last thread or process."""
+    """The id of the last thread or process that the system has started."""
     with open("/proc/loadavg") as file:
         return int(file.read().split()[4])

@@ -1,4 +1,4 @@
-"""The cases and the definition of the search, in torch's tensors."""
+"""The test cases and the definition of the search with torch tensors."""
 
 import torch
 
@@ -17,11 +17,11 @@ def groups_for(images, groups):
 
 
 def tied():
-    """Latents of which most have several codewords at the very same distance, and codebooks."""
+    """Latents and codebooks; most latents have several codewords at exactly equal distance."""
     return tuple(map(torch.from_numpy, cases.tied()))
 
 
 def nearest(latents, codebooks, penalty=None):
-    """What the definition says: indices and costs [B, G, T]."""
+    """The indices and costs [B, G, T] by the definition."""
     arrays = [None if x is None else x.numpy() for x in (latents, codebooks, penalty)]
     return tuple(map(torch.from_numpy, definition.nearest(*arrays)))

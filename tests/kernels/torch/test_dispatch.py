@@ -1,4 +1,4 @@
-"""Every backend that serves torch's tensors, through the public call, against the definition."""
+"""Every backend for torch tensors, through the public function, against the definition."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ ROWS = [
 
 
 def search(latents, codebooks, *, backend=("auto", "cpu"), **options):
-    """The public call on a backend's device; what it returns, on the CPU."""
+    """Call the public function on a backend's device; return the results on the CPU."""
     name, device = backend
     if isinstance(codebooks, PreparedCodebooks):
         if device != "cpu":

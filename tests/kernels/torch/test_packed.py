@@ -63,5 +63,5 @@ def test_what_does_not_fit_is_refused(indices, groups):
 
 @pytest.mark.parametrize("levels", [[], [torch.zeros(1, 2, 3, 4), torch.zeros(2, 2, 3, 4)]])
 def test_levels_share_their_groups(levels):
-    with pytest.raises(ValueError, match="number of groups"):
+    with pytest.raises(ValueError, match="with the same G"):
         PackedCodebooks(levels)

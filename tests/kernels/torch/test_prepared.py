@@ -1,4 +1,4 @@
-"""Codebooks of torch are prepared as numpy's are."""
+"""Codebooks in torch are prepared as in numpy."""
 
 import torch
 

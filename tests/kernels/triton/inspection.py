@@ -1,4 +1,4 @@
-"""What a compiled kernel asks of a chip, read from its machine code by NVIDIA's own tools."""
+"""The resources that a compiled kernel needs, read from its machine code by NVIDIA's tools."""
 
 from __future__ import annotations
 

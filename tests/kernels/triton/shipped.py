@@ -61,7 +61,7 @@ SMOKE = {
 
 
 def parameters(chips: tuple[int, ...] = CHIPS) -> list[object]:
-    """For pytest: all of SHIPPED on these chips, the gate's own ones marked."""
+    """pytest parameters: all shipped kernels for these chips; those of the default suite marked."""
     return [
         pytest.param(x, id=x.name, marks=() if x in SMOKE else pytest.mark.gate)
         for x in SHIPPED

@@ -1,4 +1,4 @@
-"""What the compiler makes of every kernel that ships, on every chip, without one."""
+"""The compiled code of every shipped kernel for every chip, checked without a GPU."""
 
 import pytest
 import torch

@@ -49,7 +49,7 @@ def test_search_finds_what_float64_finds(shipped, codewords):
     given = None
     if shipped.given:
         every = torch.arange(len(latents))
-        given = 2 * (every * 7 % 5 % 2)  # nobody is in group 1
+        given = 2 * (every * 7 % 5 % 2)  # group 1 is empty
         indices, costs = indices[every, given], costs[every, given]
     with chip(shipped.chip, nearest_kernel, execute=execute) as launches:
         found = backend.run(latents, PreparedCodebooks(codebooks, penalty), given)

@@ -1,4 +1,4 @@
-"""Triton kernels without a GPU: compiled by the real front end, launched nowhere or elsewhere."""
+"""Triton kernels without a GPU: compiled by Triton, then not launched or run by a function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from triton.backends.compiler import GPUTarget
 
 
 class StubDriver:
-    """Answers the compiler's questions about a device that is not there."""
+    """Replaces Triton's driver, and describes a device that is not present."""
 
     launcher_cls = staticmethod(lambda *args, **kwargs: None)
     utils = None
@@ -37,7 +37,7 @@ class StubDriver:
 
 
 class Launch(NamedTuple):
-    """What a launch would have run."""
+    """A recorded launch of a kernel."""
 
     compiled: Any  # as triton.compile returns it
     arguments: tuple[Any, ...]  # those of run time, in the order of the signature

@@ -21,24 +21,24 @@ def fused(a, b, c):
 
 
 def least(a, b):
-    """The lesser float32; a NaN gives way, and -0 is less than 0."""
+    """The lesser float32; a NaN is ignored, and -0 is less than 0."""
     either = (a.view(np.uint32) | b.view(np.uint32)).view(np.float32)
     return np.where(a == b, either, np.fmin(a, b))
 
 
 def greatest(a, b):
-    """The greater float32; a NaN gives way, and 0 is greater than -0."""
+    """The greater float32; a NaN is ignored, and 0 is greater than -0."""
     both = (a.view(np.uint32) & b.view(np.uint32)).view(np.float32)
     return np.where(a == b, both, np.fmax(a, b))
 
 
 def or_nan(function):
-    """The same, but a NaN does not give way."""
+    """The function, but the result is NaN if an argument is NaN."""
     return lambda a, b: np.where(np.isnan(a) | np.isnan(b), np.float32(np.nan), function(a, b))
 
 
 def twice(function):
-    """The same of three numbers."""
+    """The function of two numbers extended to three."""
     return lambda a, b, c: function(function(a, b), c)
 
 
@@ -55,23 +55,23 @@ def _wide_add(dtype):
 
 
 def quotient(a, b):
-    """Rounded towards zero; what a division by zero gives is undefined: poison."""
+    """The quotient rounded towards zero; poison for b = 0, which PTX leaves undefined."""
     return np.where(b == 0, ~np.zeros_like(a), (a - np.fmod(a, b)) // b)
 
 
 def remainder(a, b):
-    """With the sign of a; poison for b = 0."""
+    """The remainder with the sign of a; poison for b = 0."""
     return np.where(b == 0, ~np.zeros_like(a), np.fmod(a, b))
 
 
 def left(a, n):
-    """Zeros move in; n may be any number."""
+    """Shift left, filling with zeros; n may be any number."""
     width = 8 * a.dtype.itemsize
     return np.where(n < width, a << np.minimum(n, width - 1).astype(a.dtype), a.dtype.type(0))
 
 
 def right(a, n):
-    """Zeros move in, or the sign of a signed number; n may be any number."""
+    """Shift right, filling with zeros or the sign of a signed number; n may be any number."""
     width = 8 * a.dtype.itemsize
     shifted = a >> np.minimum(n, width - 1).astype(a.dtype)
     if a.dtype.kind == "i":

@@ -1,4 +1,4 @@
-"""cvt: numbers of one type as numbers of another. bfloat16 is known by its bits, uint16."""
+"""cvt: conversion between number types. bfloat16 is represented by its bits, uint16."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.kernels.triton.emulator.registers import TYPES
 
 
 def from_bfloat16(bits):
-    """Exact."""
+    """Convert bfloat16 bits to float32, exactly."""
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
@@ -21,7 +21,7 @@ def to_bfloat16(numbers):
 
 
 def to_bfloat16_pair(upper, lower):
-    """Two in one register."""
+    """Convert two float32 to bfloat16, packed into 32 bits."""
     return to_bfloat16(upper).astype(np.uint32) << np.uint32(16) | to_bfloat16(lower)
 
 

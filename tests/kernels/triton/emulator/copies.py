@@ -1,4 +1,4 @@
-"""cp.async: copies from global to shared memory that arrive when they are waited for."""
+"""cp.async: asynchronous copies from global to shared memory, completed by a wait."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class _Copy(NamedTuple):
-    """What the lanes of one instruction sent off."""
+    """The copies that one instruction has started in its lanes."""
 
     lanes: np.ndarray
     groups: np.ndarray  # which of its lane's groups each belongs to
@@ -23,19 +23,19 @@ class _Copy(NamedTuple):
 
 
 class Copies:
-    """Copies under way. As on the hardware every lane commits and waits for its own."""
+    """Unfinished copies. As on the hardware, each lane commits and waits for its copies only."""
 
     def __init__(self, lanes: int) -> None:
         self.committed = np.zeros(lanes, np.int64)
         self.pending: list[_Copy] = []
 
     def send(self, shared: SharedMemory, lanes, addresses, words) -> None:
-        """The destination is poison until the copy arrives: it may be early as well as late."""
+        """Start a copy; the destination is poison until the copy has finished."""
         shared.store(lanes, addresses, np.full_like(words, 0xFFFFFFFF))
         self.pending.append(_Copy(lanes, self.committed[lanes], addresses, words))
 
     def wait(self, shared: SharedMemory, mask: np.ndarray, late: int) -> None:
-        """Masked lanes wait for all their groups but the last so many."""
+        """Masked lanes wait for all their groups except the last `late` ones."""
         pending, self.pending = self.pending, []
         for copy in pending:
             done = mask[copy.lanes] & (copy.groups < self.committed[copy.lanes] - late)
@@ -46,7 +46,7 @@ class Copies:
 
 
 def send(machine: Machine, instruction: Instruction) -> None:
-    """Copies 4, 8 or 16 bytes; a fourth operand of 0 asks for zeros instead."""
+    """Copy 4, 8 or 16 bytes; with a fourth operand of 0, write zeros instead."""
     target, source, size, *used = instruction.operands
     lanes, size = machine.lanes, int(size, 0)
     if size != 16 and (size not in (4, 8) or ".cg." in instruction.opcode):
@@ -70,7 +70,7 @@ def commit(machine: Machine, instruction: Instruction) -> None:
 
 
 def wait(machine: Machine, instruction: Instruction) -> None:
-    """Until at most so many groups are under way."""
+    """Wait until at most the given number of groups is unfinished."""
     machine.copies.wait(machine.memories["shared"], machine.mask, int(instruction.operands[0], 0))
 
 

@@ -13,7 +13,7 @@ from tests.kernels.triton.emulator.machine import run
 from tests.kernels.triton.emulator.memory import GlobalMemory
 from tests.kernels.triton.emulator.program import parse
 
-ALIGNMENT = 16  # bytes; what Triton may take for granted of a pointer, and numbers divide by
+ALIGNMENT = 16  # the divisor that Triton assumes for specialized pointers (bytes) and integers
 POINTERS = {
     "*fp32": torch.float32,
     "*fp16": torch.float16,
@@ -110,7 +110,7 @@ class _Tensors:
         self._placed: dict[tuple[int, int], tuple[int, np.ndarray]] = {}
 
     def place(self, name: str, tensor: Tensor) -> int:
-        """The address of the copy: misaligned as the tensor is, one for all its appearances."""
+        """Return the address of the tensor's copy, with its alignment; one copy per tensor."""
         if not tensor.is_contiguous() or tensor.device.type != "cpu":
             raise ValueError(f"{name} must be contiguous and on the CPU")
         data = tensor.detach().reshape(-1).view(torch.uint8).numpy()
@@ -129,7 +129,7 @@ class _Tensors:
 
 
 def _check(name: str, kind: str, argument: Tensor | int, divides: bool) -> None:
-    """That an argument is what the kernel was compiled for."""
+    """Check that the kernel was compiled for such an argument."""
     if isinstance(argument, Tensor):
         fits, number = POINTERS.get(kind) == argument.dtype, argument.data_ptr()
     else:

@@ -10,8 +10,8 @@ from tests.kernels.triton.emulator.memory import AccessError, GlobalMemory, Shar
 from tests.kernels.triton.emulator.program import Address, Instruction, Program
 from tests.kernels.triton.emulator.registers import Registers
 
-LANES = 1 << 14  # of one machine, which keeps every register of every lane
-STEPS = 1_000_000  # instructions before a loop counts as endless
+LANES = 1 << 14  # lanes of one machine, which keeps every register of every lane
+STEPS = 1_000_000  # instructions after which a loop is considered endless
 
 
 def run(
@@ -21,7 +21,7 @@ def run(
     grid: tuple[int, int, int],
     shared: int,
 ) -> None:
-    """All blocks of a grid; arguments are those of the program, `shared` is in bytes a block."""
+    """Run all blocks of a grid; arguments: of the program. shared: bytes per block."""
     handlers = [handler_of(instruction) for instruction in program.instructions]
     blocks = np.stack(np.meshgrid(*map(np.arange, grid), indexing="ij"), -1).reshape(-1, 3)
     count = max(1, LANES // program.threads)
@@ -84,12 +84,13 @@ class Machine:
         return self.read(address.base, kind)[self.lanes].astype(np.int64) + address.offset
 
     def run(self, handlers: list[Handler]) -> None:
-        """Until every lane has left.
+        """Run until all lanes have exited.
 
-        The lanes furthest behind go first, up to the next one: lanes that parted meet again.
+        The lanes at the lowest instruction run first, up to the next other lane, so that divergent
+        lanes join again.
         """
         steps = 0
-        with np.errstate(all="ignore"):  # masked lanes compute too, and what they get is unused
+        with np.errstate(all="ignore"):  # masked lanes compute too; their results are unused
             while (start := int(self.counters.min())) < self.end:
                 behind = self.counters == start
                 stop = int(self.counters.min(where=~behind, initial=self.end))
@@ -100,7 +101,7 @@ class Machine:
     def _run_together(
         self, together: np.ndarray, start: int, stop: int, handlers: list[Handler]
     ) -> int:
-        """Runs lanes up to a branch or `stop`; the number of instructions."""
+        """Run lanes up to a branch or `stop`; return the number of instructions."""
         for number in range(start, stop):
             instruction = self.program.instructions[number]
             try:

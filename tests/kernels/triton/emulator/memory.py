@@ -8,11 +8,11 @@ POISON = 0xFF  # in every byte: NaN in each floating-point format, -1 as an inte
 
 
 class AccessError(Exception):
-    """An access that the hardware would refuse, or get wrong without a word."""
+    """An access that the hardware would refuse, or perform wrongly without an error."""
 
 
 class Memory:
-    """Bytes; a subclass knows which of them an access may touch."""
+    """Bytes of memory; subclasses decide which of them an access may touch."""
 
     def __init__(self, deterministic: bool = False) -> None:
         """deterministic: refuse lanes that store different values at one address.
@@ -25,7 +25,7 @@ class Memory:
     def load(
         self, lanes: np.ndarray, addresses: np.ndarray, dtype: np.dtype, count: int
     ) -> np.ndarray:
-        """[lanes, count]: so many neighbouring numbers at each lane's address."""
+        """Return `count` neighbouring numbers at each lane's address, [lanes, count]."""
         return self.bytes.view(dtype)[self._places(lanes, addresses, dtype, count)]
 
     def store(self, lanes: np.ndarray, addresses: np.ndarray, values: np.ndarray) -> None:
@@ -49,7 +49,7 @@ class Memory:
         return first[:, None] + np.arange(count)
 
     def _located(self, lanes: np.ndarray, addresses: np.ndarray, size: int) -> np.ndarray:
-        """Where these addresses are in `bytes`; AccessError if so many bytes are not there."""
+        """The positions of these addresses in `bytes`; AccessError if bytes are out of bounds."""
         raise NotImplementedError
 
 
@@ -95,7 +95,7 @@ class GlobalMemory(Memory):
 
 
 class SharedMemory(Memory):
-    """The same addresses, 0 up to `size`, mean other bytes in every block."""
+    """Shared memory: each block has separate bytes at addresses from 0 to `size`."""
 
     def __init__(
         self, blocks: int, size: int, block_of_lane: np.ndarray, deterministic: bool = False

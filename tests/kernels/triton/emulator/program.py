@@ -1,4 +1,4 @@
-"""PTX text -> instructions, labels, registers and parameters of its one kernel."""
+"""Parse PTX text: the instructions, labels, registers and parameters of its only kernel."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Instruction:
 
     @property
     def shape(self) -> str:
-        """What the table of instructions is searched for: the opcode and the operands' kinds."""
+        """The key in the table of instructions: the opcode and the kinds of the operands."""
         return f"{self.opcode} {' '.join(map(_kind, self.operands))}"
 
 
@@ -69,7 +69,7 @@ COMMA = re.compile(r",\s*(?![^{\[]*[}\]])")  # outside braces and brackets
 
 @lru_cache(maxsize=16)
 def parse(ptx: str) -> Program:
-    """The one kernel in this text.
+    """Parse PTX text with exactly one kernel.
 
     Raises NotImplementedError, naming the line, for anything that is not understood.
     """
@@ -126,7 +126,7 @@ def _read(statement: str, source: str, program: Program) -> None:
 
 
 def parse_operands(text: str) -> tuple[Operand, ...]:
-    """Operands separated by commas; braces around a single register mean nothing."""
+    """Parse operands separated by commas; braces around a single register are ignored."""
     return tuple(_operand(part.strip()) for part in COMMA.split(text)) if text else ()
 
 

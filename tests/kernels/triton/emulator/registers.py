@@ -28,7 +28,7 @@ UNDEFINED = 2  # of a predicate
 
 
 class Registers:
-    """Registers by name, and whatever else an instruction may read by name."""
+    """Registers by name, and other names that an instruction may read."""
 
     def __init__(self, widths: dict[str, int], constants: dict[str, np.ndarray], lanes: int):
         """widths: "%rd" -> bits; constants uint32 [lanes]: special registers and names."""
@@ -70,7 +70,7 @@ class Registers:
 
     def write(self, name: str, kind: str, values: np.ndarray, mask: np.ndarray) -> None:
         """values of a PTX type go to the masked lanes of a register of its width."""
-        if name == "_":  # PTX's name for a result that nobody wants
+        if name == "_":  # PTX's name for an unused result
             return
         dtype = TYPES[kind]
         if values.dtype != dtype.base:

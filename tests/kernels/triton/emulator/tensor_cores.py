@@ -56,8 +56,8 @@ NUMBERS = {
 def multiply(machine: Machine, instruction: Instruction) -> None:
     """D = A B + C with A [16, k], B [k, 8], C and D [16, 8] in float32.
 
-    Products and sums are float64, rounded once. Hardware cuts off digits in an order of its own:
-    its results differ in the last bits.
+    Products and sums are float64, rounded once. Hardware truncates in another, undocumented order,
+    so its results differ in the last bits.
     """
     whole_warps(machine)
     targets, a, b, c = instruction.operands

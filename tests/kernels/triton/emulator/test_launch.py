@@ -13,7 +13,7 @@ KINDS = ["*i32", "*i64", "i32", "i32", "constexpr"]
 
 
 def compiled(step=None):
-    """What Triton returns for kernel(x, y, n, step, BLOCK), step perhaps a constant: y[0] = n."""
+    """The result of Triton for kernel(x, y, n, step, BLOCK): y[0] = n; step may be a constant."""
     numbers = 2 if step is None else 1
     body = "ld.param.s32 %rd3, [p2]; st.global.b64 [%rd2], %rd3;"
     constants = {(4,): 32} | ({} if step is None else {(3,): step})

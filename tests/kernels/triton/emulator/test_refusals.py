@@ -1,4 +1,4 @@
-"""What the emulator refuses: forms that it does not know, and mistakes of kernels."""
+"""Errors that the emulator raises: unknown instructions, and mistakes of kernels."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Loads, stores, and moves that put a register together or take it apart."""
+"""Loads, stores, and moves that combine or split registers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def registers_of(operand: str | tuple[str, ...]) -> tuple[str, ...]:
-    """The registers in braces, or the only one."""
+    """The registers in braces, or the single register, as a tuple."""
     return (operand,) if isinstance(operand, str) else operand
 
 
 def load(machine: Machine, instruction: Instruction) -> None:
-    """Of a narrow number the rest of the register is filled: with its sign if it has one."""
+    """Load numbers; narrow ones are extended to the register, with their sign if signed."""
     target, address = instruction.operands
     _, space, *_, kind = instruction.opcode.split(".")
     targets, lanes = registers_of(target), machine.lanes
@@ -30,7 +30,7 @@ def load(machine: Machine, instruction: Instruction) -> None:
 
 
 def store(machine: Machine, instruction: Instruction) -> None:
-    """Of a wide register the low part is stored."""
+    """Store numbers: the low part of registers that are wider."""
     address, source = instruction.operands
     _, space, *_, kind = instruction.opcode.split(".")
     dtype, lanes = BITS[8 * TYPES[kind].itemsize], machine.lanes
@@ -44,7 +44,7 @@ def store(machine: Machine, instruction: Instruction) -> None:
 
 
 def load_parameter(machine: Machine, instruction: Instruction) -> None:
-    """Parameters are the same in all lanes."""
+    """Load a parameter, which is the same in all lanes."""
     target, address = instruction.operands
     kind = instruction.opcode.rpartition(".")[2]
     width, value = machine.parameters[address.base]
@@ -55,7 +55,7 @@ def load_parameter(machine: Machine, instruction: Instruction) -> None:
 
 
 def _widen(machine: Machine, register: str, values: np.ndarray) -> None:
-    """values of the active lanes go to a register that is as wide as they are or wider."""
+    """Write values of the active lanes to a register of at least their width."""
     width = machine.registers.width(register)
     if width < 8 * values.dtype.itemsize:
         raise NotImplementedError(f"{values.dtype} to {register}")
@@ -68,7 +68,7 @@ def _widen(machine: Machine, register: str, values: np.ndarray) -> None:
 
 
 def pack(machine: Machine, instruction: Instruction) -> None:
-    """Two halves, the low one first."""
+    """Combine two halves, the low one first, into a register."""
     target, (low, high) = instruction.operands
     whole = int(instruction.opcode.rpartition(".")[2][1:])
     half, dtype = f"b{whole // 2}", BITS[whole]
@@ -77,7 +77,7 @@ def pack(machine: Machine, instruction: Instruction) -> None:
 
 
 def unpack(machine: Machine, instruction: Instruction) -> None:
-    """The low half goes to the first register."""
+    """Split a register: the low half goes to the first target."""
     (low, high), source = instruction.operands
     whole = int(instruction.opcode.rpartition(".")[2][1:])
     half, dtype = f"b{whole // 2}", BITS[whole]

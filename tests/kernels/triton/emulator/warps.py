@@ -1,4 +1,4 @@
-"""Branches, and instructions in which the lanes of a warp or block meet."""
+"""Branches, and instructions that synchronise or exchange values between lanes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WARP = 32
 
 
 def branch(machine: Machine, instruction: Instruction) -> int:
-    """To a label."""
+    """Branch to a label."""
     label = instruction.operands[0]
     if label not in machine.program.labels:
         raise NotImplementedError(f"no label {label}")
@@ -23,12 +23,12 @@ def branch(machine: Machine, instruction: Instruction) -> int:
 
 
 def leave(machine: Machine, instruction: Instruction) -> int:
-    """The end."""
+    """End the lanes of the mask."""
     return machine.end
 
 
 def barrier(machine: Machine, instruction: Instruction) -> None:
-    """Every lane of a block that has not left must be here."""
+    """Barrier: all lanes of a block that have not exited must be here, else RuntimeError."""
     if instruction.operands != ("0",):
         raise NotImplementedError("another barrier than number 0")
     here = machine.mask.reshape(-1, machine.program.threads)
@@ -38,7 +38,7 @@ def barrier(machine: Machine, instruction: Instruction) -> None:
 
 
 def whole_warps(machine: Machine, members: str = "-1") -> None:
-    """Raises RuntimeError where only some lanes of a warp take part, or are asked to."""
+    """Raise RuntimeError if some lanes of a warp are inactive or not in the member mask."""
     if (machine.read(members, "s32")[machine.mask] != -1).any():
         raise RuntimeError("less than a warp is asked for")
     warps = machine.mask.reshape(-1, WARP)
@@ -47,7 +47,7 @@ def whole_warps(machine: Machine, members: str = "-1") -> None:
 
 
 def shuffle(machine: Machine, instruction: Instruction) -> None:
-    """Every lane reads another: the one that it names, or its own number with bits flipped."""
+    """Each lane reads another lane, given by number or by the bits that differ (xor)."""
     target, source, other, limit, members = instruction.operands
     if limit != "31":
         raise NotImplementedError("shuffle within less than a warp")
@@ -60,7 +60,7 @@ def shuffle(machine: Machine, instruction: Instruction) -> None:
 
 
 def reduce(machine: Machine, instruction: Instruction) -> None:
-    """Every lane gets the sum, least or greatest of its warp."""
+    """Each lane gets the sum, minimum or maximum of its warp."""
     target, source, members = instruction.operands
     whole_warps(machine, members)
     *_, name, kind = instruction.opcode.split(".")
