@@ -11,7 +11,8 @@
     ├── FaceError                the picture does not show one usable face
     │   ├── NoFaceError
     │   ├── SeveralFacesError
-    │   └── FaceTooSmallError
+    │   ├── FaceTooSmallError
+    │   └── FaceCutError
     ├── SettingsError            settings contradict each other, or the model lacks a setting
     ├── QualityError             the file would keep less identity than `min_quality`
     ├── BudgetError              the byte limit is smaller than the smallest file
@@ -55,6 +56,10 @@ class SeveralFacesError(FaceError):
 
 class FaceTooSmallError(FaceError):
     """The face has too few pixels to be encoded."""
+
+
+class FaceCutError(FaceError):
+    """The picture ends inside the face: brows, cheeks, mouth or chin are not in it."""
 
 
 class FormatError(StcError):

@@ -22,6 +22,10 @@ TEMPLATE: Floats = np.array(
 )
 
 
+# Left, upper, right and lower edge on the canvas: from the brows to the chin, without the ears.
+INNER_FACE = (40.0, 50.0, 88.0, 108.0)
+
+
 @standard_floats()
 def align(image: Image.Image, landmarks: Floats) -> npt.NDArray[np.uint8]:
     """Warp an RGB image so that a face lies on the template -> the canvas, uint8 [128, 128, 3].
@@ -30,6 +34,15 @@ def align(image: Image.Image, landmarks: Floats) -> npt.NDArray[np.uint8]:
     image does not cover the canvas, its border pixels are repeated.
     """
     return np.array(warp(image, similarity(TEMPLATE, landmarks), (CANVAS, CANVAS)))
+
+
+def is_cut(landmarks: Floats, size: tuple[int, int]) -> bool:
+    """Whether a picture of `size` (width, height) ends inside the face with landmarks [5, 2]."""
+    left, upper, right, lower = INNER_FACE
+    corners = np.array([[left, upper], [right, upper], [left, lower], [right, lower]])
+    matrix = similarity(TEMPLATE, landmarks)
+    places = corners @ matrix[:, :2].T + matrix[:, 2]
+    return bool((places < 0).any() or (places > size).any())
 
 
 def displacement(landmarks: Floats) -> float:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from stc.canvas import CANVAS
 from stc.errors import (
+    FaceCutError,
     FaceTooSmallError,
     ModelError,
     NoFaceError,
@@ -22,7 +23,7 @@ from stc.errors import (
 )
 from stc.floating_point import standard_floats
 from stc.imaging.alignment import align as warp
-from stc.imaging.alignment import displacement
+from stc.imaging.alignment import displacement, is_cut
 from stc.imaging.detection import Face, find_faces
 from stc.imaging.quiet import quiet
 from stc.imaging.reading import Source, load_image
@@ -54,9 +55,9 @@ def frame(image: Source, align: Align = "auto", face: Choice = "only") -> Canvas
         most central of similar ones. Faces less than half as wide as the widest are not counted.
 
     Raises ImageError, NoFaceError, SeveralFacesError, FaceTooSmallError (less than 40 px between
-    the ears), ModelError if the detector's weights are missing or were changed, OSError for a file
-    that cannot be opened, SettingsError for another `align` or `face`, ValueError for an array of
-    another shape or type.
+    the ears), FaceCutError (the picture ends between brows and chin), ModelError if the detector's
+    weights are missing or were changed, OSError for a file that cannot be opened, SettingsError for
+    another `align` or `face`, ValueError for an array of another shape or type.
     """
     _check(align, face)
     picture = load_image(image)
@@ -111,7 +112,7 @@ def _on_canvas(face: Face, size: tuple[int, int]) -> bool:
 def _chosen(faces: list[Face], size: tuple[int, int], choice: Choice) -> Face:
     """Choose a face of `faces`, the widest first, in a picture of `size` (width, height).
 
-    Raises NoFaceError, FaceTooSmallError, SeveralFacesError.
+    Raises NoFaceError, FaceTooSmallError, SeveralFacesError, FaceCutError.
     """
     width, height = size
     if not faces:
@@ -133,7 +134,13 @@ def _chosen(faces: list[Face], size: tuple[int, int], choice: Choice) -> Face:
         raise SeveralFacesError(
             f"{len(rivals)} faces found: {places}; crop the picture, or try --face largest"
         )
-    return max(rivals, key=lambda face: _prominence(face, size))
+    found = max(rivals, key=lambda face: _prominence(face, size))
+    if is_cut(found.landmarks, size):
+        raise FaceCutError(
+            "the picture ends inside the face; use one with the whole face, from above the brows "
+            "to below the chin"
+        )
+    return found
 
 
 def _prominence(face: Face, size: tuple[int, int]) -> float:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from stc.canvas import CANVAS
 from stc.errors import (
+    FaceCutError,
     FaceTooSmallError,
     ImageError,
     ModelError,
@@ -17,7 +18,7 @@ from stc.errors import (
     SeveralFacesError,
 )
 from stc.imaging import find_faces, frame, frame_batch
-from stc.imaging.alignment import TEMPLATE, displacement
+from stc.imaging.alignment import TEMPLATE, displacement, is_cut, similarity
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +147,32 @@ def test_too_small(side, portrait):
     small = portrait.resize((side, side), Image.Resampling.LANCZOS)
     with pytest.raises(FaceTooSmallError, match=r"is \d\d pixels wide.*40"):
         frame(small)
+
+
+@pytest.mark.parametrize(
+    ("edge", "outside", "inside"), [(0, 34, 42), (1, 44, 54), (2, 94, 84), (3, 114, 102)]
+)
+def test_a_face_that_the_picture_cuts(edge, outside, inside, portrait):
+    """The picture is cut at a column or row of the canvas: beside the face, and through it."""
+    (face,) = find_faces(portrait)
+    matrix = similarity(TEMPLATE, face.landmarks)
+
+    def cut_at(place):
+        box = [0, 0, *portrait.size]
+        box[edge] = round((matrix @ [place, place, 1])[edge % 2])
+        return portrait.crop(tuple(box))
+
+    frame(cut_at(outside))
+    with pytest.raises(FaceCutError, match="ends inside the face"):
+        frame(cut_at(inside))
+
+
+def test_the_inner_face_is_what_must_be_in_the_picture():
+    assert not is_cut(
+        TEMPLATE - [40, 50], (48, 58)
+    )  # from (40, 50) to (88, 108), and no pixel more
+    assert is_cut(TEMPLATE - [41, 50], (48, 58))
+    assert is_cut(TEMPLATE - [40, 50], (48, 57))
 
 
 def test_50_megapixels(portrait):
