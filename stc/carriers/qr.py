@@ -19,6 +19,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from stc.bitstream import has_header, parse_header
+from stc.carriers.claim import claim_error, is_claim
+from stc.carriers.excerpt import excerpt
 from stc.carriers.symbols import DEFAULT_LEVEL, KINDS, LEVELS, VERSIONS
 from stc.carriers.text import from_text, missing, to_text
 from stc.errors import (
@@ -167,8 +169,8 @@ def read(image: Source, *, bare: bool = False) -> bytes:
     A file in several codes (structured append) is joined if it is not bare and the picture shows
     all of its codes. Only the magic of the file is checked, and the checksum of a joined file.
 
-    Raises NoCodeError, SeveralCodesError; BadMagicError for a code that does not hold a .stc file;
-    TruncatedError if codes of a file are missing; ImageError, MissingExtraError.
+    Raises NoCodeError, SeveralCodesError; BadMagicError for a code that does not hold a .stc file
+    but, for example, a signed claim; TruncatedError if codes of a file are missing; ImageError, MissingExtraError.
     """
     codes = _find(image)
     if not codes:
@@ -176,6 +178,8 @@ def read(image: Source, *, bare: bool = False) -> bytes:
             "no QR code can be read in the picture; take it closer, straight and sharp, with the "
             "white border around the code"
         )
+    if bare and any(is_claim(code.bytes) for code in codes):
+        raise claim_error("the QR code")
     parts = sorted({(code.index, code.bytes) for code in codes if code.index is not None})
     if not bare:  # damage can make a complete file look like a part: it is valid alone
         parts = [part for part in parts if _joined([(0, part[1])]) is None]
@@ -195,8 +199,10 @@ def read(image: Source, *, bare: bool = False) -> bytes:
     if len(files) > 1:
         raise SeveralCodesError(f"{len(files)} QR codes in the picture: crop it to one of them")
     if not files:
+        if any(is_claim(code.bytes) for code in codes):
+            raise claim_error("the QR code")
         raise BadMagicError(
-            f"the QR code does not hold a .stc file: it begins with {codes[0].bytes[:24]!r}"
+            f"the QR code does not hold a .stc file: it begins with {excerpt(codes[0].bytes)}"
         )
     return files[0]
 

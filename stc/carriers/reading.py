@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from stc.bitstream import MAX_BYTES, MEDIA_TYPE, has_header
 from stc.carriers import ndef, text
+from stc.carriers.claim import claim_error, is_claim
+from stc.carriers.excerpt import excerpt
 from stc.errors import BadMagicError, FormatError, TruncatedError
 
 MAX_BARE = 1024  # bytes; longer data are no bare file
@@ -23,7 +25,7 @@ def read_carried(data: bytes, *, bare: bool = False) -> bytes:
 
     Only the magic of the file is checked, and nothing of a bare file; decoding checks the rest.
 
-    Raises FormatError if there is no file or the carrier is damaged; ImageError for a picture that
+    Raises FormatError if there is no file, the carrier is damaged, or it is a signed claim; ImageError for a picture that
     cannot be read; MissingExtraError if a library of the extra `qr` is needed and not installed.
     """
     found = read_bytes(data, bare=bare)
@@ -35,18 +37,21 @@ def read_carried(data: bytes, *, bare: bool = False) -> bytes:
         return qr.read(data, bare=bare)
     if len(data) < 2:
         raise TruncatedError(f"{len(data)} bytes are too few to be a .stc file")
-    raise BadMagicError(f"not a .stc file, nor a carrier of one: it begins with {data[:2].hex()}")
+    raise BadMagicError(f"not a .stc file, nor a carrier of one: it begins with {excerpt(data)}")
 
 
 def read_bytes(data: bytes, *, bare: bool = False) -> bytes | None:
     """Like `read_carried`, but decodes no picture: None for a picture and for data without a file.
 
-    Raises FormatError for a damaged NDEF message or tag's memory, MissingExtraError.
+    Raises FormatError for a damaged NDEF message or tag's memory and for a signed claim,
+    MissingExtraError.
     """
     if has_header(data):
         return data[:MAX_BYTES]
     found = _on_tag(data)
     if found is None:
+        if is_claim(data):
+            raise claim_error("the text" if data.isascii() else "the input")
         found = text.from_text(data, bare=bare)
     if found is not None or not bare or len(data) > MAX_BARE:
         return found

@@ -37,7 +37,7 @@ def from_text(data: bytes, *, bare: bool = False, shortest: int = 24) -> bytes |
     Only the magic of the file is checked. Raises MissingExtraError if the text begins like that of
     a .stc file and base45 is not installed.
     """
-    letters = _letters(_in_json(data))
+    letters = letters_of(data)
     if not letters:
         return None
     if bare:
@@ -59,6 +59,11 @@ def from_text(data: bytes, *, bare: bool = False, shortest: int = 24) -> bytes |
         return found[0] if found else None
     files = [file for file in found if has_header(file)]
     return next(filter(_is_sound, files), files[0] if files else None)
+
+
+def letters_of(data: bytes) -> str:
+    """The Base45 letters of a text as `from_text` accepts it, in upper case; "" for other data."""
+    return _letters(_in_json(data))
 
 
 def missing(error: ImportError) -> MissingExtraError:

@@ -20,10 +20,11 @@ from stc.cli.files import (
     is_stdout,
     read_all,
 )
+from stc.cli.naming import about
 from stc.cli.printing import shown
 from stc.cli.settings import add_device, add_framing, add_model
 from stc.cli.writing import write_atomically
-from stc.errors import MissingExtraError, NoFaceError, StcError
+from stc.errors import BadMagicError, MissingExtraError, NoFaceError, StcError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -135,13 +136,22 @@ def run(options: argparse.Namespace) -> int:
 def load(name: str, options: argparse.Namespace) -> Face:
     """Read a picture, a .stc file or a carrier of one, as a face on the canvas.
 
-    Raises FormatError, ImageError, FaceError, ModelError, OSError. If no face is detected and the
-    library that reads QR codes is not installed, NoFaceError names that library.
+    Raises InputError for a file that cannot be used, ModelMissingError, OSError.
+    """
+    data = read_all(name, MAX_PICTURE + 1)
+    with about(name):
+        return loaded(name, data, options)
+
+
+def loaded(name: str, data: bytes, options: argparse.Namespace) -> Face:
+    """Turn the bytes of a file into a face on the canvas, as `load` does.
+
+    Raises FormatError, ImageError, FaceError, ModelError. If no face is detected, NoFaceError also
+    names what a QR code in the picture holds, or the library that reads QR codes if it is missing.
     """
     from stc.carriers.reading import read_bytes
 
     side = None if options.output is None else options.size
-    data = read_all(name, MAX_PICTURE + 1)
     found = read_bytes(data, bare=options.bare)
     if found is not None:
         return decoded(name, found, options, side)
@@ -159,6 +169,8 @@ def load(name: str, options: argparse.Namespace) -> Face:
             raise NoFaceError(
                 f"{no_face}; cannot check whether the picture is a QR code: {missing}"
             ) from missing
+        except BadMagicError as code:  # a code, but not of a face
+            raise NoFaceError(f"{no_face}; {code}") from code
         except StcError:  # neither a face nor a code: report the face
             raise no_face from None
         return decoded(name, file, options, side)

@@ -14,8 +14,9 @@ from stc.bitstream import has_header
 from stc.carriers.reading import read_carried
 from stc.cli import streams
 from stc.cli.exit_codes import FileError, OutputExistsError, UsageError, code_of
+from stc.cli.naming import InputError, about, one_of_many
 from stc.cli.printing import shown, shown_lines
-from stc.errors import ImageError, StcError
+from stc.errors import ImageError, MissingExtraError, NoCodeError, StcError
 
 MAX_PICTURE = 1 << 26  # bytes; longer pictures are refused
 
@@ -59,16 +60,37 @@ def read_all(name: str, limit: int | None = None) -> bytes:
 def read_face(name: str, *, bare: bool = False) -> bytes:
     """Read a .stc file, also from a QR code's picture, its text or a tag's memory -> its bytes.
 
-    Raises FormatError for other input, ImageError, MissingExtraError, OSError.
+    Raises InputError for other input, with the exit code of FormatError, ImageError or
+    MissingExtraError; OSError.
     """
     data = read_all(name, MAX_PICTURE + 1)
-    if not has_header(data):
-        check_length(data)
-    return read_carried(data, bare=bare)
+    with about(name):
+        if not has_header(data):
+            check_length(data)
+        try:
+            return read_carried(data, bare=bare)
+        except NoCodeError as error:
+            raise NoCodeError(f"{error}; to encode the face in it, use stc encode") from error
+        except MissingExtraError as error:
+            if not _is_picture(data):
+                raise
+            raise InputError(
+                name,
+                MissingExtraError(
+                    "the file is a picture: to encode the face in it, use stc encode; to read a QR "
+                    f"code in it, install the extra that is needed: {error}"
+                ),
+            ) from error
+
+
+def _is_picture(data: bytes) -> bool:
+    from stc.carriers import qr  # imports Pillow and numpy
+
+    return qr.is_picture(data)
 
 
 def read_picture(name: str) -> bytes:
-    """Read a picture file. Raises ImageError for more than MAX_PICTURE bytes, OSError."""
+    """Read a picture file. Raises ImageError if it has more than MAX_PICTURE bytes, OSError."""
     data = read_all(name, MAX_PICTURE + 1)
     check_length(data)
     return data
@@ -202,7 +224,8 @@ def for_each(
     """Run work(input, output) for every pair -> the exit code of the first failure, or 0.
 
     Prints the text that each call returns; to stderr if data are written to stdout. Of several
-    inputs, those after a failure are still processed; the error of a single input is raised.
+    inputs, those after a failure are still processed; the error of a single input is raised, as
+    InputError if the input caused it.
     """
     code = 0
     written = [target for _, target in pairs] + [getattr(options, "qr", None) or ""]
@@ -211,12 +234,13 @@ def for_each(
         try:
             check_apart(name, target)
             check_target(target, force=options.force)
-            line = work(name, target)
+            with about(name):
+                line = work(name, target)
         except (StcError, OSError) as error:
             if len(pairs) == 1:
                 raise
             with contextlib.suppress(OSError):  # a closed stderr must not stop the others
-                _print(f"stc: error: {shown(f'{name}: {error}')}", sys.stderr)
+                _print(f"stc: error: {shown(one_of_many(name, error))}", sys.stderr)
             code = code or code_of(error)
             continue
         if not options.quiet:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stc.cli import streams
 from stc.cli.exit_codes import code_of
 from stc.cli.files import read_face
+from stc.cli.naming import about, one_of_many
 from stc.cli.printing import shown, shown_lines
 from stc.cli.settings import add_model
 from stc.errors import StcError
@@ -73,11 +74,12 @@ def run(options: argparse.Namespace) -> int:
         try:
             data = read_face(name, bare=options.bare)
             bare = options.bare and not has_header(data)
-            found = info(data, model=options.model, bare=bare)
+            with about(name):
+                found = info(data, model=options.model, bare=bare)
         except (StcError, OSError) as error:
             if len(options.inputs) == 1:
                 raise
-            streams.say(f"stc: error: {shown(f'{name}: {error}')}")
+            streams.say(f"stc: error: {shown(one_of_many(name, error))}")
             code = code or code_of(error)
             continue
         if options.json:

@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from stc.cli.printing import shown
+from stc.cli.unknown import suggestions
 
 GROUP = "stc.verbs"
 
@@ -80,10 +81,21 @@ def add_loudness(parser: argparse.ArgumentParser, default: object) -> None:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose error messages contain no control characters of the arguments they quote."""
+    """A parser whose errors suggest the option or verb that an unknown one may stand for.
+
+    The messages contain no control characters of the arguments they quote.
+    """
+
+    _words: Sequence[str] = ()
+
+    def parse_known_args(  # type: ignore[override] # argparse's own has overloads
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        self._words = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        super().error(shown(message))
+        super().error(shown("; ".join([message, *suggestions(self, self._words)])))
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # argparse ignores a failure to write help to stdout; here it raises OSError.

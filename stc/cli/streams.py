@@ -65,17 +65,27 @@ def descriptor(name: str, dash: int) -> int | None:
     return int(found[1]) if found else None
 
 
+def name_of(number: int) -> str:
+    """The name of a descriptor for messages: stdin, stdout, stderr or /dev/fd/N."""
+    return NAMES[number] if number < len(NAMES) else f"/dev/fd/{number}"
+
+
 def read(number: int, size: int) -> bytes:
     """Read at most `size` bytes from an open descriptor, or all that is left if size is -1.
 
-    Raises FileError if the stream was closed at the start, OSError.
+    Raises FileError if the stream was closed at the start, OSError with the stream's name.
     """
     _check_open(number)
-    with _blocking(number):
-        if number == 0:
-            return bytes(sys.stdin.buffer.read(size))
-        with open(number, "rb", closefd=False) as file:
-            return file.read(size)
+    try:
+        with _blocking(number):
+            if number == 0:
+                return bytes(sys.stdin.buffer.read(size))
+            with open(number, "rb", closefd=False) as file:
+                return file.read(size)
+    except OSError as error:  # name the stream
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), name_of(number)) from error
 
 
 def write(number: int, data: bytes) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stc.errors import MissingExtraError
+from stc.errors import MissingExtraError, WrongModelError
 from stc.install_hint import install_hint
 from stc.recognition.base import BATCH, Embeddings, Faces, Maps
 
@@ -22,7 +22,8 @@ class Dlib:
     median of what dlib's detector finds on canvases, so no face is left out because the detector
     failed on it. torch runs the network (`dlib_network`); the results equal dlib's to within
     rounding.
-    Raises MissingExtraError if torch, dlib-bin or face_recognition_models is not installed.
+    Raises MissingExtraError if torch, dlib-bin or face_recognition_models is not installed,
+    WrongModelError if one of its files is damaged, OSError if one cannot be read.
     """
 
     name = "dlib"
@@ -46,7 +47,13 @@ class Dlib:
             ) from missing
         folder = Path(str(package.locate_file("face_recognition_models/models")))
         self._dlib = dlib
-        self._predictor = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
+        landmarks = folder / "shape_predictor_5_face_landmarks.dat"
+        try:
+            self._predictor = dlib.shape_predictor(str(landmarks))
+        except RuntimeError as error:
+            raise WrongModelError(
+                f"{landmarks} is not dlib's landmark predictor: {error}"
+            ) from error
         self._network = DlibNetwork(folder / "dlib_face_recognition_resnet_model_v1.dat")
 
     def chips(self, faces: Faces) -> Faces:

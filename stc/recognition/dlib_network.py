@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
-from stc.errors import StcError
+from stc.errors import WrongModelError
 from stc.recognition.base import Embeddings, Maps
 
 CHIP = 150  # pixels
@@ -38,7 +38,8 @@ class DlibNetwork(nn.Module):
     """RGB chips, uint8 or float [B, 3, 150, 150] from 0 to 255 -> embeddings [B, 128], and the
     feature map before the last block [B, 256, 4, 4].
 
-    path: dlib_face_recognition_resnet_model_v1.dat. Raises StcError for a file with other content.
+    path: dlib_face_recognition_resnet_model_v1.dat. Raises WrongModelError for a file with other
+    content.
     """
 
     mean: Tensor
@@ -118,7 +119,7 @@ class _Reader:
         self._path, self._data, self._place = path, path.read_bytes(), 0
 
     def layer(self, name: bytes, count: int) -> npt.NDArray[np.float32]:
-        """The parameters [count] of the next layer called `name`. Raises StcError."""
+        """The parameters [count] of the next layer called `name`. Raises WrongModelError."""
         label = bytes([1, len(name)]) + name  # dlib's integer: one byte with the length
         start = self._data.find(label, self._place)
         if start >= 0:
@@ -132,7 +133,7 @@ class _Reader:
                 values = np.frombuffer(self._data, "<f4", size, self._place)
                 self._place = end
                 return values.astype(np.float32)
-        raise StcError(f"{self._path} is not dlib's face recognition network, version 1")
+        raise WrongModelError(f"{self._path} is not dlib's face recognition network, version 1")
 
     def _integer(self) -> int:
         """dlib's integer: a byte with the number of bytes that follow (its highest bit is the

@@ -37,6 +37,7 @@ from stc.service.dispatch import Dispatcher, RequestError, error_response, failu
 from stc.service.limits import Limits
 from stc.service.page import Page
 from stc.service.requests import check_headers, check_parameters, check_picture
+from stc.service.wording import in_parameters
 from stc.service.work import decode, encode
 from stc.settings import DEFAULT_SIZE, Settings
 from stc.threads import threads as usable_threads
@@ -173,14 +174,14 @@ def create_app(
     async def contradictory(request: Request, error: SettingsError) -> Response:
         name = type(error).__name__
         dispatcher.metrics.count(request.url.path.strip("/"), name, 0)
-        return failure(422, name, str(error))
+        return failure(422, name, in_parameters(str(error)))
 
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
         served = ", ".join(app.openapi()["paths"])
         message = f"{error.detail}: there are {served} and /openapi.json"
         if page is None and request.url.path == "/":
-            message += "; this server has no page, which stc serve --page FILE would offer"
+            message += "; this server was started without a page"
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = headers["Allow"].replace("GET", "GET, HEAD")

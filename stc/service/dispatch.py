@@ -28,6 +28,7 @@ from stc.errors import (
 )
 from stc.service.limits import Limits
 from stc.service.metrics import Metrics
+from stc.service.wording import in_parameters
 from stc.service.work import UnknownModelError
 
 _log = logging.getLogger(__name__)
@@ -152,11 +153,11 @@ def error_response(verb: str, error: Exception) -> tuple[str, Response]:
     if isinstance(error, ClientDisconnect):
         return name, failure(400, name, "the body ended early")
     if isinstance(error, _INPUT_ERRORS):
-        return name, failure(422, name, str(error))
+        return name, failure(422, name, in_parameters(str(error)))
     # Only the class is logged: the message may contain data of the request.
     _log.error("%s failed: %s", verb, name)
     if isinstance(error, _SERVER_ERRORS):
-        return name, failure(500, name, str(error))
+        return name, failure(500, name, in_parameters(str(error)))
     return "InternalError", failure(500, "InternalError", "an internal error of the server")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from fastapi import Request
 
 from stc.service.dispatch import RequestError
+from stc.suggestion import closest
 
 _MAX_SHOWN = 40  # characters of a name that a message repeats
 _RAW = "send the file's bytes as the body, as curl --data-binary @FILE does"
@@ -33,10 +33,10 @@ def check_parameters(request: Request, known: Mapping[str, Sequence[str]]) -> No
 def _unknown(name: str, own: Sequence[str], known: Mapping[str, Sequence[str]]) -> str:
     """The message for an unknown parameter."""
     words = f"there is no parameter {name[:_MAX_SHOWN]!r}"
-    likely = get_close_matches(name[:_MAX_SHOWN].lower().replace("-", "_"), own, 1)
+    likely = closest(name, own)
     elsewhere = [path for path, names in known.items() if name in names]
     if likely:
-        words += f"; did you mean {likely[0]}?"
+        words += f"; did you mean {likely}?"
     elif elsewhere:
         words += f" here, only for {elsewhere[0]}"
     names = ", ".join(own) or "none"

@@ -12,7 +12,7 @@ from stc.carriers.qr import is_picture
 from stc.carriers.reading import read_carried
 from stc.codec.cache import load_codec
 from stc.codec.model_file import find_model
-from stc.errors import ImageError, WrongModelError
+from stc.errors import ImageError, MissingExtraError, NoCodeError, WrongModelError
 from stc.imaging import marking, reading
 from stc.service.limits import Limits
 from stc.settings import Encoded, Settings
@@ -49,12 +49,27 @@ def decode(
     """
     if not has_header(body) and is_picture(body):
         read_picture(body, limits.pixels)  # refuses large pictures before decompression
-    data = read_carried(body, bare=bare)
+    data = _read_carried(body, bare=bare)
     own = bare or _is_own(parse_header(data).fingerprint, model)
     picture = api.decode(data, size=size, bare=bare, model=model if own else None)
     if mark:
         picture = marking.stamp(picture)
     return marking.save(picture, "PNG", marking.note(len(data)))
+
+
+def _read_carried(body: bytes, *, bare: bool) -> bytes:
+    """`read_carried`, whose errors for pictures also state how to encode one."""
+    try:
+        return read_carried(body, bare=bare)
+    except NoCodeError as error:
+        raise NoCodeError(f"{error}; to encode the face in it, send it to /encode") from error
+    except MissingExtraError as error:
+        if not is_picture(body):
+            raise
+        raise MissingExtraError(
+            "the body is a picture: to encode the face in it, send it to /encode; this server "
+            f"cannot read a QR code in it: {error}"
+        ) from error
 
 
 def _is_own(short: bytes, model: str | None) -> bool:

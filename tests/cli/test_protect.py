@@ -30,7 +30,8 @@ def test_a_key_is_made_once_and_never_shown(tmp_path, capsys):
     assert main(["protect", "keygen", "-o", str(target)]) == 0
     secret = target.read_text().split()[-1]
     assert secret not in capsys.readouterr().out
-    assert main(["protect", "keygen", "-o", str(target)]) == 8
+    assert main(["protect", "keygen", "-o", str(target)]) == 10
+    assert target.read_text().split()[-1] == secret
     assert "never overwritten" in capsys.readouterr().err
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 import tarfile
 
 import numpy as np
@@ -13,6 +14,11 @@ from stc.carriers import ndef, qr
 from stc.gallery import shards
 from tests.conftest import WITHOUT_TORCH
 from tests.docs.pages import PAGES, ROOT, commands, run
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 # This page is one program, with a test of its own: tests/lab/tokenizers/test_own.py.
 ABOUT_TORCH = {"evaluation.md", "kernels.md", "protection.md", "tokenizers.md", "training.md"}
@@ -50,9 +56,6 @@ def reader(tmp_path, monkeypatch, face_file, small_file):
     monkeypatch.setattr(shards, "threads", lambda: 1)  # processes take seconds to start
     return {
         "stc": stc,
-        "canvases": np.zeros((2, 128, 128, 3), np.uint8),
-        "data": small_file,
-        "dump": ndef.memory(small_file, "ntag213"),
         "features": template[0],
         "weights": np.full(49, 1 / 49),
         "others": template[1],
@@ -91,6 +94,16 @@ def slug(heading):
 def test_few_blocks_are_not_run():
     marked = [len(re.findall("<!-- not run: ", page.read_text())) for page in PAGES]
     assert sum(marked) <= 9
+
+
+def test_oldest_libraries_are_those_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    page = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
+    for extra in ("qr", "claim169", "gallery", "ray", "serve", "cuda", "protection", "lab"):
+        for requirement in [*project["dependencies"], *extras[extra]]:
+            name, oldest = re.match(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", requirement).groups()
+            assert re.search(rf"\b{name} {re.escape(oldest)}\b(?!\.)", page, re.I), requirement
 
 
 def test_commands_of_a_block():

@@ -66,7 +66,10 @@ def open_extractor(options: argparse.Namespace) -> Extractor:
 
 
 def template_of(name: str, extractor: Extractor) -> GroupedTemplate:
-    """The template of the only face in a picture file. Raises ImageError, FaceError, OSError."""
+    """The template of the only face in a picture file.
+
+    Raises ImageError, FaceError, ModelError if the recognition model fails on it, OSError.
+    """
     from stc.imaging import frame
 
     return extractor.template(frame(io.BytesIO(read_picture(name))))

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stc.cli.naming import about
 from stc.cli.numbers import positive
 from stc.cli.printing import shown
 from stc.cli.protect.common import (
@@ -78,7 +79,9 @@ def run(options: argparse.Namespace) -> int:
     key = Key.load(options.key)
     decision = Decision.of(options)
     revoked = None if options.revoked is None else read_revoked(options.revoked)
-    query = template_of(options.probe, open_extractor(options))
+    extractor = open_extractor(options)
+    with about(options.probe):
+        query = template_of(options.probe, extractor)
     found: list[tuple[float, str]] = []
     files = []
     for name in options.records:

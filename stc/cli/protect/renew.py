@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stc.cli.exit_codes import OutputExistsError
 from stc.cli.files import check_target, is_device, is_stdout, same_file
+from stc.cli.naming import about
 from stc.cli.printing import shown
 from stc.cli.protect.common import (
     add_extractor,
@@ -75,7 +77,9 @@ def run(options: argparse.Namespace) -> int:
     # Before the lock is held, since the template takes a second.
     template = None
     if not _left_undone(options, record, key, new_key):
-        template = template_of(options.probe, open_extractor(options))
+        extractor = open_extractor(options)
+        with about(options.probe):
+            template = template_of(options.probe, extractor)
     with locked(options.record):
         if options.record != "-":
             record = read_record(options.record)
@@ -126,7 +130,7 @@ def _left_undone(
     there = Path(output).exists()
     check_target(output, force=there)
     if there and not _is_renewal_in(output, record, new_key):
-        raise StcError(f"{output} exists, and is no renewal of the record")
+        raise OutputExistsError(f"{output} exists, and is no renewal of the record")
     return [record.tag] if there else []
 
 
