@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from stc.codec.model_file import DEFAULT
+from stc.lab.evaluation.report import MIN_PAIRS_LOW_FAR
 
 DOCS = Path(__file__).parent
 PAGES = (DOCS.parent / "README.md", DOCS / "benchmarks.md")
@@ -62,14 +63,17 @@ def table(rows: list[Row]) -> str:
         return f"{mean} ({low} to {high})"
 
     head = ["bytes, at most", "mean", "PSNR, dB", "SSIM", "LPIPS", f"{JUDGE}: both sides"]
-    head += ["probe only", "cosine", "TAR at FAR 1 %", "at 0.1 %"]
+    low_far = min(int(row["pairs"]) for row in rows) >= MIN_PAIRS_LOW_FAR
+    head += ["probe only", "cosine", "TAR at FAR 1 %"] + ["at 0.1 %"] * low_far
     lines = [head, ["---"] * len(head)]
     probes = {row["bytes_limit"]: row for row in line(rows, "stc", "probe")}
     for row in [*line(rows, "stc"), *line(rows, "originals")]:
         forms = (("bytes_mean", ".1f"), ("psnr", ".2f"), ("ssim", ".3f"), ("lpips", ".3f"))
         cells = [row["bytes_limit"] or "originals", *(number(row, *form) for form in forms)]
         cells += [accuracy(row), accuracy(probes.get(row["bytes_limit"], row))]
-        cells += [number(row, "identity_cosine", ".3f"), tar(row, "1e2"), tar(row, "1e3")]
+        cells += [number(row, "identity_cosine", ".3f"), tar(row, "1e2")] + [
+            tar(row, "1e3")
+        ] * low_far
         lines.append(cells)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -114,9 +118,10 @@ def draw_accuracy(figure: Figure) -> None:
     rows = read(DEFAULT)
     left, right = figure.subplots(1, 2)
     (originals,) = line(rows, "originals")
+    rates = 2 if int(originals["pairs"]) >= MIN_PAIRS_LOW_FAR else 1
     for axis, keys in (
         (left, [("accuracy", "both", "both sides"), ("accuracy", "probe", "probe only")]),
-        (right, [("tar_far_1e2", "both", "FAR 1 %"), ("tar_far_1e3", "both", "FAR 0.1 %")]),
+        (right, [("tar_far_1e2", "both", "FAR 1 %"), ("tar_far_1e3", "both", "FAR 0.1 %")][:rates]),
     ):
         for key, sides, label in keys:
             curve(axis, line(rows, "stc", sides), key, label)

@@ -48,5 +48,5 @@ def decode_symbols(tables: Tables, count: int, payload: bytes) -> tuple[int, npt
         *(count, found.ctypes.data),
     )
     if failed:
-        raise CorruptError(_REASONS.get(failed, f"the native core gives error {failed}"))
+        raise CorruptError(_REASONS.get(failed, f"the native core returned error {failed}"))
     return int(found[0]), found[1:].astype(np.int64)

@@ -86,6 +86,13 @@ def test_the_survival_table():
     assert lines[3].startswith("| originals |  |  |  |  | 99.0% ± 0.3% |")
 
 
+def test_a_low_rate_needs_enough_impostor_pairs():
+    for pairs, there in ((5999, False), (6000, True)):
+        rows = [replace(row, pairs=pairs) for row in (PLAIN, ROW)]
+        head = report.survival_table(rows, "lfw", "dlib").splitlines()[0]
+        assert ("at 0.1 %" in head) == there
+
+
 def test_twice_the_bytes_is_against_the_best_rival():
     rows = [
         *rows_of("stc", {96: 0.95, 192: 0.97, 512: 0.98}),
