@@ -35,7 +35,7 @@ class ForkLock:
         self._lock.release()
 
 
-class Inside:
+class UsageTracker:
     """The threads that currently use an object with internal locks, such as an ONNX session.
 
     Use it with `with`; several threads may be inside at once. If the process forks while a thread

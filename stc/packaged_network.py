@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from stc.errors import ModelMissingError, WrongModelError
-from stc.fork_lock import ForkLock, Inside
+from stc.fork_lock import ForkLock, UsageTracker
 
 _Value = TypeVar("_Value")
 
@@ -26,7 +26,7 @@ class OpenedOnce(Generic[_Value]):
         self._opened: list[_Value] = []
         # Kept in a forked child: destroying the object might wait for a lock forever.
         self._abandoned: list[_Value] = []
-        self.used = Inside(self._abandon)
+        self.used = UsageTracker(self._abandon)
 
     def _abandon(self) -> None:
         self._abandoned.extend(self._opened)

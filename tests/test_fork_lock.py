@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from stc.fork_lock import ForkLock, Inside, cached_property
+from stc.fork_lock import ForkLock, UsageTracker, cached_property
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
 lock = ForkLock()
 left = []
-inside = Inside(lambda: left.append("abandoned"))
+inside = UsageTracker(lambda: left.append("abandoned"))
 
 
 @pytest.fixture

@@ -170,7 +170,8 @@ def read(image: Source, *, bare: bool = False) -> bytes:
     all of its codes. Only the magic of the file is checked, and the checksum of a joined file.
 
     Raises NoCodeError, SeveralCodesError; BadMagicError for a code that does not hold a .stc file
-    but, for example, a signed claim; TruncatedError if codes of a file are missing; ImageError, MissingExtraError.
+    but, for example, a signed claim; TruncatedError if codes of a file are missing; ImageError,
+    MissingExtraError.
     """
     codes = _find(image)
     if not codes:

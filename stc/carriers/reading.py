@@ -25,8 +25,9 @@ def read_carried(data: bytes, *, bare: bool = False) -> bytes:
 
     Only the magic of the file is checked, and nothing of a bare file; decoding checks the rest.
 
-    Raises FormatError if there is no file, the carrier is damaged, or it is a signed claim; ImageError for a picture that
-    cannot be read; MissingExtraError if a library of the extra `qr` is needed and not installed.
+    Raises FormatError if there is no file, the carrier is damaged, or it holds a signed claim;
+    ImageError for a picture that cannot be read; MissingExtraError if a library of the extra `qr`
+    is needed and not installed.
     """
     found = read_bytes(data, bare=bare)
     if found is not None:

@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from stc.cli.printing import shown
-from stc.cli.unknown import suggestions
+from stc.cli.unknown import suggestions, verbs_of
 
 GROUP = "stc.verbs"
 
@@ -87,15 +87,22 @@ class Parser(argparse.ArgumentParser):
     """
 
     _words: Sequence[str] = ()
+    _outer: Parser | None = None  # the parser whose verb this one is for
 
     def parse_known_args(  # type: ignore[override] # argparse's own has overloads
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
         self._words = sys.argv[1:] if args is None else list(args)
+        for parser in verbs_of(self).values():
+            if isinstance(parser, Parser):
+                parser._outer = self
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        super().error(shown("; ".join([message, *suggestions(self, self._words)])))
+        first = self
+        while first._outer is not None:
+            first = first._outer
+        super().error(shown("; ".join([message, *suggestions(first, first._words)])))
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # argparse ignores a failure to write help to stdout; here it raises OSError.

@@ -16,10 +16,11 @@ def suggestions(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[s
     """
     found: list[str] = []
     waiting: list[str] = []  # unknown options before a verb
+    is_past_verb = False  # a verb that is unknown
     for word in words:
         if word == "--":
             break
-        verbs = _verbs(parser)
+        verbs = verbs_of(parser)
         if word.startswith("-"):
             name = word.partition("=")[0]
             if _is_unknown(parser, name):
@@ -37,11 +38,11 @@ def suggestions(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[s
                 elif likely is not None:
                     found.append(f"{name}: did you mean {likely}, after {word}?")
             waiting = []
-        elif verbs and not waiting:
+        elif verbs and not waiting and not is_past_verb:
+            is_past_verb = True
             likely = closest(word, verbs)
             if likely is not None:
                 found.append(f"did you mean {likely}?")
-            break
     return list(dict.fromkeys(found))
 
 
@@ -55,7 +56,7 @@ def _is_unknown(parser: argparse.ArgumentParser, name: str) -> bool:
     return name[:2] not in known
 
 
-def _verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+def verbs_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     """The parsers of a parser's verbs; {} if it has none."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

@@ -19,7 +19,7 @@ from stc.install_hint import install_hint
 from stc.native.choice import choose
 
 if TYPE_CHECKING:
-    from stc.codec.eye import Gaze
+    from stc.codec.eye import EyeLoss
     from stc.codec.synthesis import Plan
 
 Floats = npt.NDArray[np.float32]
@@ -104,7 +104,7 @@ class CpuEngine:
             if plan.groups > 1 and self._groups > 1:
                 starts = self._tokenizer.encode_groups(of, limit, plan.groups)
             synthesis_engine = _SynthesisEngine(
-                self.draw, self._tokenizer, eye.toward(seen, plan.perception)
+                self.draw, self._tokenizer, eye.loss_against(seen, plan.perception)
             )
             found.append(improve(synthesis_engine, of, starts, limit, plan))
         return Tokens.joined(found)
@@ -133,16 +133,16 @@ class _SynthesisEngine:
     """A `stc.codec.synthesis.SynthesisEngine` on the CPU."""
 
     def __init__(
-        self, draw: Callable[[Tokens], Canvases], tokenizer: Tokenizer, gaze: Gaze
+        self, draw: Callable[[Tokens], Canvases], tokenizer: Tokenizer, loss: EyeLoss
     ) -> None:
-        self._draw, self._tokenizer, self._gaze = draw, tokenizer, gaze
+        self._draw, self._tokenizer, self._loss = draw, tokenizer, loss
 
-    def slopes(self, tokens: Tokens) -> tuple[Floats, Floats]:
-        losses, by_planes = self._gaze.slopes(self._draw(tokens))
-        return losses, np.nan_to_num(self._tokenizer.slope(by_planes), posinf=0, neginf=0)
+    def gradients(self, tokens: Tokens) -> tuple[Floats, Floats]:
+        losses, by_planes = self._loss.gradients(self._draw(tokens))
+        return losses, np.nan_to_num(self._tokenizer.gradient(by_planes), posinf=0, neginf=0)
 
     def losses(self, tokens: Tokens) -> Floats:
-        return self._gaze.losses(self._draw(tokens))
+        return self._loss.losses(self._draw(tokens))
 
     def refine(self, components: Floats, tokens: Tokens) -> Tokens:
         return self._tokenizer.refine(components, tokens, rounds=1)

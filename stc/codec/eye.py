@@ -30,7 +30,7 @@ _OTHERWISE = ", or encode with effort 0, which does not need it"
 _INSTALL = "install the package again" + _OTHERWISE
 
 
-class View(NamedTuple):
+class EyeOutputs(NamedTuple):
     """The outputs of the eye for B faces."""
 
     embedding: Floats  # [B, E], unit vectors
@@ -55,24 +55,26 @@ class Eye:
         sizes = {one.name: one.shape[1:] for one in self._whole.get_inputs()}
         self._sizes = sizes["embedding"], sizes["features"]
 
-    def look(self, canvases: Canvases) -> View:
+    def look(self, canvases: Canvases) -> EyeOutputs:
         """Compute embeddings and features of faces uint8 [B, 128, 128, 3].
 
         Raises ModelError if the network cannot be run.
         """
-        nothing = View(*(np.zeros((len(canvases), *size), np.float32) for size in self._sizes))
-        return View(*self._each(_SEEN, canvases, nothing, 0))
+        nothing = EyeOutputs(
+            *(np.zeros((len(canvases), *size), np.float32) for size in self._sizes)
+        )
+        return EyeOutputs(*self._each(_SEEN, canvases, nothing, 0))
 
-    def toward(self, canvases: Canvases, perception: float) -> Gaze:
-        """Return a `Gaze`, which measures how far other faces are from these sources.
+    def loss_against(self, canvases: Canvases, perception: float) -> EyeLoss:
+        """Return an `EyeLoss`, which measures how far other faces are from these sources.
 
         canvases: the sources, uint8 [B, 128, 128, 3]. perception: the weight of the perceptual
         distance. Raises ModelError if the network cannot be run.
         """
-        return Gaze(self, self.look(canvases), perception)
+        return EyeLoss(self, self.look(canvases), perception)
 
     def _each(
-        self, wanted: tuple[str, ...], canvases: Canvases, source: View, perception: float
+        self, wanted: tuple[str, ...], canvases: Canvases, source: EyeOutputs, perception: float
     ) -> list[Floats]:
         """The wanted outputs of the network for each face and its source, on several threads."""
         weight = np.array([perception], np.float32)
@@ -98,7 +100,7 @@ class Eye:
 
 
 @dataclass(frozen=True, eq=False)
-class Gaze:
+class EyeLoss:
     """The distances of B faces from B sources, as measured by an eye.
 
     The loss of a face is 1 - cosine of the embeddings plus `perception` times the distance of the
@@ -106,7 +108,7 @@ class Gaze:
     """
 
     eye: Eye
-    source: View
+    source: EyeOutputs
     perception: float
 
     def losses(self, canvases: Canvases) -> Floats:
@@ -116,7 +118,7 @@ class Gaze:
         """
         return self.eye._each(("loss",), canvases, self.source, self.perception)[0]
 
-    def slopes(self, canvases: Canvases) -> tuple[Floats, Floats]:
+    def gradients(self, canvases: Canvases) -> tuple[Floats, Floats]:
         """Return the losses [B], and their gradients with respect to the faces' planes [B, 6144].
 
         The detail that the decoder adds to the planes is treated as a constant. This keeps nearly

@@ -40,7 +40,7 @@ class Plan:
     perception: float = 3.0  # weight of the perceptual distance beside 1 - cosine
 
 
-ROOM = 96  # tokens; steps are longer, by ROOM / tokens, if fewer tokens fit
+LONG_STEP_TOKENS = 96  # tokens; steps are longer, by LONG_STEP_TOKENS / tokens, if fewer tokens fit
 MAX_STEP_FACTOR = 2.0  # limit of this factor
 
 # The plans of efforts 1 to 9; effort 0 keeps the nearest tokens.
@@ -53,7 +53,7 @@ class SynthesisEngine(Protocol):
     Components are [B, Z], in an array type of the engine that supports numpy's operators.
     """
 
-    def slopes(self, tokens: Tokens) -> tuple[Floats, Any]:
+    def gradients(self, tokens: Tokens) -> tuple[Floats, Any]:
         """Return the losses of the decoded tokens [B], and their gradients [B, Z].
 
         A loss measures how far a decoded face is from its source; it may be NaN. The gradients are
@@ -91,14 +91,14 @@ def _descend(
 ) -> tuple[Tokens, Floats]:
     """The best tokens that the rounds find in the groups of `nearest`, and their losses [B]."""
     nearest = _packable(nearest, limit)
-    first, gradient = engine.slopes(nearest)
+    first, gradient = engine.gradients(nearest)
     best, least, now, aim = nearest, first, nearest, components
     step = _step(plan, limit)
     for left in reversed(range(plan.rounds)):
         aim = aim - step * _unit(gradient) - plan.anchor * (aim - components)
         now = _fitting(engine.refine(aim, now), limit)
         if left:
-            losses, gradient = engine.slopes(now)
+            losses, gradient = engine.gradients(now)
         else:
             losses = engine.losses(now)
         better = losses < least  # false for NaN
@@ -118,7 +118,7 @@ def _step(plan: Plan, limit: Limit) -> float:
     max_bytes serves as a number of tokens, since a token takes about a byte.
     """
     room = limit.max_tokens if limit.max_bytes is None else min(limit.max_tokens, limit.max_bytes)
-    return plan.step * min(max(ROOM / room, 1.0), MAX_STEP_FACTOR)
+    return plan.step * min(max(LONG_STEP_TOKENS / room, 1.0), MAX_STEP_FACTOR)
 
 
 def _unit(gradient: Any) -> Any:

@@ -50,7 +50,7 @@ class Tokenizer:
         """Return the planes [B, 6144] of components [B, Z]."""
         return self.core.expand(components, self._basis) / PLANE_WEIGHT + self._mean
 
-    def slope(self, by_planes: Floats) -> Floats:
+    def gradient(self, by_planes: Floats) -> Floats:
         """Convert gradients by planes [B, 6144] to gradients by components [B, Z]."""
         return self.core.project(by_planes / PLANE_WEIGHT, self._basis)
 

@@ -68,7 +68,8 @@ class Extractor:
     def from_views(self, views: Views) -> tuple[Floats, Floats]:
         """Features [N, m, c] and weights [N, m] from precomputed embeddings and feature maps.
 
-        Raises TemplateError if the head is for feature maps of another shape.
+        Raises TemplateError if the head is for feature maps of another shape, or if an embedding
+        is zero.
         """
         if isinstance(self.head, Head):
             return _by_head(self.head, views)
@@ -122,10 +123,15 @@ def spread(embeddings: Floats) -> tuple[Floats, Floats]:
 
 
 def _weighted(features: Floats) -> tuple[Floats, Floats]:
+    """Features, and weights that are the groups' shares of the squared length.
+
+    Raises TemplateError if all features of a face are zero: then they have no direction.
+    """
     energy = np.square(features).sum(2)
-    return np.asarray(features, np.float32), np.asarray(
-        energy / energy.sum(1, keepdims=True), np.float32
-    )
+    total = energy.sum(1, keepdims=True)
+    if not total.all():
+        raise TemplateError("the recogniser's embedding of a face is zero: use another recogniser")
+    return np.asarray(features, np.float32), np.asarray(energy / total, np.float32)
 
 
 def _by_head(head: Head, views: Views) -> tuple[Floats, Floats]:

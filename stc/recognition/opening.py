@@ -13,9 +13,9 @@ from stc.recognition.onnx import Onnx
 def open_recogniser(text: str) -> Recogniser:
     """The recognition model for `dlib` or `NAME=FILE.onnx`.
 
-    Raises StcError for any other text, ModelError for a file that is missing or is no recognition
-    model, DataError for a wrong description, MissingExtraError for `dlib` if the extra `protection`
-    is not installed.
+    Raises StcError for any other text, ModelError for a file that is missing or is not a
+    recognition model, DataError for a wrong description, MissingExtraError for `dlib` if the extra
+    `protection` is not installed.
     """
     name, _, file = text.partition("=")
     if file:

@@ -181,7 +181,7 @@ def create_app(
         served = ", ".join(app.openapi()["paths"])
         message = f"{error.detail}: there are {served} and /openapi.json"
         if page is None and request.url.path == "/":
-            message += "; this server was started without a page"
+            message += "; this server was started without its page, see docs/service.md"
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = headers["Allow"].replace("GET", "GET, HEAD")

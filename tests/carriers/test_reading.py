@@ -116,7 +116,8 @@ def test_a_file_is_read_without_anything_that_pictures_need(monkeypatch):
     [
         (b"", TruncatedError, "0 bytes are too few"),
         (b"\xfa", TruncatedError, "1 bytes are too few"),
-        (b"junk", BadMagicError, "it begins with 6a75"),
+        (b"junk", BadMagicError, "it begins with 'junk'"),
+        (b"\xef\xbb\xbf{}", BadMagicError, "it begins with the bytes ef bb bf 7b 7d"),
         (b"HC1:NCFOXN", BadMagicError, "not a .stc file"),
         (bytes(900), BadMagicError, "not a .stc file"),
         (PAGES + bytes(504), BadMagicError, "not a .stc file"),

@@ -115,7 +115,7 @@ def test_renew_overwrites_nothing_else_and_no_record_twice(record, key, tmp_path
     words = [FACE, record, "--key", key, "--head", "plain"]
     words += ["--revoked", str(tmp_path / "revoked"), "-o"]
     secret = (tmp_path / "k").read_bytes()
-    assert main(["protect", "renew", *words, key]) == 1
+    assert main(["protect", "renew", *words, key]) == 10
     assert "no renewal of the record" in capsys.readouterr().err
     assert (tmp_path / "k").read_bytes() == secret
     assert main(["protect", "renew", *words, str(tmp_path / "b.stp")]) == 0

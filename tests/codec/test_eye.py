@@ -17,15 +17,15 @@ def unopened(monkeypatch):
 
 def test_a_face_is_nearest_to_itself(canvas):
     pair = np.stack([canvas, np.roll(canvas, 4, 1)])
-    gaze = open_eye().toward(pair, 0.5)
-    np.testing.assert_allclose(np.linalg.norm(gaze.source.embedding, axis=1), 1, rtol=1e-4)
-    np.testing.assert_allclose(gaze.losses(pair), 0, atol=1e-5)
-    assert (gaze.losses(pair[::-1]) > 0.01).all()
+    loss = open_eye().loss_against(pair, 0.5)
+    np.testing.assert_allclose(np.linalg.norm(loss.source.embedding, axis=1), 1, rtol=1e-4)
+    np.testing.assert_allclose(loss.losses(pair), 0, atol=1e-5)
+    assert (loss.losses(pair[::-1]) > 0.01).all()
 
 
 def test_perception_adds_to_the_loss(canvas):
     pair = canvas[None], canvas[None, :, ::-1]
-    plain, more, most = (open_eye().toward(pair[0], w).losses(pair[1])[0] for w in (0, 1, 2))
+    plain, more, most = (open_eye().loss_against(pair[0], w).losses(pair[1])[0] for w in (0, 1, 2))
     assert most - more == pytest.approx(more - plain, rel=1e-3)
     assert more > plain
 
@@ -33,22 +33,24 @@ def test_perception_adds_to_the_loss(canvas):
 def test_the_gradient_is_the_slope_of_the_loss(canvas):
     """A small change of luma changes the loss by the amount that the gradient predicts."""
     dark = (canvas // 8 * 6 + 16)[None]  # nothing saturates
-    gaze = open_eye().toward(np.roll(canvas, 3, 1)[None], 0.1)
-    losses, gradient = gaze.slopes(dark)
+    loss = open_eye().loss_against(np.roll(canvas, 3, 1)[None], 0.1)
+    losses, gradient = loss.gradients(dark)
     assert gradient.shape == (1, to_planes(dark).shape[1])
-    assert losses == gaze.losses(dark)
+    assert losses == loss.losses(dark)
     brighter = dark + np.uint8(4)  # all of luma by 4 / 255
-    change = gaze.losses(brighter)[0] - gaze.losses(dark - np.uint8(4))[0]
+    change = loss.losses(brighter)[0] - loss.losses(dark - np.uint8(4))[0]
     assert change == pytest.approx(gradient[0, :4096].sum() * 8 / 255, rel=0.1, abs=1e-3)
 
 
 def test_faces_are_looked_at_one_by_one(canvas, monkeypatch):
     batch = np.stack([canvas, canvas[:, ::-1], canvas // 2])
     monkeypatch.setenv("STC_THREADS", "2")
-    together = open_eye().toward(batch, 1.0).slopes(batch[::-1])
+    together = open_eye().loss_against(batch, 1.0).gradients(batch[::-1])
     monkeypatch.setenv("STC_THREADS", "1")
     for row in range(3):
-        alone = open_eye().toward(batch[row : row + 1], 1.0).slopes(batch[::-1][row : row + 1])
+        alone = (
+            open_eye().loss_against(batch[row : row + 1], 1.0).gradients(batch[::-1][row : row + 1])
+        )
         for a, b in zip(together, alone, strict=True):
             assert (a[row] == b[0]).all()
 

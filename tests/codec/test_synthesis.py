@@ -37,8 +37,8 @@ def files(codec, faces, **changes):
 
 def far(codec, faces, data, effort):
     """The losses of files against their faces, with the perceptual weight of an effort."""
-    gaze = eye.open_eye().toward(faces, PLANS[effort - 1].perception)
-    return gaze.losses(codec.decode_batch(data))
+    loss = eye.open_eye().loss_against(faces, PLANS[effort - 1].perception)
+    return loss.losses(codec.decode_batch(data))
 
 
 @pytest.mark.parametrize("effort", [1, 4])
@@ -130,7 +130,7 @@ class SynthesisEngine:
     def losses(self, tokens):
         return np.array(self.remaining.pop(0), np.float32)
 
-    def slopes(self, tokens):
+    def gradients(self, tokens):
         losses = self.losses(tokens)
         return losses, np.ones((len(losses), 5), np.float32)
 
@@ -191,7 +191,7 @@ def test_the_highest_effort_tries_other_groups(small, faces):
 
 def test_a_flat_slope_leaves_the_aim_where_it_is(codec):
     engine = SynthesisEngine([1.0], [1.0])
-    engine.slopes = lambda tokens: (np.ones(1, np.float32), np.zeros((1, 5), np.float32))
+    engine.gradients = lambda tokens: (np.ones(1, np.float32), np.zeros((1, 5), np.float32))
     improve(engine, *start(codec, 1, stages=1), Plan(1))
     assert not engine.aims[0].any()
 

@@ -6,7 +6,7 @@ import pytest
 from stc.errors import ModelMissingError, TemplateError
 from stc.protection.extractors import Extractor, cut, open_extractor, spread
 from stc.protection.template import similarity
-from stc.protection.views import view
+from stc.protection.views import Views, view
 from tests.protection.conftest import random_head
 from tests.recognition.stand_ins import Thumbnails, write_toy
 
@@ -82,3 +82,10 @@ def test_a_head_ships_for_dlib():
     # Existing records contain this maker, so the head's digest must not change with the code.
     assert by_map.key == "dlib-resnet-v1-746926341d722d45"
     assert by_map.maker == bytes.fromhex("2e36d2a7")
+
+
+@pytest.mark.parametrize("head", ["plain", "spread"])
+def test_an_embedding_without_direction_is_refused(head, views):
+    zeros = Views(np.zeros_like(views.embeddings[:2]), views.maps[:2])
+    with pytest.raises(TemplateError, match="embedding of a face is zero"):
+        Extractor(Thumbnails(), head).from_views(zeros)

@@ -210,7 +210,9 @@ def test_a_network_of_another_kind_is_refused_when_it_runs(graph, reason, tmp_pa
     "file", ["stc/codec/weights/stc-eye-1.onnx", "stc/imaging/weights/retinaface-mobilenet025.onnx"]
 )
 def test_the_other_networks_of_the_package_are_no_recognition_models(file):
-    with pytest.raises(ModelError, match=r"no recognition model: it has \d inputs, not one: "):
+    with pytest.raises(
+        ModelError, match=r"is not a recognition model: it has \d inputs, not one: "
+    ):
         Onnx("toy", Path(file))
 
 

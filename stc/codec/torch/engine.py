@@ -294,7 +294,7 @@ class _SynthesisEngine:
         pixels = torch.from_numpy(np.array(canvases)).to(engine.device)
         self._source = engine._eye.look(pixels.float())
 
-    def slopes(self, tokens: Tokens) -> tuple[Floats, Tensor]:
+    def gradients(self, tokens: Tokens) -> tuple[Floats, Tensor]:
         components, drawn = self._drawn(tokens)
         with torch.enable_grad():
             components = components.detach().requires_grad_()

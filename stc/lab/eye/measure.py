@@ -43,16 +43,16 @@ SIZES = (48, 96, 192)
 ROUNDS = 8
 
 
-class Gaze(Protocol):
-    """The interface of `stc.codec.eye.Gaze`: losses [B], and gradients [B, 6144], of canvases."""
+class EyeLoss(Protocol):
+    """The interface of `stc.codec.eye.EyeLoss`: losses [B], and gradients [B, 6144], of canvases."""
 
     def losses(self, canvases: Faces) -> Floats: ...
 
-    def slopes(self, canvases: Faces) -> tuple[Floats, Floats]: ...
+    def gradients(self, canvases: Faces) -> tuple[Floats, Floats]: ...
 
 
-class NetworkGaze:
-    """A gaze that uses a torch network in floating point; sources: uint8 [B, 128, 128, 3]."""
+class NetworkLoss:
+    """An `EyeLoss` that uses a torch network in floating point; sources: uint8 [B, 128, 128, 3]."""
 
     def __init__(self, network: EyeNetwork, sources: Faces) -> None:
         self._network = network
@@ -61,9 +61,9 @@ class NetworkGaze:
 
     def losses(self, canvases: Faces) -> Floats:
         """1 - cosine of each canvas and its source, [B]."""
-        return self.slopes(canvases)[0]
+        return self.gradients(canvases)[0]
 
-    def slopes(self, canvases: Faces) -> tuple[Floats, Floats]:
+    def gradients(self, canvases: Faces) -> tuple[Floats, Floats]:
         """`losses`, and their gradient with respect to the planes, [B, 6144]."""
         planes = torch.from_numpy(to_planes(canvases)).requires_grad_()
         linear = to_rgb(planes)
@@ -74,17 +74,17 @@ class NetworkGaze:
 
 
 class _SynthesisEngine:
-    """A `stc.codec.synthesis.SynthesisEngine` with any gaze."""
+    """A `stc.codec.synthesis.SynthesisEngine` with any loss of this interface."""
 
-    def __init__(self, engine: CpuEngine, tokenizer: Tokenizer, gaze: Gaze) -> None:
-        self._engine, self._tokenizer, self._gaze = engine, tokenizer, gaze
+    def __init__(self, engine: CpuEngine, tokenizer: Tokenizer, loss: EyeLoss) -> None:
+        self._engine, self._tokenizer, self._loss = engine, tokenizer, loss
 
-    def slopes(self, tokens: Tokens) -> tuple[Floats, Any]:
-        losses, by_planes = self._gaze.slopes(self._engine.draw(tokens))
-        return losses, self._tokenizer.slope(by_planes)
+    def gradients(self, tokens: Tokens) -> tuple[Floats, Any]:
+        losses, by_planes = self._loss.gradients(self._engine.draw(tokens))
+        return losses, self._tokenizer.gradient(by_planes)
 
     def losses(self, tokens: Tokens) -> Floats:
-        return self._gaze.losses(self._engine.draw(tokens))
+        return self._loss.losses(self._engine.draw(tokens))
 
     def refine(self, components: Any, tokens: Tokens) -> Tokens:
         return self._tokenizer.refine(components, tokens, rounds=1)
@@ -139,16 +139,18 @@ def measure(
     engine, tokenizer = CpuEngine(model), Tokenizer(model, open_core(model))
     judges = Judges(nets, sources)
     network = load_onnx(nets / "fr_feature.onnx").requires_grad_(False)
-    gazes: dict[str, tuple[Gaze, float]] = {"fr_feature": (NetworkGaze(network, sources), 0)}
+    losses_by_name: dict[str, tuple[EyeLoss, float]] = {
+        "fr_feature": (NetworkLoss(network, sources), 0)
+    }
     for name, (file, perception) in eyes.items():
-        gazes[name] = Eye(file.read_bytes()).toward(sources, perception), perception
+        losses_by_name[name] = Eye(file.read_bytes()).loss_against(sources, perception), perception
     for size in SIZES:
         limit = limit_of(model.tables, size)
         components, nearest = engine.tokenize(sources, limit)
         yield size, "nearest", judges.judge(engine.draw(nearest))
-        for name, (gaze, perception) in gazes.items():
+        for name, (loss, perception) in losses_by_name.items():
             plan = Plan(ROUNDS, step=step, perception=perception)
-            synthesis_engine = _SynthesisEngine(engine, tokenizer, gaze)
+            synthesis_engine = _SynthesisEngine(engine, tokenizer, loss)
             tokens = improve(synthesis_engine, components, [nearest], limit, plan)
             yield size, name, judges.judge(engine.draw(tokens))
 

@@ -38,7 +38,7 @@ def synthesised(
     plan, aim, now = Plan(rounds), components, indices
     best, least = indices, torch.full((len(indices),), torch.inf)
     for left in reversed(range(rounds + 1)):
-        loss, gradient = _slope(tokenizer, decoder, recogniser, groups, now, counts, wanted)
+        loss, gradient = _gradient(tokenizer, decoder, recogniser, groups, now, counts, wanted)
         better = loss < least
         best, least = torch.where(better[:, None], now, best), torch.where(better, loss, least)
         if left:
@@ -49,7 +49,7 @@ def synthesised(
     return best
 
 
-def _slope(
+def _gradient(
     tokenizer: LevelTokenizer,
     decoder: Decoder,
     recogniser: Callable[[Tensor], Tensor],

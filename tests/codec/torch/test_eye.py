@@ -33,13 +33,13 @@ def test_losses_and_gradients_are_those_of_onnx_runtime(module, faces):
     smooth = to_rgb(planes).permute(0, 2, 3, 1) * 255
     drawn = smooth.detach().clamp(0, 255).round()
     sources = np.ascontiguousarray(faces[::-1])
-    gaze = open_eye().toward(sources, 0.5)
+    loss = open_eye().loss_against(sources, 0.5)
     seen = module.look(torch.from_numpy(sources).float())
-    for ours, theirs in zip(seen, gaze.source, strict=True):
+    for ours, theirs in zip(seen, loss.source, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
     losses = module(smooth + (drawn - smooth).detach(), *seen, 0.5)
     (gradient,) = torch.autograd.grad(losses.sum(), planes)
-    expected = gaze.slopes(drawn.numpy().astype(np.uint8))
+    expected = loss.gradients(drawn.numpy().astype(np.uint8))
     np.testing.assert_allclose(losses.detach(), expected[0], atol=1e-4)
     error = np.linalg.norm(gradient.numpy() - expected[1], axis=1)
     assert (error < 0.01 * np.linalg.norm(expected[1], axis=1)).all()
@@ -50,7 +50,7 @@ def test_files_are_as_good_as_the_native_ones(faces, groups, tmp_path):
     # Rounding may lead the two to different tokens, better or worse, so compare twelve faces.
     faces = np.concatenate([np.roll(faces, columns, 2) for columns in (0, -4, 4)])
     path = first_levels(tmp_path / "small.safetensors", 3, groups).path if groups else None
-    gaze = open_eye().toward(faces, PLANS[1].perception)
+    loss = open_eye().loss_against(faces, PLANS[1].perception)
     losses = {}
     for device in ("cpu", "torch"):
         codec = Codec(path, device=device)
@@ -59,7 +59,7 @@ def test_files_are_as_good_as_the_native_ones(faces, groups, tmp_path):
                 one.unwrap().data for one in codec.encode_batch(faces, max_bytes=60, effort=effort)
             ]
             assert max(map(len, files)) <= 60
-            losses[device, effort] = gaze.losses(codec.decode_batch(files))
+            losses[device, effort] = loss.losses(codec.decode_batch(files))
     before = losses["cpu", 0]
     assert (losses["torch", 2] <= losses["torch", 0] + 1e-3).all()
     gains = [(before - losses[device, 2]).mean() for device in ("cpu", "torch")]
