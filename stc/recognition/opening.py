@@ -13,7 +13,7 @@ from stc.recognition.onnx import Onnx
 def open_recogniser(text: str) -> Recogniser:
     """The recognition model for `dlib` or `NAME=FILE.onnx`.
 
-    Raises StcError for any other text, ModelError for a file that is missing or is not a
+    Raises StcError for any other text and for a missing file, ModelError for a file that is not a
     recognition model, DataError for a wrong description, MissingExtraError for `dlib` if the extra
     `protection` is not installed.
     """

@@ -145,3 +145,17 @@ def test_a_missing_reader_of_text_is_another_matter(verb, face_file, tmp_path, c
     assert main([verb, str(tmp_path / "x.txt")]) == 12
     error = capsys.readouterr().err
     assert error == "stc: error: base45 is missing: pip install 'stc-face-codec[qr]'\n"
+
+
+@pytest.mark.parametrize(
+    "file", ["stc/codec/weights/stc-eye-1.onnx", "stc/imaging/weights/retinaface-mobilenet025.onnx"]
+)
+def test_a_file_that_is_no_recogniser_is_one_line(file, key, tmp_path, capsys):
+    target = str(tmp_path / "a.stp")
+    words = ["enroll", ASTRONAUT, "-o", target, "--key", key, "--recogniser", f"eye={file}"]
+    assert main(["protect", *words]) == 6
+    error = capsys.readouterr().err
+    assert error.startswith(
+        f"stc: error: recogniser eye: {file} is not a recognition model: it has"
+    )
+    assert error.count("\n") == 1

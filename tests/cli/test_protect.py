@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from stc.cli.main import main
 from stc.protection import Key, ProtectedTemplate, Revocations
@@ -300,3 +301,16 @@ def test_flags_stand_before_and_after_every_verb(place, record, capsys):
     assert "eileen" in capsys.readouterr().out
     assert main([*words[:place], "-q", *words[place:]]) == 0
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("verb", ["match", "renew", "enroll"])
+def test_a_picture_without_a_face_is_named(verb, record, key, tmp_path, capsys):
+    empty = str(tmp_path / "empty.png")
+    Image.new("RGB", (200, 200), "green").save(empty)
+    more = {
+        "match": [record],
+        "renew": [record, "--revoked", str(tmp_path / "revoked"), "-o", str(tmp_path / "b.stp")],
+        "enroll": ["-o", str(tmp_path / "b.stp")],
+    }
+    assert main(["protect", verb, empty, *more[verb], "--key", key, "--head", "plain"]) == 3
+    assert capsys.readouterr().err.startswith(f"stc: error: {empty}: no face found")

@@ -44,7 +44,7 @@ ROUNDS = 8
 
 
 class EyeLoss(Protocol):
-    """The interface of `stc.codec.eye.EyeLoss`: losses [B], and gradients [B, 6144], of canvases."""
+    """Losses [B], and gradients [B, 6144], of canvases, as in `stc.codec.eye.EyeLoss`."""
 
     def losses(self, canvases: Faces) -> Floats: ...
 

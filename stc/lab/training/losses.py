@@ -22,6 +22,18 @@ def masked_error(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return error.sum((1, 2, 3)) / (3 * weight.sum((1, 2, 3)))
 
 
+def lattice_error(error: Tensor, period: int = 4, tile: int = 32) -> Tensor:
+    """The part [B] of an error [B, C, H, W] that repeats every `period` pixels: a fine mesh.
+
+    Squared error and LPIPS hardly see it, because it is weak; the eye does. In every tile the fine
+    error is averaged over the pixels of each phase; what is left of it is the mesh. H and W are
+    multiples of `tile`, and `tile` of `period`.
+    """
+    fine = error - F.avg_pool2d(error, 5, 1, 2, count_include_pad=False)
+    phases = F.pixel_unshuffle(fine, period)  # [B, C * period^2, H / period, W / period]
+    return F.avg_pool2d(phases, tile // period).square().mean((1, 2, 3))
+
+
 def shift(*images: Tensor) -> list[Tensor]:
     """Crop all images by 4 pixels, at the same random offset.
 

@@ -2,6 +2,7 @@
 
 Loss = squared error without filled pixels, weighted double inside the face
      + LPIPS + (1 - cosine of the embeddings of the upscaled picture at half size and the original)
+     + the error that repeats every 4 pixels, which convolutions tend to leave as a fine mesh
      + in the last steps, an adversarial loss by a critic of patches.
 Blurred originals would teach the upscaler to blur. Therefore the least sharp faces are left out,
 and some of the others are blurred before encoding, with the sharp picture as the target.
@@ -26,7 +27,13 @@ from stc.errors import StcError
 from stc.lab.training.adversarial import AdversarialPlan, AdversarialTrainer, channels_last
 from stc.lab.training.collection import DataPlan, held_out, members
 from stc.lab.training.data import read_tar, to_tensors
-from stc.lab.training.losses import face_weight, jitter, masked_error, random_crop
+from stc.lab.training.losses import (
+    face_weight,
+    jitter,
+    lattice_error,
+    masked_error,
+    random_crop,
+)
 from stc.lab.training.precision import mixed
 from stc.lab.training.render import draw_counts
 from stc.lab.training.synthesised import synthesised
@@ -45,6 +52,7 @@ class UpscalerPlan(AdversarialPlan):
     average: float = 0.998
     perception: float = 0.8
     identity: float = 0.3
+    lattice: float = 100.0  # weight of `losses.lattice_error`
     critic_from: float = 0.2
     sharpest: float = 0.7  # share of the faces, the sharpest, that are used
     blurred: float = 0.2  # share of these that are blurred before encoding
@@ -147,7 +155,9 @@ class UpscalerTrainer(AdversarialTrainer):
                 for recogniser, own in zip(self.recognisers, wanted, strict=True)
             ]
         cosine = torch.stack(cosines).mean(0)
-        return *self.weighed(error, perceived, cosine, plan.pixels), target, seen
+        loss, parts = self.weighed(error, perceived, cosine, plan.pixels)
+        mesh = lattice_error(seen - target).mean()
+        return loss + plan.lattice * mesh, {**parts, "lattice": mesh}, target, seen
 
     @torch.no_grad()
     def drawn(self, canvases: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
