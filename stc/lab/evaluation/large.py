@@ -5,9 +5,9 @@
 FOLDER contains the tar files of a training configuration, and the same faces at 256 pixels in files
 SET_256.tar. Only faces that the configuration holds out of training are measured. The output is a
 table in Markdown: LPIPS and PSNR at 256 pixels; the judge's cosine between original and picture,
-both at half their size; and the detail, which is the RMS of the part of a picture that 128 pixels
-cannot represent, relative to the original's: 1 is natural, less is blurred, more is noise or grid
-patterns. +- is one standard error of the difference to the line above, over faces.
+both at half their size; the detail, which is the RMS of the part of a picture that 128 pixels
+cannot represent, relative to the original's: 1 is natural, less is blurred, more is noise; and the
+mesh, which is the RMS of what repeats every 4 pixels, also relative: above 1 it is a fault. +- is one standard error of the difference to the line above, over faces.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 
 from stc.canvas import CANVAS
@@ -26,6 +27,7 @@ from stc.codec.planes import LARGE
 from stc.lab.evaluation.judges import Judge, open_judge
 from stc.lab.evaluation.perceptual import lpips
 from stc.lab.training.config import LevelsRun, load
+from stc.lab.training.losses import lattice_error
 from stc.lab.training.upscaling import Portraits
 from stc.recognition.base import Faces
 
@@ -48,8 +50,18 @@ def detail(faces: Faces) -> npt.NDArray[np.float64]:
     return found
 
 
+def mesh(faces: Faces) -> npt.NDArray[np.float64]:
+    """RMS, in grey levels, of the fine pattern that repeats every 4 pixels over 128 pixels, [N].
+
+    faces: uint8 [N, 256, 256, 3].
+    """
+    pixels = torch.from_numpy(faces).permute(0, 3, 1, 2).double()
+    found: npt.NDArray[np.float64] = lattice_error(pixels, tile=CANVAS).sqrt().numpy()
+    return found
+
+
 def measure(originals: Faces, drawn: Faces, weights: Path, judge: Judge | None) -> Figures:
-    """LPIPS, PSNR, detail and the judge's cosine of decoded faces, [N] each, by name.
+    """LPIPS, PSNR, detail, mesh and the judge's cosine of decoded faces, [N] each, by name.
 
     originals, drawn: uint8 [N, 256, 256, 3]. weights: the file of LPIPS.
     """
@@ -58,6 +70,7 @@ def measure(originals: Faces, drawn: Faces, weights: Path, judge: Judge | None) 
         "LPIPS": lpips(originals, drawn, weights),
         "PSNR": 10 * np.log10(255**2 / error.clip(1e-3)),
         "detail": detail(drawn) / detail(originals),
+        "mesh": mesh(drawn) / mesh(originals),
     }
     if judge is not None:
         halves = [resized(f, CANVAS, Image.Resampling.BOX) for f in (originals, drawn)]

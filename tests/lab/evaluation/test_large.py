@@ -41,6 +41,15 @@ def test_an_enlarged_face_has_little_detail(portraits):
     assert (large.measure(faces, enlarged, None, None)["detail"] < 0.5).all()
 
 
+def test_a_mesh_is_measured_beside_that_of_the_original(portraits):
+    faces = portraits.large[..., :3].copy()
+    grid = np.zeros((256, 256, 1), np.int64)
+    grid[::4, ::4] = 8  # grey levels
+    meshed = (faces + grid).clip(0, 255).astype(np.uint8)
+    assert (large.measure(faces, faces, None, None)["mesh"] == 1).all()
+    assert (large.measure(faces, meshed, None, None)["mesh"] > 2).all()
+
+
 def test_the_table_has_two_lines_a_size(portraits):
     said = []
     chosen = portraits.validation(90)
@@ -48,7 +57,7 @@ def test_the_table_has_two_lines_a_size(portraits):
     large.report(chosen, Codec(), [48, 96], None, Colours(), said.append)
     lines = "\n".join(said).splitlines()
     assert lines[0] == "2 faces"
-    assert lines[2] == "| bytes, drawn | LPIPS | PSNR | detail | colours |"
+    assert lines[2] == "| bytes, drawn | LPIPS | PSNR | detail | mesh | colours |"
     assert [row.split(" |")[0] for row in lines[4:]] == [
         "| 48, 128 px enlarged",
         "| 48, 256 px",
