@@ -7,7 +7,8 @@ SET_256.tar. Only faces that the configuration holds out of training are measure
 table in Markdown: LPIPS and PSNR at 256 pixels; the judge's cosine between original and picture,
 both at half their size; the detail, which is the RMS of the part of a picture that 128 pixels
 cannot represent, relative to the original's: 1 is natural, less is blurred, more is noise; and the
-mesh, which is the RMS of what repeats every 4 pixels, also relative: above 1 it is a fault. +- is one standard error of the difference to the line above, over faces.
+mesh, which is the RMS of what repeats every 4 pixels, also relative: above 1 it is a fault. +- is
+one standard error of the difference to the line above, over faces.
 """
 
 from __future__ import annotations
