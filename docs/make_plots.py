@@ -4,8 +4,8 @@
     python docs/make_plots.py --results OUT/results.csv --model NAME  # with new measurements
 
 docs/data/NAME.csv has the measurements of the model NAME, in the format of results.csv as
-`stc evaluate` writes it. The default model's become the table of README.md and docs/benchmarks.md.
-Needs matplotlib.
+`stc evaluate` writes it. Those of the default model become the table of README.md,
+docs/benchmarks.md and the model card. Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from stc.codec.model_file import DEFAULT
 from stc.lab.evaluation.report import MIN_PAIRS_LOW_FAR
 
 DOCS = Path(__file__).parent
-PAGES = (DOCS.parent / "README.md", DOCS / "benchmarks.md")
+ROOT = DOCS.parent
+PAGES = (ROOT / "README.md", DOCS / "benchmarks.md", ROOT / "stc/codec/weights/README.md")
 BEGIN, END = "<!-- table of docs/make_plots.py -->", "<!-- end of table -->"
 RIVALS_MODEL = "stc-face-4"  # measured in one run with the rivals
 PROTOCOL, JUDGE = "lfw", "dlib"
