@@ -37,8 +37,8 @@ HEAD = """\
 Written by `python -m conformance.make`. Specification {version} of {date}; vectors made with
 {models}.
 
-Each cell states how many cases passed, out of all cases of the column. *Off by* is the largest difference; in pictures,
-1 of 255 is allowed.
+Each cell states how many cases passed, out of all cases of the column. *Off by* is the largest
+difference; in pictures, 1 of 255 is allowed.
 
 | decoder | | {columns} | off by |
 |---|---|{lines}---|
@@ -73,8 +73,8 @@ def write_results() -> None:
 
 
 NOTES = """
-An empty cell: the decoder does not give this output. The native core does not return the output of the network, and the
-package for pages computes neither planes nor the quality of an encoder.
+An empty cell: the decoder does not give this output. The native core does not return the output of
+the network, and the package for pages computes neither planes nor the quality of an encoder.
 """
 
 
