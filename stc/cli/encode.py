@@ -48,7 +48,7 @@ it and the picture, which takes as long as one or two steps of --effort.
 Effort 0 uses the codewords nearest to the face. Higher efforts run rounds of synthesis, up to 12:
 the encoder decodes its tokens, compares the result with the picture by a small recognition model,
 and tries other tokens. The file never becomes longer, or less similar by that model. Effort 1 takes
-about 75 ms a face on one core of an AMD Zen 3, effort 5 (default) 225 ms, effort 9 500 ms. Of the
+about 55 ms a face on one core of an AMD Zen 5, effort 5 (default) 160 ms, effort 9 a second. Of the
 gain of effort 9, measured by independent recognition models, effort 1 has a fifth to a half, effort
 5 a half to three quarters. The quality that is printed is that of effort 0.
 

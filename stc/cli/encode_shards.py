@@ -29,7 +29,7 @@ shard, and an error after all other shards are done. An existing shard of other 
 model or of a tar file that has changed is an error. Braces in IN are expanded by the command too.
 Needs {install_hint("gallery")}.
 
-Effort 2 has nearly half of the gain of the highest --effort, for about 110 ms a face; effort 0 uses
+Effort 2 has nearly half of the gain of the highest --effort, for about 80 ms a face; effort 0 uses
 the nearest codewords, in 5 ms. docs/gallery.md estimates the cost of a hundred million faces.
 
 examples:

@@ -54,7 +54,7 @@ def add_effort(parser: argparse.ArgumentParser, default: int = DEFAULT_EFFORT) -
         metavar="E",
         help=f"0 to {MAX_EFFORT}: time spent on searching for tokens that keep more of the "
         "identity in files no larger; 0 uses the nearest codewords, about 5 ms a face, and each "
-        f"step up to 6 takes about 40 ms more; {default} if not given",
+        f"step up to 6 takes about 25 to 50 ms more; {default} if not given",
     )
 
 
