@@ -40,8 +40,8 @@ goes to stdout, and with --qr but no -o only the QR code is written. Files are o
 --force.
 
 The quality, 0 to 1, estimates the share of the identity that the file keeps. It is computed without
-a recognition model, in 2 ms. At 192 bytes half of all faces have .975 or more, one in twenty less
-than .960. A low value is a hint, not a proof, that the file may not be recognised:
+a recognition model, in 2 ms. At 192 bytes half of all faces have .973 or more, one in twenty less
+than .961. A low value is a hint, not a proof, that the file may not be recognised:
 docs/evaluation.md has figures. -v also decodes the file and prints the output of `stc compare` for
 it and the picture, which takes as long as one or two steps of --effort.
 
