@@ -5,7 +5,7 @@
 
 docs/data/NAME.csv has the measurements of the model NAME, in the format of results.csv as
 `stc evaluate` writes it. Those of the default model become the table of README.md,
-docs/benchmarks.md and the model card. Needs matplotlib.
+docs/benchmarks.md and the model card. Needs the extra `lab`.
 """
 
 from __future__ import annotations
