@@ -29,7 +29,8 @@ def links():
 
 @pytest.fixture(scope="module")
 def plots():
-    pytest.importorskip("matplotlib")
+    for name in ("matplotlib", "torch"):
+        pytest.importorskip(name)
     return load(ROOT / "docs" / "make_plots.py")
 
 
