@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from fuzz.target import Target
+from fuzz.targets.records import KEY, template
 from stc.errors import FormatError, WrongKeyError
-from stc.protection import GroupedTemplate, Key, protect
 from stc.protection import index_file as form
+from stc.protection import protect
 from stc.protection.index import RecordIndex
 from stc.protection.index_file import CHECK, MIN_FILE, Header
 from stc.protection.stream import Parameters
 
-KEY = Key(bytes(range(32)))
 _FIELDS = struct.Struct("<4sB4sHHHHHIQ16s")
 _SHAPE = 2, 3  # groups and their dimensions
 _DIMENSIONS = 2  # of a sketch
@@ -27,10 +27,10 @@ def answer(data: bytes) -> Any:
     """Rough scores, and the scores and records of a search."""
     index = RecordIndex(io.BytesIO(data), KEY)
     parameters = Parameters(*_FIELDS.unpack_from(data)[3:7], data[5:9])
-    template = _template((parameters.groups, parameters.size), parameters.maker)
-    rough = index.rough_scores([template])
+    query = template((parameters.groups, parameters.size), parameters.maker)
+    rough = index.rough_scores([query])
     assert rough.shape == (1, len(index))  # noqa: S101
-    found = index.search(template, 2)
+    found = index.search(query, 2)
     return rough.tobytes(), [(score, record.to_bytes()) for score, record in found]
 
 
@@ -74,8 +74,8 @@ def seeds() -> dict[str, bytes]:
 
 def _index(count: int) -> bytes:
     """An index as `write_index` makes it, with a nonce of zeros."""
-    template = _template(_SHAPE, b"fuzz")
-    records = [protect(template, KEY, f"id {i}", alpha=0.5, drop=0.4) for i in range(count)]
+    face = template(_SHAPE, b"fuzz")
+    records = [protect(face, KEY, f"id {i}", alpha=0.5, drop=0.4) for i in range(count)]
     parts = [record.to_bytes() for record in records]
     data, nonce = b"".join(parts), bytes(form.NONCE)
     header = Header(records[0].parameters, _DIMENSIONS, count, len(data), nonce)
@@ -88,11 +88,6 @@ def _index(count: int) -> bytes:
         + form.seal(KEY, nonce, form.AXES, numbers.tobytes())
         + form.seal(KEY, nonce, form.FIRST_BLOCK, codes.tobytes(), lengths.tobytes())
     )
-
-
-def _template(shape: tuple[int, int], maker: bytes) -> GroupedTemplate:
-    features = np.sin(np.arange(1, 1 + shape[0] * shape[1], dtype=np.float32)).reshape(shape)
-    return GroupedTemplate(features, np.full(shape[0], 1 / shape[0], np.float32), maker)
 
 
 TARGET = Target(

@@ -39,7 +39,7 @@ def answer(data: bytes) -> Any:
 
 def _score(record: Any) -> float | str:
     try:
-        score = match(_template(record.features.shape, record.parameters.maker), record, KEY)
+        score = match(template(record.features.shape, record.parameters.maker), record, KEY)
         assert -1 <= score <= 1, score  # noqa: S101
         Gallery.of([record, record])
     except ProtectionError as error:
@@ -47,7 +47,8 @@ def _score(record: Any) -> float | str:
     return score
 
 
-def _template(shape: tuple[int, int], maker: bytes = bytes(4)) -> GroupedTemplate:
+def template(shape: tuple[int, int], maker: bytes = bytes(4)) -> GroupedTemplate:
+    """A template of groups and dimensions `shape`, always the same."""
     features = np.sin(np.arange(1, 1 + shape[0] * shape[1], dtype=np.float32)).reshape(shape)
     return GroupedTemplate(features, np.full(shape[0], 1 / shape[0], np.float32), maker)
 
@@ -74,7 +75,7 @@ def seeds() -> dict[str, bytes]:
     ids = ("anna/1", b"\0\xff", 7)
     made = {
         f"{m}x{c}-{bits}": protect(
-            _template((m, c)), KEY, ids[bits % 3], alpha=0.8, drop=drop
+            template((m, c)), KEY, ids[bits % 3], alpha=0.8, drop=drop
         ).to_bytes(bits)
         for (m, c), bits, drop in zip(_SHAPES, (2, 7, 8), (0, 0.4, 0.5), strict=True)
     }

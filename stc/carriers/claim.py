@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import zlib
 
-from stc.carriers.text import letters_of
+from stc.carriers.text import ALPHABET, letters_of
 from stc.errors import BadMagicError
 
 # The first bytes of a signed CBOR Web Token: the tag 61 (RFC 8392), which may be left out, the tag
 # 18 of a message with one signature, and its array of four (RFC 9052).
 _TOKENS = (b"\xd8\x3d\xd2\x84", b"\xd2\x84")
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 _BYTES = 400  # compressed, that are decompressed: enough for the tables before the first byte
 
 
@@ -45,7 +44,7 @@ def _decoded(letters: str) -> bytes:
     """Decode Base45 (RFC 9285) up to the first letters that no bytes have."""
     found = bytearray()
     for start in range(0, len(letters) - 2, 3):
-        low, middle, high = map(_DIGITS.index, letters[start : start + 3])
+        low, middle, high = map(ALPHABET.index, letters[start : start + 3])
         number = low + 45 * middle + 2025 * high
         if number > 0xFFFF:
             break

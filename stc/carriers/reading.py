@@ -32,7 +32,7 @@ def read_carried(data: bytes, *, bare: bool = False) -> bytes:
     found = read_bytes(data, bare=bare)
     if found is not None:
         return found
-    if _is_picture(data):
+    if is_picture(data):
         from stc.carriers import qr
 
         return qr.read(data, bare=bare)
@@ -56,7 +56,7 @@ def read_bytes(data: bytes, *, bare: bool = False) -> bytes | None:
         found = text.from_text(data, bare=bare)
     if found is not None or not bare or len(data) > MAX_BARE:
         return found
-    return None if data[:1] in _PICTURES and _is_picture(data) else data
+    return None if data[:1] in _PICTURES and is_picture(data) else data
 
 
 def _on_tag(data: bytes) -> bytes | None:
@@ -70,12 +70,13 @@ def _on_tag(data: bytes) -> bytes | None:
     try:
         return ndef.read(dump)
     except FormatError:
-        if _is_picture(data):  # its metadata may contain the media type
+        if is_picture(data):  # its metadata may contain the media type
             return None
         raise
 
 
-def _is_picture(data: bytes) -> bool:
+def is_picture(data: bytes) -> bool:
+    """Whether data begins like a picture of a common format; no pixels are decoded."""
     from stc.carriers import qr  # imports Pillow and numpy
 
     return qr.is_picture(data)

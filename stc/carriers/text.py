@@ -10,7 +10,8 @@ from stc.bitstream import MAX_BYTES, has_header, parse_header
 from stc.errors import FormatError, MissingExtraError
 from stc.install_hint import install_hint
 
-_LETTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"  # of Base45, by value
+_LETTERS = frozenset(ALPHABET)
 _MAX_LETTERS = 2 * MAX_BYTES  # longer texts are not decoded; three letters are two bytes
 # The symbology identifier that scanners put before the text (ISO/IEC 15424).
 _QR_CODE = "]Q"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stc.bitstream import has_header
-from stc.carriers.reading import read_carried
+from stc.carriers.reading import is_picture, read_carried
 from stc.cli import streams
 from stc.cli.exit_codes import FileError, OutputExistsError, UsageError, code_of
 from stc.cli.naming import InputError, about, one_of_many
@@ -72,7 +72,7 @@ def read_face(name: str, *, bare: bool = False) -> bytes:
         except NoCodeError as error:
             raise NoCodeError(f"{error}; to encode the face in it, use stc encode") from error
         except MissingExtraError as error:
-            if not _is_picture(data):
+            if not is_picture(data):
                 raise
             raise InputError(
                 name,
@@ -81,12 +81,6 @@ def read_face(name: str, *, bare: bool = False) -> bytes:
                     f"code in it, install the extra that is needed: {error}"
                 ),
             ) from error
-
-
-def _is_picture(data: bytes) -> bool:
-    from stc.carriers import qr  # imports Pillow and numpy
-
-    return qr.is_picture(data)
 
 
 def read_picture(name: str) -> bytes:
