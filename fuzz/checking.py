@@ -67,9 +67,12 @@ def _look_behind(error: BaseException) -> None:
 
 
 def limit_memory(mebibytes: int) -> None:
-    """Limit this process to a number of MiB beyond its present address space; Linux only."""
+    """Limit this process to a number of MiB beyond its present address space; Linux only.
+
+    Another call measures from the address space of that moment.
+    """
     import resource
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + (mebibytes << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))

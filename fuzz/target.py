@@ -31,5 +31,5 @@ class Target:
     repair: Repair | None = None
     max_len: int = 1024  # bytes of an input
     seconds: float = 1.0  # maximum processor time of one input
-    memory: int = 256  # MiB beyond the memory of the process after all seeds were parsed
+    memory: int = 256  # MiB of one input, beyond the memory of the process before it
     strict: bool = True

@@ -86,9 +86,12 @@ def test_memory_is_limited():
         "bytes(16 << 20)\n"
         "try: bytes(256 << 20)\n"
         "except MemoryError: print('refused')\n"
+        "kept = bytes(48 << 20)\n"
+        "limit_memory(64)\n"
+        "more = bytes(48 << 20)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "refused\n", done.stderr
+    assert (done.stdout, done.returncode) == ("refused\n", 0), done.stderr
 
 
 def test_a_failing_input_is_made_smaller():
