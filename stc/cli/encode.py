@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     check(options)
     options.ecc = options.ecc or DEFAULT_LEVEL
     settings = settings_of(options, byte_limit(options))
-    codes = pair_up(options.inputs, options.qr, ".png") if options.qr else []
+    codes = pair_up(options.inputs, options.qr, ".png") if options.qr is not None else []
     only_codes = options.qr is not None and options.output is None
     pairs = codes if only_codes else pair_up(options.inputs, options.output, ".stc")
     code_of = dict(codes)

@@ -166,9 +166,11 @@ def pair_up(inputs: list[str], output: str | None, suffix: str) -> list[tuple[st
         or None for the name of each input with its ending replaced by `suffix`, and for stdout
         where the input is a stream.
 
-    Raises UsageError if two inputs would have one output, if several inputs have no folder, or if
-    stdin would need a name in a folder; OSError.
+    Raises UsageError if two inputs would have one output, if several inputs have no folder, if
+    stdin would need a name in a folder, or if `output` is empty; OSError.
     """
+    if output == "":
+        raise UsageError("the name of an output is empty")
     if output is None:
         pairs = [(name, _beside(name, suffix)) for name in inputs]
     else:

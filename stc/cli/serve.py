@@ -8,7 +8,7 @@ from typing import Any
 
 from stc.cli.numbers import int_in_range, positive
 from stc.cli.settings import add_model
-from stc.errors import MissingExtraError
+from stc.errors import MissingExtraError, StcError
 from stc.install_hint import install_hint
 from stc.service.limits import Limits
 
@@ -91,12 +91,16 @@ def run(options: argparse.Namespace) -> int:
     page = installed_page() if options.page is None else options.page
     app = create_app(limits, model=options.model, threads=options.threads, page=page)
     level = "error" if options.quiet else "info"
-    with few_lines():
-        uvicorn.run(
-            app,
-            host=options.host,
-            port=options.port,
-            log_level=level,
-            **uvicorn_settings(limits),
-        )
+    try:
+        with few_lines():
+            uvicorn.run(
+                app,
+                host=options.host,
+                port=options.port,
+                log_level=level,
+                **uvicorn_settings(limits),
+            )
+    except SystemExit as error:  # uvicorn has logged the reason; its exit code means no face
+        address = f"{options.host}, port {options.port}"
+        raise StcError(f"the service cannot listen on {address}") from error
     return 0

@@ -117,8 +117,13 @@ def say(line: str) -> None:
 
 
 def finish() -> None:
-    """Flush stdout, so that a failed write is reported. Raises OSError."""
-    sys.stdout.flush()
+    """Flush stdout, so that a failed write is reported. Raises OSError with the stream's name."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), NAMES[1]) from error
 
 
 def abandon() -> None:

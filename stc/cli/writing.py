@@ -18,13 +18,15 @@ _WRITE = os.O_WRONLY | getattr(os, "O_BINARY", 0)  # Windows would change line e
 _ONLY_IN_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 
 
-def write_atomically(name: str, data: bytes, *, force: bool = False) -> None:
+def write_atomically(name: str, data: bytes, *, force: bool = False, in_place: bool = True) -> None:
     """Write a file so that its name never belongs to an incomplete file; `-` is stdout.
 
     name: a path, or `-`. Devices, pipes and descriptors (/dev/fd/N) are written to directly.
     force: overwrite an existing file. It keeps its permissions and, if the process may set it, its
         owner. A file with several hard links, or in a folder without write permission, is written
         in place: an error restores the old content, but a killed process leaves a mixture.
+    in_place: False replaces such a file too, or raises OSError; other hard links keep the old
+        content.
 
     Raises OutputExistsError for an existing file without `force`, also if another process created
     it in the meantime; FileError, OSError.
@@ -38,7 +40,7 @@ def write_atomically(name: str, data: bytes, *, force: bool = False) -> None:
                 file.write(data)
         else:
             check_target(name, force=force)
-            _write_file(real_path(name), data, force=force)
+            _write_file(real_path(name), data, force=force, in_place=in_place)
     except OSError as error:
         if error.errno is None:
             raise
@@ -47,20 +49,20 @@ def write_atomically(name: str, data: bytes, *, force: bool = False) -> None:
         raise OSError(error.errno, os.strerror(error.errno), known) from error
 
 
-def _write_file(path: Path, data: bytes, *, force: bool) -> None:
+def _write_file(path: Path, data: bytes, *, force: bool, in_place: bool) -> None:
     """Write a regular file at a path without symbolic links, see `write_atomically`."""
     old = None
     if force:
         with contextlib.suppress(FileNotFoundError):
             old = os.stat(path)
-    if old is not None and old.st_nlink > 1:
+    if in_place and old is not None and old.st_nlink > 1:
         _write_over(path, data)
         return
     try:
         if not _write_without_name(path, data, old, force=force):
             _write_beside(path, data, old, force=force)
     except OSError as error:
-        if old is None or error.errno not in _ONLY_IN_PLACE:
+        if not in_place or old is None or error.errno not in _ONLY_IN_PLACE:
             raise
         _write_over(path, data)
 

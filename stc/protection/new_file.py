@@ -54,7 +54,8 @@ def being_written(path: Path, *, force: bool = False) -> Iterator[BinaryIO]:
     """A context with a writable, seekable file of mode 0600 that gets its name on success.
 
     It is written under a temporary name beginning with `.stc-` in the same folder, flushed to the
-    disk and renamed; after an error it is removed. force: replace an existing file.
+    disk and renamed; after an error it is removed. force: replace an existing file, with its
+    permissions and, if the process may set it, its owner.
     Raises FileExistsError if the file exists and not `force`, OSError if it cannot be written.
     """
     partial = path.with_name(f".stc-{secrets.token_hex(8)}")
@@ -64,13 +65,30 @@ def being_written(path: Path, *, force: bool = False) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         if force:
+            _take_over(partial, path)
             os.replace(partial, path)
         else:
             _name_exclusively(partial, path)
+    except OSError as error:  # name the wanted path instead of the temporary file
+        if error.errno is None or error.filename not in (None, str(partial)):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
     finally:
         with contextlib.suppress(OSError):  # the folder may be gone
             partial.unlink(missing_ok=True)
     _sync(path.parent)
+
+
+def _take_over(partial: Path, path: Path) -> None:
+    """Copy owner and permissions of the file that will be replaced, if there is one."""
+    try:
+        old = path.stat()
+    except FileNotFoundError:
+        return
+    with contextlib.suppress(OSError, AttributeError):  # Windows has no owners
+        os.chown(partial, old.st_uid, old.st_gid)
+    with contextlib.suppress(OSError):  # FAT has one mode for all files
+        partial.chmod(old.st_mode & 0o777)
 
 
 def _name_exclusively(partial: Path, path: Path) -> None:

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from stc.errors import WrongModelError
 from stc.recognition.base import Embeddings, Maps
 
-CHIP = 150  # pixels
 _MEAN_RGB = (122.782, 117.001, 104.298)
 _SCALE = 256.0
 # Channels of each block, and whether it halves the resolution, from the input to the output.

@@ -16,7 +16,7 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from stc.errors import DataError, ModelError, StcError
+from stc.errors import DataError, ModelError, ModelMissingError
 from stc.recognition import onnx_graph
 from stc.recognition.base import BATCH, CROP, Embeddings, Faces, Maps
 from stc.recognition.resizing import resize
@@ -87,14 +87,14 @@ class Onnx:
     path: the file; `Description.beside` it describes the input. The model has one input, N pictures
     of three channels, and its first output is the embedding. Embeddings are scaled to length 1.
 
-    Raises StcError if there is no such file, ModelError if it cannot be run or is not a
+    Raises ModelMissingError if there is no such file, ModelError if it cannot be run or is not a
     recognition model, DataError for a wrong description. The methods raise ModelError if ONNX
     Runtime fails, or if the outputs do not have the shapes of embeddings and feature maps.
     """
 
     def __init__(self, name: str, path: Path) -> None:
         if not path.is_file():
-            raise StcError(f"recogniser {name}: there is no file {path}")
+            raise ModelMissingError(f"recogniser {name}: there is no file {path}")
         self._path = path
         self.name, self.description = name, Description.beside(path)
         self.note = self.description.note

@@ -14,6 +14,7 @@ _MAX_SHOWN = 40  # characters of a name that a message repeats
 _RAW = "send the file's bytes as the body, as curl --data-binary @FILE does"
 # The first characters of common picture formats in Base64.
 _BASE64 = (b"/9j/", b"iVBORw0KGgo", b"UklGR", b"R0lGOD", b"SUkqA", b"TU0AK")
+_GZIP = b"\x1f\x8b\x08"
 
 
 def check_parameters(request: Request, known: Mapping[str, Sequence[str]]) -> None:
@@ -56,7 +57,7 @@ def check_headers(request: Request) -> None:
 
 
 def check_picture(body: bytes) -> None:
-    """Raise RequestError for a body that is Base64, JSON or a form, whatever its headers state."""
+    """Raise RequestError for a body that is a form, JSON, Base64 or gzip, whatever the headers."""
     start = body[:1024].lstrip()
     found = None
     if start.startswith(b"--") and b"content-disposition:" in start.lower():
@@ -65,5 +66,7 @@ def check_picture(body: bytes) -> None:
         found = "JSON"
     elif start.startswith((b"data:", *_BASE64)):
         found = "Base64"
+    elif body.startswith(_GZIP):
+        found = "gzip"
     if found is not None:
         raise RequestError(415, "MediaTypeError", f"the body is {found}: {_RAW}")

@@ -17,7 +17,7 @@ import numpy as np
 STEPS = {"os.rename", "os.link", "os.remove", "os.truncate", "os.chmod", "os.chown", "fcntl.flock"}
 
 
-def template_of(name, extractor=None):
+def template_of(name, extractor=None, options=None):
     """A random template of 12 groups of 16 in place of a face's; those of one kind are similar."""
     from stc.protection import GroupedTemplate
 

@@ -50,6 +50,13 @@ def test_what_is_read_is_not_written_even_if_forced(verb, name, folder, capsys):
     assert (folder / "face.png").read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_empty_name_is_no_output(verb, path, folder):
+    """As of a script whose variable is not set: the output would have another name, or be none."""
+    assert main(words(verb, "face.stc", "")) == 2
+    assert list(folder.iterdir()) == [path]
+
+
 def test_a_file_that_stdin_reads_is_not_written(folder, monkeypatch):
     with open("face.stc", "rb") as file:
         before = os.dup(0)

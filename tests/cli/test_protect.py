@@ -184,9 +184,9 @@ def test_a_folder_that_vanishes(key, tmp_path, capsys, monkeypatch):
 
     real = enroll.template_of
 
-    def vanish(name, extractor):
+    def vanish(*given):
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
-        return real(name, extractor)
+        return real(*given)
 
     monkeypatch.setattr(enroll, "template_of", vanish)
     words = ["enroll", FACE, "-o", str(tmp_path / "out") + "/", "--key", key, "--head", "plain"]
@@ -200,9 +200,9 @@ def test_a_renewal_into_a_folder_that_vanishes(record, key, tmp_path, capsys, mo
     (tmp_path / "out").mkdir()
     real = renew.template_of
 
-    def vanish(name, extractor):
+    def vanish(*given):
         (tmp_path / "out").rmdir()
-        return real(name, extractor)
+        return real(*given)
 
     monkeypatch.setattr(renew, "template_of", vanish)
     words = [FACE, record, "--key", key, "--head", "plain", "--revoked", str(tmp_path / "list")]
@@ -314,3 +314,59 @@ def test_a_picture_without_a_face_is_named(verb, record, key, tmp_path, capsys):
     }
     assert main(["protect", verb, empty, *more[verb], "--key", key, "--head", "plain"]) == 3
     assert capsys.readouterr().err.startswith(f"stc: error: {empty}: no face found")
+
+
+@pytest.mark.parametrize("verb", ["match", "renew", "enroll"])
+def test_the_face_is_chosen_as_by_encode(verb, record, key, tmp_path, capsys):
+    """The errors of framing name --face and --align, so every verb that raises them has these."""
+    face = Image.open(FACE).convert("RGB")
+    two = Image.new("RGB", (2 * face.width, face.height))
+    two.paste(face, (0, 0))
+    two.paste(face, (face.width, 0))
+    two.save(tmp_path / "two.png")
+    Image.new("RGB", (200, 200), "green").save(tmp_path / "empty.png")
+    for picture, *option in (("two.png", "--face", "largest"), ("empty.png", "--align", "never")):
+        target = ["-o", str(tmp_path / f"{picture}.stp")]
+        more = {
+            "match": [record],
+            "renew": [record, "--revoked", str(tmp_path / f"{picture}.txt"), *target],
+            "enroll": target,
+        }
+        words = ["protect", verb, str(tmp_path / picture), *more[verb], "--key", key]
+        words += ["--head", "plain"]
+        assert main(words) == 3
+        assert " ".join(option) in capsys.readouterr().err
+        assert main([*words, *option]) == 0
+
+
+@pytest.mark.parametrize("verb", ["match", "info", "index", "renew"])
+def test_an_empty_file_is_no_record(verb, record, key, tmp_path, capsys):
+    """A record that was lost must not be passed over as if nobody had been enrolled."""
+    empty = str(tmp_path / "empty.stp")
+    Path(empty).touch()
+    target = ["--key", key, "-o", str(tmp_path / "out")]
+    words = {
+        "match": [FACE, record, empty, "--key", key, "--head", "plain"],
+        "info": [empty],
+        "index": [record, empty, *target],
+        "renew": [FACE, empty, *target, "--head", "plain", "--revoked", str(tmp_path / "revoked")],
+    }
+    assert main(["protect", verb, *words[verb]]) == 4
+    assert f"{empty} is empty" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_renewal_is_not_written_into_its_list(record, key, tmp_path, capsys):
+    both = str(tmp_path / "both")
+    words = [FACE, record, "--key", key, "--head", "plain", "--revoked", both, "-o", both]
+    assert main(["protect", "renew", *words]) == 2
+    assert "both the new record and the list" in capsys.readouterr().err
+    assert not Path(both).exists()
+
+
+@pytest.mark.parametrize("threshold", ["nan", "inf"])
+def test_a_threshold_is_finite(threshold, record, key, capsys):
+    words = ["match", FACE, record, "--key", key, "--head", "plain", "--threshold", threshold]
+    with pytest.raises(SystemExit, match="2"):
+        main(["protect", *words])
+    assert "is not a finite number" in capsys.readouterr().err

@@ -28,7 +28,7 @@ def faces(tmp_path, monkeypatch):
     for number in range(40):
         (folder / f"guest {number:02}-x.jpg").touch()
 
-    def template_of(name, extractor):
+    def template_of(name, extractor, options):
         if "nobody" in name:
             raise NoFaceError("no face was found")
         seed = 1000 if "anna" in name else int(Path(name).stem[6:8])
@@ -176,3 +176,10 @@ def test_scores_that_are_none(record, tmp_path, capsys):
     with (tmp_path / "long").open("wb") as file:
         file.truncate(1 << 40)  # takes no room on the disk
     assert main(["protect", *words, str(tmp_path / "long")]) == 4
+
+
+def test_scores_are_not_written_over_a_picture(faces, capsys):
+    target = faces / "anna" / "1.jpg"
+    assert main(["protect", "calibrate", str(faces), "-o", str(target), "--force"]) == 2
+    assert "is both input and output" in capsys.readouterr().err
+    assert target.read_bytes() == b""

@@ -1,5 +1,7 @@
 """`stc protect index`, and matching with an index."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,18 @@ def test_what_fails_leaves_nothing(records, key, tmp_path, capsys):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_full_disk_names_the_index(records, key, tmp_path, capsys, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    (tmp_path / "out").mkdir()
+    target = tmp_path / "out" / "x.stg"
+    assert main(["protect", "index", *records, "--key", key, "-o", str(target)]) == 11
+    assert capsys.readouterr().err == f"stc: error: {target}: No space left on device\n"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_another_key_and_damage(index, key, tmp_path, capsys):
     other = str(tmp_path / "other")
     main(["protect", "-q", "keygen", "-o", other])
@@ -112,3 +126,26 @@ def test_another_key_and_damage(index, key, tmp_path, capsys):
     Path(index).write_bytes(data)
     assert main(["protect", "match", FACE, index, "--key", key, "--head", "plain"]) == 4
     assert "of the index was changed" in capsys.readouterr().err
+
+
+def test_an_index_is_not_written_over_what_it_is_made_from(records, key, tmp_path, capsys):
+    (tmp_path / "link").symlink_to(records[1])
+    for target in (*records, key, str(tmp_path / "link")):
+        before = Path(target).read_bytes()
+        words = ["index", *records, "--key", key, "-o", target, "--force"]
+        assert main(["protect", *words]) == 2
+        assert "is both input and output" in capsys.readouterr().err
+        assert Path(target).read_bytes() == before
+
+
+def test_an_index_that_is_overwritten_keeps_its_permissions_and_links(
+    index, records, key, tmp_path
+):
+    before = Path(index).read_bytes()
+    Path(index).chmod(0o640)
+    (tmp_path / "link").symlink_to(index)
+    words = ["index", *records, "--key", key, "-o", str(tmp_path / "link"), "--force"]
+    assert main(["protect", *words]) == 0
+    assert (tmp_path / "link").is_symlink()
+    assert Path(index).read_bytes() != before
+    assert Path(index).stat().st_mode & 0o777 == 0o640

@@ -122,6 +122,12 @@ def test_a_full_device_is_an_error(words, unbuffered, folder):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_what_is_full_is_named(folder):
+    status, _, printed = shell("stc info face.stc > /dev/full", folder)
+    assert (status, printed) == (11, "stc: error: stdout: No space left on device\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 def test_the_exit_code_stays_where_errors_cannot_be_printed(folder):
     (folder / "junk").write_bytes(b"\xfa\xc1")
     assert shell("stc info junk face.stc junk 2> /dev/full", folder)[0] == 4

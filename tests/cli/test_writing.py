@@ -130,6 +130,15 @@ def test_a_file_of_several_names_keeps_them(tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
+def test_a_new_file_leaves_the_other_names_alone(tmp_path):
+    one, other = tmp_path / "a", tmp_path / "b"
+    one.write_bytes(b"old")
+    os.link(one, other)
+    write_atomically(str(one), b"new", force=True, in_place=False)
+    assert (one.read_bytes(), other.read_bytes()) == (b"new", b"old")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_an_error_puts_the_old_bytes_of_several_names_back(tmp_path, monkeypatch):
     for old in (b"old", b"older than the new one"):
         one, other = tmp_path / f"{len(old)}", tmp_path / f"{len(old)}b"
@@ -179,6 +188,9 @@ def test_a_file_in_a_folder_that_is_not_ours_is_written_in_place(tmp_path, code,
     assert caught.value.filename == str(path)
     path.write_bytes(b"older")
     inode = path.stat().st_ino
+    with pytest.raises(OSError, match=r"^\[Errno"):
+        write_atomically(str(path), b"new", force=True, in_place=False)
+    assert path.read_bytes() == b"older"
     write_atomically(str(path), b"new", force=True)
     assert (path.read_bytes(), path.stat().st_ino) == (b"new", inode)
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from stc.errors import DataError, ModelError, StcError
+from stc.errors import DataError, ModelError, ModelMissingError, StcError
 from stc.recognition.onnx import Onnx
 from stc.recognition.resizing import resize
 from tests.recognition.stand_ins import EMBEDDING, write_toy
@@ -116,7 +116,7 @@ def test_wrong_files_are_refused(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="cannot be run"):
         Onnx("x", tmp_path / "x.onnx")
-    with pytest.raises(StcError, match=r"there is no file .*y\.onnx"):
+    with pytest.raises(ModelMissingError, match=r"there is no file .*y\.onnx"):
         Onnx("y", tmp_path / "y.onnx")
 
 

@@ -312,6 +312,7 @@ def test_under_load_with_bad_input_nothing_is_lost(astronaut, face_file):
     [
         (["--model", "none"], 6, "no model at"),
         (["--threads", "0"], 2, "less than 1"),
+        (["--host", "192.0.2.1"], 1, "cannot listen on 192.0.2.1, port 8000"),  # not an own address
     ],
 )
 def test_a_server_that_cannot_start_says_why(words, code, message, capsys):

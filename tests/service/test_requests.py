@@ -45,6 +45,7 @@ def form(data):
         (lambda data: form(data), "multipart/form-data is not supported"),
         (lambda data: {"content": form_body(data)}, "the body is a form"),
         (lambda data: {"content": base64.b64encode(data)}, "the body is Base64"),
+        (lambda data: {"content": gzip.compress(data)}, "the body is gzip"),
         (lambda data: {"content": b"data:image/png;base64," + data}, "the body is Base64"),
         (lambda data: {"json": {"image": base64.b64encode(data).decode()}}, "the body is JSON"),
         (

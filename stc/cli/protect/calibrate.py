@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from stc.cli.files import add_force, check_target, is_stdout
+from stc.cli.files import add_force, check_apart, check_target, is_stdout
 from stc.cli.printing import shown
 from stc.cli.protect.common import (
     add_extractor,
@@ -60,12 +60,14 @@ def run(options: argparse.Namespace) -> int:
 
     check_target(options.output, force=options.force)
     pictures = list_pictures(options.faces)
+    for path, _ in pictures:
+        check_apart(str(path), options.output)
     extractor = open_extractor(options)
     features, weights, shows = [], [], []
     quiet = True if options.quiet else None
     for path, person in tqdm(pictures, desc="calibrate", unit="face", disable=quiet):
         try:
-            template = template_of(str(path), extractor)
+            template = template_of(str(path), extractor, options)
         except (FaceError, ImageError) as error:
             _log.warning("%s", shown(f"{path} is left out: {error}"))
             continue

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stc.cli.files import is_device, read_all, read_picture
 from stc.cli.numbers import share
-from stc.errors import CorruptError, FormatError, StcError, TemplateError
+from stc.cli.settings import add_framing
+from stc.errors import CorruptError, FormatError, StcError, TemplateError, TruncatedError
 
 if TYPE_CHECKING:
     from stc.protection import GroupedTemplate, ProtectedTemplate
@@ -22,7 +23,10 @@ MAX_STREAM = 1 << 26  # bytes of records from a stream, which is read into memor
 
 
 def add_extractor(parser: argparse.ArgumentParser) -> None:
-    """Add --recogniser and --head, which compute the template of a face."""
+    """Add the options that compute the template of a face from a picture.
+
+    These are --recogniser and --head, and --align and --face, which choose the face.
+    """
     parser.add_argument(
         "--recogniser",
         default="dlib",
@@ -35,6 +39,7 @@ def add_extractor(parser: argparse.ArgumentParser) -> None:
         help="`spread` (default) projects the embedding onto 49 groups, `plain` splits it, `map` "
         "is the packaged head; or a head file from `stc protect fit`",
     )
+    add_framing(parser)
 
 
 def add_key(parser: argparse.ArgumentParser) -> None:
@@ -65,14 +70,15 @@ def open_extractor(options: argparse.Namespace) -> Extractor:
     return open_extractor(options.recogniser, options.head)
 
 
-def template_of(name: str, extractor: Extractor) -> GroupedTemplate:
-    """The template of the only face in a picture file.
+def template_of(name: str, extractor: Extractor, options: argparse.Namespace) -> GroupedTemplate:
+    """The template of the face in a picture file that --align and --face of `options` choose.
 
     Raises ImageError, FaceError, ModelError if the recognition model fails on it, OSError.
     """
     from stc.imaging import frame
 
-    return extractor.template(frame(io.BytesIO(read_picture(name))))
+    picture = io.BytesIO(read_picture(name))
+    return extractor.template(frame(picture, options.align, options.face))
 
 
 def read_records(
@@ -80,25 +86,29 @@ def read_records(
 ) -> Iterator[ProtectedTemplate]:
     """Yield the records of files that hold one or more records each.
 
-    Files are read in parts, streams as a whole. Raises FormatError; TemplateError for a record
-    whose shape is not `shape`, if that is given; OSError.
+    Files are read in parts, streams as a whole. Raises FormatError, also for a file without a
+    record; TemplateError for a record whose shape is not `shape`, if that is given; OSError.
     """
     from stc.protection import read_records as read
 
     for name in names:
+        empty = True
         with _opened(name) as file:
             try:
-                yield from read(file, shape)
+                for record in read(file, shape):
+                    empty = False
+                    yield record
             except (FormatError, TemplateError) as error:
                 raise type(error)(f"{name}: {error}") from error
+        if empty:
+            raise TruncatedError(f"{'stdin' if name == '-' else name} is empty: it has no record")
 
 
 def read_record(name: str) -> ProtectedTemplate:
-    """The only record of a file. Raises FormatError, StcError for none or several, OSError."""
+    """The only record of a file. Raises FormatError, StcError for several, OSError."""
     records = list(islice(read_records([name]), 2))
     if len(records) != 1:
-        found = "several" if records else "none"
-        raise StcError(f"{name} must hold one record, not {found}")
+        raise StcError(f"{name} must hold one record, not several")
     return records[0]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stc.cli.numbers import finite
 from stc.errors import FormatError, SettingsError, TemplateError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def add_decision(parser: argparse.ArgumentParser, what: str) -> None:
     """Add --threshold, with the help `what`, and --fmr with --scores, which compute one."""
     either = parser.add_mutually_exclusive_group()
-    either.add_argument("--threshold", type=float, metavar="S", help=what)
+    either.add_argument("--threshold", type=finite, metavar="S", help=what)
     either.add_argument(
         "--fmr", type=float, metavar="RATE", help="use the threshold for this false match rate"
     )

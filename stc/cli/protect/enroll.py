@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from stc.cli.files import add_paths, for_each, pair_up
+from stc.cli.files import add_paths, check_apart, for_each, pair_up
 from stc.cli.protect.common import (
     SUFFIX,
     add_extractor,
@@ -52,11 +52,14 @@ def run(options: argparse.Namespace) -> int:
     key, extractor = Key.load(options.key), open_extractor(options)
 
     def work(name: str, target: str) -> str:
-        record_id = options.id or new_id("stdin" if name == "-" else Path(name).stem)
-        template = template_of(name, extractor)
+        check_apart(str(options.key), target)
+        record_id = options.id
+        if record_id is None:
+            record_id = new_id("stdin" if name == "-" else Path(name).stem)
+        template = template_of(name, extractor, options)
         record = protect(template, key, record_id, options.alpha, options.drop)
         data = record.to_bytes(options.bits)
-        write_atomically(target, data, force=options.force)
+        write_atomically(target, data, force=options.force, in_place=False)
         return f"{target}: {len(data)} bytes, record {record.label}"
 
     return for_each(pairs, work, options)

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stc.cli.files import add_force, already_exists, check_target, is_device
+from stc.cli.files import (
+    add_force,
+    already_exists,
+    check_apart,
+    check_target,
+    is_device,
+    real_path,
+)
 from stc.cli.numbers import positive
 from stc.cli.printing import shown
 from stc.cli.protect.common import add_key, new_parser, read_records
@@ -46,10 +53,12 @@ def run(options: argparse.Namespace) -> int:
     output = options.output
     if is_device(str(output)):
         raise StcError(f"{output}: an index cannot be written to a stream: give a new file")
+    for name in (*options.records, str(options.key)):
+        check_apart(name, str(output))
     check_target(str(output), force=options.force)
     key = Key.load(options.key)
     try:
-        with being_written(output, force=options.force) as file:
+        with being_written(real_path(str(output)), force=options.force) as file:
             count = write_index(file, read_records(options.records), key, options.dimensions)
             size = file.seek(0, 2)
     except FileExistsError:

@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     revoked = None if options.revoked is None else read_revoked(options.revoked)
     extractor = open_extractor(options)
     with about(options.probe):
-        query = template_of(options.probe, extractor)
+        query = template_of(options.probe, extractor, options)
     found: list[tuple[float, str]] = []
     files = []
     for name in options.records:

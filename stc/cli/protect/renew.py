@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stc.cli.exit_codes import OutputExistsError
+from stc.cli.exit_codes import OutputExistsError, UsageError
 from stc.cli.files import check_target, is_device, is_stdout, same_file
 from stc.cli.naming import about
 from stc.cli.printing import shown
@@ -70,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
     """
     from stc.protection import Key
 
+    if same_file(str(options.revoked), options.output):
+        raise UsageError(f"{options.output} would be both the new record and the list")
     key = Key.load(options.key)
     new_key = key if options.new_key is None else Key.load(options.new_key)
     decision = Decision.of(options)
@@ -79,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     if not _left_undone(options, record, key, new_key):
         extractor = open_extractor(options)
         with about(options.probe):
-            template = template_of(options.probe, extractor)
+            template = template_of(options.probe, extractor, options)
     with locked(options.record):
         if options.record != "-":
             record = read_record(options.record)

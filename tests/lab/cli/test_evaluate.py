@@ -60,17 +60,17 @@ def test_efforts_are_rows_beside_each_other(data, colours):  # noqa: F811
 
 
 @pytest.mark.parametrize(
-    ("more", "message"),
+    ("more", "code", "message"),
     [
-        (["--rivals", "gif"], "no rival 'gif'"),
-        (["--lpips", "missing"], "missing: no such file"),
-        (["--groups", "setup.py"], "--groups and --group-images go together"),
-        (["--judge", "y=missing.onnx"], "there is no file missing.onnx"),
+        (["--rivals", "gif"], 1, "no rival 'gif'"),
+        (["--lpips", "missing"], 1, "missing: no such file"),
+        (["--groups", "setup.py"], 1, "--groups and --group-images go together"),
+        (["--judge", "y=missing.onnx"], 6, "there is no file missing.onnx"),
     ],
 )
-def test_errors_are_one_line(data, more, message, capsys):  # noqa: F811
+def test_errors_are_one_line(data, more, code, message, capsys):  # noqa: F811
     words = [w.replace("x", "dlib") if w == "x" else w for w in arguments(data, *more)]
-    assert main(words) == 1
+    assert main(words) == code
     said = capsys.readouterr().err
     assert said.startswith("stc: error: ")
     assert message in said

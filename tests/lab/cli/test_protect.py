@@ -70,14 +70,8 @@ def test_fit_and_attack(tmp_path, capsys, monkeypatch):
         assert found in page
 
 
-@pytest.mark.parametrize("verb", ["fit", "attack"])
-def test_a_missing_package_is_named(tmp_path, capsys, monkeypatch, verb):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [name for name in sys.modules if name.startswith("stc.lab.")]:
-        if not name.startswith("stc.lab.cli"):
-            monkeypatch.delitem(sys.modules, name)
-    here = str(tmp_path)
-    words = {
+def words_of(verb, here):
+    return {
         "fit": ["--faces", here, "-o", f"{here}/h"],
         "attack": [
             "--images",
@@ -91,7 +85,23 @@ def test_a_missing_package_is_named(tmp_path, capsys, monkeypatch, verb):
             "-o",
             here,
         ],
-    }
-    assert main(["protect", verb, *words[verb]]) == 12
+    }[verb]
+
+
+@pytest.mark.parametrize("verb", ["fit", "attack"])
+def test_a_fault_of_our_own_is_no_missing_package(tmp_path, monkeypatch, verb):
+    monkeypatch.setitem(sys.modules, "stc.lab.attacks.subject", None)
+    monkeypatch.delitem(sys.modules, "stc.lab.attacks.run", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"stc\.lab\.attacks\.subject"):
+        main(["protect", verb, *words_of(verb, str(tmp_path))])
+
+
+@pytest.mark.parametrize("verb", ["fit", "attack"])
+def test_a_missing_package_is_named(tmp_path, capsys, monkeypatch, verb):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in [name for name in sys.modules if name.startswith("stc.lab.")]:
+        if not name.startswith("stc.lab.cli"):
+            monkeypatch.delitem(sys.modules, name)
+    assert main(["protect", verb, *words_of(verb, str(tmp_path))]) == 12
     hint = "pip install 'stc-face-codec[lab]'"
     assert capsys.readouterr().err == f"stc: error: torch is missing: {hint}\n"
