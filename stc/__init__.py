@@ -11,8 +11,7 @@ tree. Names that neither this module nor the documentation lists are private.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stc.errors import (
     BudgetError,
@@ -24,6 +23,7 @@ from stc.errors import (
     SettingsError,
     StcError,
 )
+from stc.lazy import lazily
 from stc.version import __version__
 
 if TYPE_CHECKING:
@@ -51,21 +51,17 @@ __all__ = [
     "info",
 ]
 
-_LAZY = {
-    "Codec": "stc.codec.codec",
-    "Encoded": "stc.settings",
-    "FileInfo": "stc.codec.info",
-    "Settings": "stc.settings",
-    "decode": "stc.api",
-    "encode": "stc.api",
-    "info": "stc.codec.info",
+_HOMES = {
+    "Codec": "codec.codec",
+    "Encoded": "settings",
+    "FileInfo": "codec.info",
+    "Settings": "settings",
+    "decode": "api",
+    "encode": "api",
+    "info": "codec.info",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'stc' has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -2,7 +2,7 @@
 
     StcError
     ├── FormatError              the bytes are not a usable .stc file
-    │   ├── BadMagicError        not an .stc file at all
+    │   ├── BadMagicError        not a .stc file at all
     │   ├── UnsupportedVersionError
     │   ├── TruncatedError       the file ends early
     │   ├── CorruptError         checksum, count or payload contradict each other
@@ -69,7 +69,7 @@ class FormatError(StcError):
 
 
 class BadMagicError(FormatError):
-    """The data does not begin with the magic bytes of an .stc file."""
+    """The data does not begin with the magic bytes of a .stc file."""
 
 
 class UnsupportedVersionError(FormatError):

@@ -7,6 +7,7 @@ mode and traps. Other libraries change them, and results would depend on that.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from functools import cache
 from typing import Any
 
 _SIZE = 512  # bytes, more than any system's fenv_t
-_USUAL = ctypes.c_void_p(-1)  # FE_DFL_ENV of Linux's C libraries
+_USUAL = ctypes.c_void_p(-1)  # FE_DFL_ENV of Linux's C libraries on most processors
+_OTHER_PROCESSORS = ("ppc", "alpha")  # where it is another address, and -1 would crash
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def standard_floats() -> Iterator[None]:
 
     Inside, operations round to nearest, subnormal numbers are kept, and nothing traps or warns.
     Threads started inside inherit the settings. Also usable as a decorator. On systems other than
-    Linux only numpy's settings are changed.
+    Linux, and on some processors, only numpy's settings are changed.
     """
     import numpy as np  # not at the top: reading a header does not need it
 
@@ -46,6 +48,8 @@ def standard_floats() -> Iterator[None]:
 def _functions() -> tuple[Callable[..., Any], Callable[..., Any]] | None:
     """fegetenv and fesetenv of the C library, if its default environment is known here."""
     if not sys.platform.startswith("linux"):
+        return None
+    if os.uname().machine.startswith(_OTHER_PROCESSORS):
         return None
     for name in (None, "libm.so.6"):  # in the process already, as part of Python
         try:

@@ -38,6 +38,16 @@ def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         place = end
 
 
+def values(message: memoryview, number: int) -> Iterator[memoryview]:
+    """Yield the values of the field `number` that are bytes, text or messages, in order.
+
+    Raises ValueError as `fields` does.
+    """
+    for field, value in fields(message):
+        if field == number and isinstance(value, memoryview):
+            yield value
+
+
 def read_varint(message: memoryview, place: int) -> tuple[int, int]:
     """Read the varint at byte `place`; return its value and the place of the byte after it.
 

@@ -104,6 +104,14 @@ class Encoded:
     quality: float = float("nan")
     error: Exception | None = None
 
+    def __repr__(self) -> str:
+        # Not the generated one, which would print all bytes of the file.
+        if self.error is not None:
+            return f"<Encoded: {self.error!r}>"
+        return (
+            f"<Encoded: {len(self.data)} bytes, {self.tokens} tokens, quality {self.quality:.4f}>"
+        )
+
     def unwrap(self) -> Encoded:
         """Return this result, or raise its error if it has one."""
         if self.error is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_LONGEST = 40  # characters of a name that are compared
+_MAX_COMPARED = 40  # characters of a name
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
@@ -18,7 +18,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches  # not at the top: only errors need it
 
     plain = {_plain(one): one for one in known}
-    likely = get_close_matches(_plain(name)[:_LONGEST], plain, 1)
+    likely = get_close_matches(_plain(name)[:_MAX_COMPARED], plain, 1)
     return plain[likely[0]] if likely else None
 
 

@@ -4,11 +4,13 @@ import ctypes
 import platform
 import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import stc
+from stc import floating_point
 from stc.floating_point import standard_floats
 from stc.kernels import PreparedCodebooks, search
 from tests.conftest import ASTRONAUT
@@ -50,6 +52,12 @@ def test_inside_it_is_as_usual_and_outside_as_it_was(libm, upward):
     with pytest.raises(KeyError), standard_floats():
         raise KeyError
     assert libm.fegetround() == UPWARD
+
+
+def test_where_the_standard_environment_is_unknown_only_numpy_is_set(monkeypatch):
+    """On PowerPC its address is another one, and a guess would crash the process."""
+    monkeypatch.setattr(floating_point.os, "uname", lambda: SimpleNamespace(machine="ppc64le"))
+    assert floating_point._functions.__wrapped__() is None
 
 
 def test_numpys_settings_are_the_hosts_again():

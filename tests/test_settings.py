@@ -83,3 +83,8 @@ def test_an_error_is_raised_when_its_result_is_wanted():
     assert found.unwrap() is found
     with pytest.raises(KeyError):
         Encoded(error=KeyError("why")).unwrap()
+
+
+def test_the_repr_of_a_result_is_short():
+    assert repr(Encoded(bytes(300), 250, 0.9)) == "<Encoded: 300 bytes, 250 tokens, quality 0.9000>"
+    assert repr(Encoded(error=KeyError("why"))) == "<Encoded: KeyError('why')>"

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.bitstream import independent, plain
-from stc.bitstream.tables import TOTAL, Tables
+from stc.bitstream.plain import TOTAL
+from stc.bitstream.tables import Tables
 from stc.errors import CorruptError
 from stc.native.choice import choose
 

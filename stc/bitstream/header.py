@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from binascii import crc_hqx
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stc.errors import BadMagicError, CorruptError, TruncatedError, UnsupportedVersionError
 
@@ -12,6 +12,7 @@ MEDIA_TYPE = "application/vnd.stc-face"
 # No .stc file is this long. Only this much of a longer input is read, which fails the checksum.
 MAX_BYTES = 1 << 16
 FIXED = 6  # bytes of magic and version, model, checksum
+MAX_TOKENS = (1 << 15) - 1  # the token count has 15 bits
 _MAGIC = 0xFAC
 _START = (_MAGIC << 4 | VERSION).to_bytes(2, "big")
 
@@ -23,7 +24,7 @@ class Header:
     version: int
     fingerprint: bytes  # the first two bytes of the model's fingerprint
     tokens: int
-    payload: bytes
+    payload: bytes = field(repr=False)
     overhead: int  # bytes of the file that are not payload
 
 

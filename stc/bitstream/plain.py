@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from stc.bitstream.tables import Tables
 
+TOTAL = 1 << 16  # every row of frequencies sums to this
 _WORD, _STATE = 1 << 32, 1 << 64
 
 

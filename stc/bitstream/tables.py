@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stc.bitstream.header import MAX_TOKENS
+from stc.bitstream.plain import TOTAL
 from stc.errors import ModelError
 from stc.fork_lock import cached_property
 
 Counts = npt.NDArray[np.integer[Any]]
-
-TOTAL = 1 << 16  # every row of frequencies sums to this
-MAX_TOKENS = (1 << 15) - 1  # the token count of the format has 15 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +40,9 @@ class Tables:
                 )
         if not 1 <= self.tokens <= MAX_TOKENS:
             raise ModelError(f"a model has 1 to {MAX_TOKENS} tokens, not {self.tokens}")
+
+    def __repr__(self) -> str:
+        return f"<Tables of {len(self.groups)} groups and {self.level_sizes} tokens>"
 
     @cached_property
     def level_sizes(self) -> tuple[int, ...]:

@@ -40,6 +40,9 @@ class Codec:
         self.device = device
         self._engine = open_engine(self.model, device)
 
+    def __repr__(self) -> str:
+        return f"<Codec {self.model.name} on {self.device}>"
+
     @standard_floats()
     def encode_batch(
         self, canvases: Canvases, settings: Settings | None = None, **changes: Any
@@ -79,13 +82,15 @@ class Codec:
     def _packed(self, group: int, indices: npt.NDArray[np.int64], limit: Limit) -> Encoded:
         """The longest file of a face's tokens within the limit."""
         tables, bare = self.model.tables, limit.bare
-        short, count = bytes.fromhex(self.model.fingerprint[:4]), len(indices)
+        count = len(indices)
         if limit.max_bytes is not None:
             try:
                 count = bitstream.longest_prefix(tables, group, indices, limit.max_bytes, bare=bare)
             except BudgetError as error:
                 return Encoded(error=error)
-        data = bitstream.pack(short, tables, group, indices[:count], bare=bare)
+        data = bitstream.pack(
+            self.model.short_fingerprint, tables, group, indices[:count], bare=bare
+        )
         return Encoded(data, count)
 
     @standard_floats()
@@ -96,8 +101,10 @@ class Codec:
 
         bare: the files were encoded with `bare`. large: use the model's upscaler, and return
         uint8 [B, 256, 256, 3]. Raises FormatError; WrongModelError, also for `large` if the model
-        has no upscaler (`Codec.model.has_upscaler`).
+        has no upscaler (`Codec.model.has_upscaler`); TypeError for one file in place of several.
         """
+        if isinstance(files, (bytes, bytearray, memoryview)):
+            raise TypeError("files must be a sequence of files: for a single one, [file]")
         faces = [self.read_tokens(data, bare=bare) for data in files]
         side, draw = CANVAS, self._engine.draw
         if large:
@@ -121,10 +128,12 @@ class Codec:
         """Estimate the share of the identity of B canvases that B other canvases keep.
 
         Both are uint8 [B, 128, 128, 3] and compared one by one. Returns float32 [B], 0 to 1.
-        Raises ValueError for arrays of another shape or type.
+        Raises ValueError for arrays of another shape or type, or if their numbers differ.
         """
         check_canvases(source)
         check_canvases(other)
+        if len(source) != len(other):
+            raise ValueError(f"as many canvases are needed, not {len(source)} and {len(other)}")
         return self._engine.identity_kept(source, other)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 
-FACES = 32  # improved in one batch: more are no faster, and each needs much memory in a round
+IMPROVED = 32  # improved in one batch: more are no faster, and each needs much memory in a round
 DEVICES = "cpu, torch, cuda or cuda:N"
 
 
@@ -74,7 +74,7 @@ class CpuEngine:
         self._tokenizer = Tokenizer(model, self._core)
         self._tokens, self._groups = model.tables.tokens, model.group_number
         # numpy's products round differently with the batch size; rounds would amplify this.
-        self._at_once = FACES if choose() == "native" else 1
+        self._at_once = IMPROVED if choose() == "native" else 1
 
     def tokenize(self, canvases: Canvases, limit: Limit) -> tuple[Any, Tokens]:
         components = self._tokenizer.analyse(canvases)

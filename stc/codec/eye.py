@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float32]
 WEIGHTS = Path(__file__).parent / "weights" / "stc-eye-1.onnx"
 SHA256 = "bd43139bf81d02c47098f967c68da296936329648b6ddfab838d46e0d0b5f340"
 
-_SEEN = "own_embedding", "own_features"
+OUTPUTS = "own_embedding", "own_features"  # of `EyeOutputs`, by their names in the file
 _OTHERWISE = ", or encode with effort 0, which does not need it"
 _INSTALL = "install the package again" + _OTHERWISE
 
@@ -48,7 +48,7 @@ class Eye:
         try:
             # Two sessions: the gradient takes half of the time and is not always needed. The
             # outputs determine the session, since the two may differ in the last bits.
-            self._forward = session(part(network, [*_SEEN, "loss"]))
+            self._forward = session(part(network, [*OUTPUTS, "loss"]))
             self._whole = session(network)
         except Exception as error:  # ONNX Runtime's errors share no base of their own
             raise ModelError(f"the encoder's eye cannot be opened: {error}; {_INSTALL}") from error
@@ -63,7 +63,7 @@ class Eye:
         nothing = EyeOutputs(
             *(np.zeros((len(canvases), *size), np.float32) for size in self._sizes)
         )
-        return EyeOutputs(*self._each(_SEEN, canvases, nothing, 0))
+        return EyeOutputs(*self._each(OUTPUTS, canvases, nothing, 0))
 
     def loss_against(self, canvases: Canvases, perception: float) -> EyeLoss:
         """Return an `EyeLoss`, which measures how far other faces are from these sources.

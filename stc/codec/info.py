@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stc.bitstream import Header, decode_symbols, parse_header
 from stc.bitstream.header import VERSION, split_count
+from stc.bitstream.plain import TOTAL
 from stc.codec.model_file import ModelFile, find_model, open_model
 from stc.errors import CorruptError, WrongModelError
 from stc.source import Data, bytes_of
@@ -78,8 +79,7 @@ def info(data: Data, *, model: str | Path | None = None, bare: bool = False) -> 
 def _bare_header(data: bytes, model: ModelFile) -> Header:
     """The header that a bare file would have. Raises FormatError."""
     tokens, payload = split_count(data)
-    short = bytes.fromhex(model.fingerprint[:4])
-    return Header(VERSION, short, tokens, payload, len(data) - len(payload))
+    return Header(VERSION, model.short_fingerprint, tokens, payload, len(data) - len(payload))
 
 
 def _spent(header: Header, model: ModelFile) -> tuple[int, tuple[float, ...]]:
@@ -91,7 +91,7 @@ def _spent(header: Header, model: ModelFile) -> tuple[int, tuple[float, ...]]:
     group = decode_symbols(header.payload, group_row)[0] if group_row else 0
     rows = list(model.rows(group, tokens))
     symbols = decode_symbols(header.payload, [*group_row, *rows])[len(group_row) :]
-    bits = [math.log2(65536 / row[s]) for row, s in zip(rows, symbols, strict=True)]
+    bits = [math.log2(TOTAL / row[s]) for row, s in zip(rows, symbols, strict=True)]
     starts = [sum(sizes[:level]) for level in range(len(sizes))]
     return group, tuple(
         sum(bits[start : start + size])

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.bitstream import Tables, overhead
+from stc.codec.tokens import Tokens
 from stc.errors import SettingsError
 from stc.fork_lock import cached_property
 from stc.settings import Settings
@@ -49,6 +50,19 @@ class Limit:
         left = [self.max_bytes - overhead(count, bare=self.bare) for count in counts]
         return np.array(left, np.int64) * (8 << 16)
 
+    def lengths(self, tokens: Tokens) -> Longs:
+        """Return the code lengths of each face's group and first 1 to n tokens, [B, n].
+
+        They are in 2^-16 bits, and those after a face's last token are undefined.
+        """
+        start, own = 0, []
+        for costs in self.tables.costs:
+            indices = tokens.indices[:, start : start + costs.shape[1]]
+            own.append(level_lengths(costs, tokens.groups, indices))
+            start += costs.shape[1]
+        sums: Longs = np.concatenate(own, 1).cumsum(1)
+        return sums + self.tables.group_costs[tokens.groups][:, None]
+
     def counts(self, lengths: Longs) -> Longs:
         """Return the number of tokens that fit, 1 to n, [B].
 
@@ -63,3 +77,12 @@ class Limit:
         """Whether no face has room for more than n tokens; lengths [B, n]: as in `counts`."""
         n = lengths.shape[1]
         return n >= self.max_tokens or bool((lengths[:, -1] > self.allowed[n - 1]).all())
+
+
+def level_lengths(costs: Longs, groups: Longs, indices: Longs) -> Longs:
+    """Return the code lengths [B, n] of the indices [B, n] of a level's first n tokens.
+
+    costs: the code length of every index, [G or 1, T, K]. groups: [B].
+    """
+    own = groups if len(costs) > 1 else np.zeros_like(groups)
+    return costs[own[:, None], np.arange(indices.shape[1]), indices]

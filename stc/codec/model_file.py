@@ -68,6 +68,10 @@ class ModelFile:
     entries: Mapping[str, Entry]
     digests: Mapping[str, str]  # SHA-256 of every array's bytes, in hex
 
+    def __repr__(self) -> str:
+        # Not the generated one, which would print the tables of all arrays.
+        return f"<ModelFile {self.name}, fingerprint {self.fingerprint[:16]}, {self.path}>"
+
     @cached_property
     def identity(self) -> str:
         """SHA-256 in hex over all arrays, including those that the fingerprint leaves out."""
@@ -121,10 +125,8 @@ class ModelFile:
 
         from stc.codec.metric import Metric
 
-        name, rows = (
-            f"encoder.levels.{level}",
-            matrix_shape(self.entries, f"levels.{level}.synthesis")[0],
-        )
+        name = f"encoder.levels.{level}"
+        rows = matrix_shape(self.entries, f"levels.{level}.synthesis")[0]
         if f"{name}.metric" not in self.entries:
             return Metric(np.zeros((rows, 0), np.float32), np.float32(0))
         weight = self.array(f"{name}.identity")[0]
@@ -192,6 +194,11 @@ class ModelFile:
             here, own = min(size, count), group if self.entries[name].shape[0] > 1 else 0
             yield from self._rows(name, own * size, here)
             count -= here
+
+    @property
+    def short_fingerprint(self) -> bytes:
+        """The first two bytes of the fingerprint, which a .stc file stores."""
+        return bytes.fromhex(self.fingerprint[:4])
 
     def is_named(self, short: bytes) -> bool:
         """Whether the fingerprint starts with `short`, the two bytes in a file."""

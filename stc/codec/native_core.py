@@ -23,7 +23,7 @@ from stc.threads import threads
 
 Network = tuple[ctypes.Array[ctypes.c_int], Arrays]  # its widths and its weights
 
-FACES = 16  # per thread: with fewer, a thread costs more, as it reads the whole matrix again
+FACES_PER_THREAD = 16  # with fewer, a thread costs more, as it reads the whole matrix again
 
 
 class NativeCore:
@@ -53,7 +53,7 @@ class NativeCore:
         self, name: str, x: Floats, sizes: tuple[int, ...], matrix: Matrix, out: Floats
     ) -> None:
         rows, columns = matrix.values.shape
-        parts = max(1, min(threads(), len(x) // FACES))
+        parts = max(1, min(threads(), len(x) // FACES_PER_THREAD))
         need = parts * function("stc_product_scratch")(len(x), columns)
         failed = function(name)(
             *(x.ctypes.data, *sizes, matrix.values.ctypes.data, matrix.scale.ctypes.data),

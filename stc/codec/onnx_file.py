@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stc.protobuf import entry, fields, read_varint
+from stc.protobuf import entry, fields, read_varint, values
 
 # Field numbers from onnx.proto. ModelProto and GraphProto:
 _GRAPH, _NODE, _CONSTANT, _OUTPUT = 7, 1, 5, 12
@@ -49,9 +49,9 @@ def read(model: bytes) -> tuple[list[Node], dict[str, npt.NDArray[Any]]]:
     """
     nodes: list[Node] = []
     constants: dict[str, npt.NDArray[Any]] = {}
-    for graph in _all(memoryview(model), _GRAPH):
-        nodes += [_node(one) for one in _all(graph, _NODE)]
-        constants.update(_constant(one) for one in _all(graph, _CONSTANT))
+    for graph in values(memoryview(model), _GRAPH):
+        nodes += [_node(one) for one in values(graph, _NODE)]
+        constants.update(_constant(one) for one in values(graph, _CONSTANT))
     return nodes, constants
 
 
@@ -93,7 +93,7 @@ def needed(nodes: list[Node], wanted: list[str]) -> list[Node]:
 
 def _node(message: memoryview) -> Node:
     (kind,) = _texts(message, _KIND)
-    attributes = dict(_attribute(one) for one in _all(message, _ATTRIBUTE))
+    attributes = dict(_attribute(one) for one in values(message, _ATTRIBUTE))
     return Node(kind, (*_texts(message, _INPUTS),), (*_texts(message, _OUTPUTS),), attributes)
 
 
@@ -105,7 +105,7 @@ def _attribute(message: memoryview) -> tuple[str, Any]:
         return name, found[0]
     if texts := _texts(message, _TEXT):
         return name, texts[0]
-    for one in _all(message, _FLOAT):
+    for one in values(message, _FLOAT):
         return name, struct.unpack("<f", one)[0]
     return name, None
 
@@ -114,18 +114,13 @@ def _constant(message: memoryview) -> tuple[str, npt.NDArray[Any]]:
     (name,), (kind,) = _texts(message, _TENSOR_NAME), _integers(message, _TYPE)
     if kind not in _TYPES:
         raise ValueError(f"constant {name} has the unsupported data type {kind}")
-    data = b"".join(_all(message, _DATA))
-    values = np.frombuffer(data, np.dtype(_TYPES[kind]).newbyteorder("<"))
-    return name, values.astype(_TYPES[kind]).reshape(_integers(message, _SIZES))
-
-
-def _all(message: memoryview, wanted: int) -> list[memoryview]:
-    """The values of a field of bytes or messages."""
-    return [v for n, v in fields(message) if n == wanted and isinstance(v, memoryview)]
+    data = b"".join(values(message, _DATA))
+    numbers = np.frombuffer(data, np.dtype(_TYPES[kind]).newbyteorder("<"))
+    return name, numbers.astype(_TYPES[kind]).reshape(_integers(message, _SIZES))
 
 
 def _texts(message: memoryview, wanted: int) -> list[str]:
-    return [str(value, "utf-8") for value in _all(message, wanted)]
+    return [str(value, "utf-8") for value in values(message, wanted)]
 
 
 def _integers(message: memoryview, wanted: int) -> list[int]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from stc.codec.matrix import Matrix
 from stc.codec.planes import CHROMA, LUMA, PLANES
+from stc.codec.shapes import MAX_BITS, piece_sizes
 from stc.native.choice import choose
 from stc.native.library import function
 
@@ -100,16 +101,6 @@ def unpack_rows(packed: Bytes, curve: Ints, tops: Bytes, columns: int) -> Ints:
     return np.take_along_axis(tables.astype(np.int8), codes.astype(np.intp), 1)
 
 
-def unpack_codes(packed: Bytes, curve: Ints, columns: int) -> Ints:
-    """Unpack codes [R, bytes] to values of the curve [2^bits], int8 [R, columns].
-
-    Raises ValueError for codes or a curve of another size.
-    """
-    codes = unpack_digits(packed, _bits(curve), columns)
-    table = curve.tobytes().ljust(256, b"\0")
-    return np.frombuffer(codes.tobytes().translate(table), np.int8).reshape(codes.shape)
-
-
 def unpack_digits(packed: Bytes, bits: int, columns: int) -> Bytes:
     """Unpack codes [R, bytes] to one code per byte, uint8 [R, columns].
 
@@ -130,11 +121,11 @@ def unpack_digits(packed: Bytes, bits: int, columns: int) -> Bytes:
 
 
 def check_codes(packed: Bytes, bits: int, columns: int) -> dict[int, int]:
-    """Return the number of bytes of each piece of a row, by the width of the piece in bits.
+    """Return `piece_sizes` of a row of codes.
 
     Raises ValueError if the shape of packed [R, bytes] does not match.
     """
-    sizes = {width: -(-columns * width // 8) for width in (4, 2, 1) if bits & width}
+    sizes = piece_sizes(columns, bits)
     if columns < 1 or packed.ndim != 2 or packed.shape[1] != sum(sizes.values()):
         raise ValueError(f"codes {list(packed.shape)} for {columns} columns of {bits} bits")
     return sizes
@@ -153,6 +144,8 @@ def halves(values: Ints) -> Iterator[tuple[Ints, Ints]]:
 
 def _bits(curve: Ints) -> int:
     bits = len(curve).bit_length() - 1
-    if len(curve) != 1 << bits or not 1 <= bits <= 7:
-        raise ValueError(f"a curve must have 2 to 128 values, a power of two, not {len(curve)}")
+    if len(curve) != 1 << bits or not 1 <= bits <= MAX_BITS:
+        raise ValueError(
+            f"a curve must have 2 to {1 << MAX_BITS} values, a power of two, not {len(curve)}"
+        )
     return bits

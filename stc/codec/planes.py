@@ -25,8 +25,9 @@ Canvases = npt.NDArray[np.uint8]  # [B, 128, 128, 3], RGB
 Pictures = npt.NDArray[np.uint8]  # [B, 128, 128, 3] or [B, 256, 256, 3], RGB
 Floats = npt.NDArray[np.float32]
 
-_RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
-_CB, _CR = np.float32(0.564), np.float32(0.713)
+# Weights of the colours in luma, and factors of the colour differences (ITU-R BT.601).
+RED, GREEN, BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
+CB, CR = np.float32(0.564), np.float32(0.713)
 
 
 def check_canvases(canvases: npt.NDArray[np.uint8]) -> None:
@@ -51,8 +52,8 @@ def to_planes(canvases: Canvases) -> Floats:
     pairs = canvases.reshape(-1, LUMA, 2, LUMA, 2, 3).sum((2, 4), dtype=np.uint16)
     fours = pairs.reshape(-1, CHROMA, 2, CHROMA, 2, 3).sum((2, 4), dtype=np.uint16)
     red, green, blue = np.moveaxis(pairs.astype(np.float32) / np.float32(4 * 255), 3, 0)
-    luma = _RED * red + _GREEN * green + _BLUE * blue
+    luma = RED * red + GREEN * green + BLUE * blue
     red, green, blue = np.moveaxis(fours.astype(np.float32) / np.float32(16 * 255), 3, 0)
-    grey = _RED * red + _GREEN * green + _BLUE * blue
-    parts = luma, (blue - grey) * _CB, (red - grey) * _CR
+    grey = RED * red + GREEN * green + BLUE * blue
+    parts = luma, (blue - grey) * CB, (red - grey) * CR
     return np.concatenate([part.reshape(len(canvases), -1) for part in parts], 1)

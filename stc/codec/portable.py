@@ -10,7 +10,19 @@ from stc.canvas import CANVAS
 from stc.codec.blas import one_thread
 from stc.codec.matrix import Floats, Matrix, check_prefix, check_rows, check_spent
 from stc.codec.model_file import ModelFile
-from stc.codec.planes import CHROMA, LARGE, LUMA, PLANES, Canvases, Pictures
+from stc.codec.planes import (
+    BLUE,
+    CB,
+    CHROMA,
+    CR,
+    GREEN,
+    LARGE,
+    LUMA,
+    PLANES,
+    RED,
+    Canvases,
+    Pictures,
+)
 from stc.codec.portable_networks import Decoder, Upscaler
 from stc.codec.upsampling import bicubic, bilinear
 from stc.fork_lock import cached_property
@@ -78,8 +90,8 @@ def _linear_picture(luma: Floats, chroma: Floats) -> Floats:
     up, wide = bicubic(LUMA, CANVAS), bilinear(CHROMA, CANVAS)
     grey = up @ luma @ up.T
     blue, red = (wide @ plane @ wide.T for plane in chroma)
-    blue, red = grey + blue / np.float32(0.564), grey + red / np.float32(0.713)
-    green = (grey - np.float32(0.299) * red - np.float32(0.114) * blue) / np.float32(0.587)
+    blue, red = grey + blue / CB, grey + red / CR
+    green = (grey - RED * red - BLUE * blue) / GREEN
     return np.stack([red, green, blue], -1)
 
 

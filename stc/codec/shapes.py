@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stc.bitstream.header import MAX_TOKENS
 from stc.tensor_file import Entry
 
 PLANES = 64 * 64 + 2 * 32 * 32  # as in stc/codec/planes.py, which would import numpy
-MAX_TOKENS = 32767  # the count of a .stc file has 15 bits
 PACKED = ("codes", "curve", "tops", "scale", "first", "mirror")  # arrays of a packed matrix
 MAX_BITS = 7  # bits of a code in a packed matrix
 
@@ -86,6 +86,14 @@ def check_metric(entries: Entries, number: int, least: int) -> str:
     return name
 
 
+def piece_sizes(columns: int, bits: int) -> dict[int, int]:
+    """Return the bytes of each piece of a row of codes, by the width of the piece in bits.
+
+    A code of `bits` bits is stored in pieces of 4, 2 and 1 bits, the binary digits of `bits`.
+    """
+    return {width: -(-columns * width // 8) for width in (4, 2, 1) if bits & width}
+
+
 def check_config(config: Any, entries: Entries) -> None:
     """Raise ValueError unless a parsed configuration agrees with the shapes of the arrays."""
     names = [f"levels.{number}" for number in range(level_number(entries))]
@@ -131,7 +139,7 @@ def _check_packed(entries: Entries, name: str, *sizes: int | None) -> Shape:
     bits = values.bit_length() - 1
     if values != 1 << bits or not 1 <= bits <= MAX_BITS:
         raise ValueError(f"{name} has a curve of {values} values")
-    if coded < 1 or size != sum(-(-coded * width // 8) for width in (4, 2, 1) if bits & width):
+    if coded < 1 or size != sum(piece_sizes(coded, bits).values()):
         raise ValueError(f"{name} has {size} bytes per row for {coded} codes of {bits} bits")
     if f"{name}.mirror" in entries:
         _check(entries, f"{name}.mirror", "I8", columns)

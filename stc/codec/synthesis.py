@@ -15,13 +15,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from stc.bitstream import Tables, longest_prefix
+from stc.bitstream import longest_prefix
 from stc.codec.limit import Limit
 from stc.codec.tokens import Tokens
 from stc.errors import BudgetError
 
 Floats = npt.NDArray[np.float32]
-Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -129,20 +128,8 @@ def _unit(gradient: Any) -> Any:
 
 def _fitting(tokens: Tokens, limit: Limit) -> Tokens:
     """The tokens that fit the limit by their ideal code lengths."""
-    counts = limit.counts(_lengths(limit.tables, tokens))
+    counts = limit.counts(limit.lengths(tokens))
     return Tokens(tokens.groups, tokens.indices, np.minimum(counts, tokens.counts))
-
-
-def _lengths(tables: Tables, tokens: Tokens) -> Longs:
-    """Ideal code lengths of the first 1 to n tokens in 2^-16 bits, [B, n]."""
-    groups, start, own = tokens.groups, 0, []
-    for costs in tables.costs:
-        indices = tokens.indices[:, start : start + costs.shape[1]]
-        places = np.arange(indices.shape[1])
-        own.append(costs[(groups if len(costs) > 1 else 0 * groups)[:, None], places, indices])
-        start += costs.shape[1]
-    lengths: Longs = np.concatenate(own, 1).cumsum(1)
-    return lengths + tables.group_costs[groups][:, None] if len(tables.groups) > 1 else lengths
 
 
 def _packable(tokens: Tokens, limit: Limit) -> Tokens:

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stc.bitstream import Tables
-from stc.bitstream.tables import TOTAL
+from stc.bitstream.plain import TOTAL
 from stc.codec.core import Core, Matrix
 from stc.codec.level import Level
-from stc.codec.limit import Limit
+from stc.codec.limit import Limit, level_lengths
 from stc.codec.model_file import ModelFile
 from stc.codec.planes import PLANE_WEIGHT, Canvases, to_planes
 from stc.codec.tokens import Tokens
@@ -194,14 +194,13 @@ class _State:
         """The rows of every face of components [B, Z] in every group, face after face."""
         groups = np.tile(np.arange(number), len(components))
         repeated = np.repeat(components, number, 0)
-        start = tables.group_costs[groups][:, None] * (number > 1)
+        start = tables.group_costs[groups][:, None]
         lengths = np.zeros((len(groups), 0), np.int64)
         return cls(repeated, groups, repeated.copy(), lengths, start, [])
 
     def add(self, indices: Longs, costs: Longs) -> None:
         """Append the indices [R, T] of a level; costs: its ideal code lengths [G or 1, T, K]."""
-        groups = self.groups if len(costs) > 1 else np.zeros_like(self.groups)
-        own = costs[groups[:, None], np.arange(indices.shape[1]), indices]
+        own = level_lengths(costs, self.groups, indices)
         before = self.lengths[:, -1:] if self.found else self.start
         self.lengths = np.concatenate([self.lengths, before + own.cumsum(1)], 1)
         self.found.append(indices)

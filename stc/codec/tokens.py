@@ -23,6 +23,9 @@ class Tokens:
     indices: Longs  # [B, n]
     counts: Longs  # [B], at most n
 
+    def __repr__(self) -> str:
+        return f"<Tokens of {len(self)} faces, at most {self.counts.max(initial=0)} each>"
+
     def __len__(self) -> int:
         return len(self.groups)
 

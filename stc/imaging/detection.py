@@ -33,15 +33,15 @@ _SIDES = (184, 512, 1408)
 # Minimum width of the grey border around a copy, in pixels.
 _MIN_BORDER = 4
 # Detections in a copy are candidates from this score on. At .05 they include nine of ten faces that
-# are _SEEN px wide in the copy, nineteen of twenty at 26 px and 99 of 100 from 32 px on.
+# are _RELIABLE_WIDTH px wide in the copy, nineteen of twenty at 26 px and 99 of 100 from 32 px on.
 _MIN_CANDIDATE = 0.05
-_SEEN = 22
+_RELIABLE_WIDTH = 22
 # Candidates narrower than this, in pixels of the picture, are too small to encode, and ignored.
 _MIN_WIDTH = 16
 # Candidates of a copy that get a second pass. Bounds the time for crowds, and for gravel.
 _MAX_CANDIDATES = 16
 # The next copy is searched if it is larger by this factor.
-_WORTH_IT = 1.1
+_MIN_ENLARGEMENT = 1.1
 
 # Counter-clockwise turns of a copy, and the inverse of a quarter turn: except for the shift, the
 # point (x, y) of the turned copy is (-y, x) of the copy.
@@ -65,7 +65,7 @@ _MIN_RETRY = 0.3
 # orientation none: their maximum is .9973.
 SURE = 0.999
 # A turned orientation is used if it raises the odds of the most certain face by this factor.
-_SURER = 2.0
+_MIN_ODDS_RATIO = 2.0
 # If the second pass moves a face further, in RMS canvas pixels, it is repeated from the new place.
 _MAX_MOVE = 6.0
 
@@ -102,7 +102,7 @@ def find_faces(image: Image.Image) -> list[Face]:
     copies: dict[int, Image.Image] = {}
     for quarters in (0, 2, 1, 3):
         faces = _search(image, quarters, best, copies)
-        if _odds(faces) > _SURER * _odds(best):
+        if _odds(faces) > _MIN_ODDS_RATIO * _odds(best):
             best = faces
         if _odds(best) >= SURE / (1 - SURE):
             break
@@ -126,12 +126,16 @@ def _search(
     faces: list[Face] = []
     side = _SIDES[0]
     while True:
-        unknown = [face for face in _look(image, side, quarters, copies) if not _among(face, faces)]
+        unknown = [
+            face
+            for face in _first_pass(image, side, quarters, copies)
+            if not _is_known(face, faces)
+        ]
         for face in _confirmed(image, unknown):
-            if not _among(face, faces):
+            if not _is_known(face, faces):
                 faces.append(face)
         larger = min(_next_side(faces or known, side, longest), longest, _SIDES[-1])
-        if larger < side * _WORTH_IT:
+        if larger < side * _MIN_ENLARGEMENT:
             return faces
         side = larger
 
@@ -139,15 +143,15 @@ def _search(
 def _next_side(faces: list[Face], side: int, longest: int) -> int:
     """The long side of the copy to search after one of `side` px; `side` if none can show more.
 
-    If the widest face is 2 * _SEEN px wide in the copy, no face half as wide was missed.
+    If the widest face is 2 * _RELIABLE_WIDTH px wide in the copy, no face half as wide was missed.
     """
     if not faces:
         return next((larger for larger in _SIDES if larger > side), side)
     widest = max(face.width for face in faces) * side / longest
-    return side if widest >= 2 * _SEEN else math.ceil(side * 2 * _SEEN / widest)
+    return side if widest >= 2 * _RELIABLE_WIDTH else math.ceil(side * 2 * _RELIABLE_WIDTH / widest)
 
 
-def _look(
+def _first_pass(
     image: Image.Image, side: int, quarters: int, copies: dict[int, Image.Image]
 ) -> list[Face]:
     """Detect candidates in a copy whose long side has `side` px, turned counter-clockwise."""
@@ -189,16 +193,16 @@ def _confirmed(image: Image.Image, candidates: list[Face]) -> list[Face]:
     """
     faces: list[Face] = []
     again: list[Face] = []
-    for candidate, seen in zip(candidates, _look_closely(image, candidates), strict=True):
+    for candidate, seen in zip(candidates, _second_pass(image, candidates), strict=True):
         if seen is None:
             continue
         sure = seen.score >= MIN_SCORE and _moved(candidate, seen) <= _MAX_MOVE
         (faces if sure else again).append(seen)
-    faces += [face for face in _look_closely(image, again) if face is not None]
+    faces += [face for face in _second_pass(image, again) if face is not None]
     return [face for face in faces if face.score >= MIN_SCORE]
 
 
-def _look_closely(image: Image.Image, candidates: list[Face]) -> list[Face | None]:
+def _second_pass(image: Image.Image, candidates: list[Face]) -> list[Face | None]:
     """Detect each candidate in an upright crop, at the network's best size; None if it is lost."""
     if not candidates:
         return []
@@ -210,7 +214,7 @@ def _look_closely(image: Image.Image, candidates: list[Face]) -> list[Face | Non
         candidates, matrices, detect(pixels, _MIN_RETRY, fine=False), strict=True
     ):
         views = (_in_image(one, matrix) for one in found)
-        faces.append(next((view for view in views if _same(view, candidate)), None))
+        faces.append(next((view for view in views if _is_same_face(view, candidate)), None))
     return faces
 
 
@@ -241,11 +245,11 @@ def _moved(one: Face, other: Face) -> float:
     return displacement((other.landmarks - matrix[:, 2]) @ back.T)
 
 
-def _among(face: Face, others: list[Face]) -> bool:
-    return any(_same(face, other) for other in others)
+def _is_known(face: Face, others: list[Face]) -> bool:
+    return any(_is_same_face(face, other) for other in others)
 
 
-def _same(one: Face, other: Face) -> bool:
+def _is_same_face(one: Face, other: Face) -> bool:
     (ax, ay, aw, ah), (bx, by, bw, bh) = one.box, other.box
     across = min(ax + aw, bx + bw) - max(ax, bx)
     down = min(ay + ah, by + bh) - max(ay, by)

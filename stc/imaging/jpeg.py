@@ -14,11 +14,11 @@ _NEXT = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 _END, _SCAN, _APP0, _APP1, _APP2, _APP14, _APP15, _COMMENT = (
     *(0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE),
 )
-_ALONE = (0x01, 0xD8)  # markers without a length
+_WITHOUT_LENGTH = (0x01, 0xD8)  # markers without a length
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 # Metadata that affect the picture (colour space, orientation, colour profile): the names that they
 # begin with, and their minimum size.
-_MEANT = {
+_KEPT_METADATA = {
     _APP0: ((b"JFIF\0",), 14),
     _APP1: ((b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"), 14),
     _APP2: ((b"ICC_PROFILE\0",), 14),
@@ -36,12 +36,14 @@ class Jpeg:
     ended: bool = False  # whether it has an end marker
     progressive: bool = False
     # For each component, a bit mask of the coefficients that complete scans hold.
-    _brought: dict[int, int] = field(default_factory=dict)
+    _coefficients: dict[int, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
         """Whether complete scans hold every coefficient of every component."""
-        return bool(self._brought) and all(bits == _ALL for bits in self._brought.values())
+        return bool(self._coefficients) and all(
+            bits == _ALL for bits in self._coefficients.values()
+        )
 
 
 def first_picture(data: bytes) -> Jpeg:
@@ -58,12 +60,12 @@ def first_picture(data: bytes) -> Jpeg:
         code = marker[1][0]
         start, end = marker.start(), marker.end()
         parts.append(data[place:start])  # coded pixels, or bytes that decoders pass over
-        if code not in _ALONE and last is not None:
+        if code not in _WITHOUT_LENGTH and last is not None:
             components, bits = last
             for component in components:
-                found._brought[component] |= bits
+                found._coefficients[component] |= bits
             last = None
-        if code in _ALONE:
+        if code in _WITHOUT_LENGTH:
             place = end
             continue
         if code == _END:
@@ -82,7 +84,7 @@ def first_picture(data: bytes) -> Jpeg:
             last = _scan(body, found)
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             found.progressive = code in _PROGRESSIVE
-            found._brought = dict.fromkeys(body[6::3], 0)
+            found._coefficients = dict.fromkeys(body[6::3], 0)
         if _keeps(code, body):
             parts.append(b"\xff" + data[end - 1 : place])
     else:
@@ -98,12 +100,12 @@ def _scan(body: bytes, found: Jpeg) -> tuple[list[int], int] | None:
         return None
     first, last = body[-3:-1] if found.progressive else (0, 63)
     bits = ((2 << min(last, 63)) - 1) & ~((1 << min(first, 63)) - 1)
-    return [one for one in body[1 : 1 + 2 * count : 2] if one in found._brought], bits
+    return [one for one in body[1 : 1 + 2 * count : 2] if one in found._coefficients], bits
 
 
 def _keeps(code: int, body: bytes) -> bool:
     """Whether a segment affects pixels."""
-    if code in _MEANT:
-        names, least = _MEANT[code]
+    if code in _KEPT_METADATA:
+        names, least = _KEPT_METADATA[code]
         return body.startswith(names) and len(body) >= least
     return not (_APP0 <= code <= _APP15 or code == _COMMENT)

@@ -20,17 +20,17 @@ _LENGTHS = (9, 13, 18, 30)  # possible numbers of bits of a side
 MAX_PIXELS = 44_500_000
 
 
-def check(file: BinaryIO, most: int = MAX_PIXELS) -> None:
-    """Raise ImageError if the picture in a file has more than `most` pixels, or states no size."""
+def check(file: BinaryIO) -> None:
+    """Raise ImageError if the picture in a file has more than MAX_PIXELS, or states no size."""
     file.seek(0)
     found = size(file.read(1 << 16))
     file.seek(0)
     if found is None:
         raise ImageError("the JPEG XL picture is broken or cut short")
     width, height = found
-    if width * height > most:
+    if width * height > MAX_PIXELS:
         raise ImageError(
-            f"the picture has {width} x {height} pixels, at most {most} can be read safely"
+            f"the picture has {width} x {height} pixels, at most {MAX_PIXELS} can be read safely"
         )
 
 

@@ -88,7 +88,7 @@ def _finite(values: Values) -> Values:
     return np.nan_to_num(values, copy=False, nan=min(low, 0.0), posinf=high, neginf=low)
 
 
-def depth(image: Image.Image) -> str:
+def raw_mode(image: Image.Image) -> str:
     """Pillow's raw mode for the 16-bit samples of an unloaded RGB image; empty for others."""
     if image.mode not in ("RGB", "RGBA") or not getattr(image, "tile", None):
         return ""
@@ -101,7 +101,8 @@ def brightened(upper: Image.Image, unloaded: Image.Image, raw: str) -> Image.Ima
     """Scale colours of 16 bits to the range that they use -> an image of 8 bits.
 
     upper: the image as Pillow loads it, with the upper bytes only. unloaded: the same picture
-    opened once more. raw: its `depth`. A picture that uses 15 bits or more is returned unchanged.
+    opened once more, of which `raw` is the `raw_mode`. A picture that uses 15 bits or more is
+    returned unchanged.
     """
     colours = upper.getextrema()[:3]
     if max(high for _, high in colours) > _MAX_UPPER:  # type: ignore[misc]

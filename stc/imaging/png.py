@@ -12,9 +12,9 @@ import zlib
 MAGIC = b"\x89PNG\r\n\x1a\n"
 
 # Chunks that affect pixels, with their sizes if these are fixed.
-_MEANT = {b"tRNS": None, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"iCCP": None, b"eXIf": None}
+_KEPT_CHUNKS = {b"tRNS": None, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"iCCP": None, b"eXIf": None}
 # Keywords of texts that may state the orientation.
-_TURNED = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
+_ORIENTATION_TEXTS = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 # Bytes of a text or a profile, decompressed; Pillow rejects longer ones.
 _MAX_TEXT = 1 << 20
 _END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
@@ -53,20 +53,24 @@ def _keeps(kind: bytes, body: bytes, checksum: bytes) -> bool:
         return False
     if kind == b"iCCP":
         name, _, packed = body.partition(b"\0")
-        return len(name) < 80 and packed[:1] == b"\0" and _unfolds(packed[1:])
+        return len(name) < 80 and packed[:1] == b"\0" and _decompresses(packed[1:])
     if kind == b"tEXt":
-        return body.startswith(_TURNED) and len(body) < _MAX_TEXT
+        return body.startswith(_ORIENTATION_TEXTS) and len(body) < _MAX_TEXT
     if kind == b"zTXt":
         packed = body.partition(b"\0")[2]
-        return body.startswith(_TURNED) and packed[:1] == b"\0" and _unfolds(packed[1:])
+        return (
+            body.startswith(_ORIENTATION_TEXTS)
+            and packed[:1] == b"\0"
+            and _decompresses(packed[1:])
+        )
     if kind == b"iTXt":
         packing = body.partition(b"\0")[2][:1]
-        return body.startswith(_TURNED) and packing == b"\0" and len(body) < _MAX_TEXT
-    size = _MEANT.get(kind, -1)
+        return body.startswith(_ORIENTATION_TEXTS) and packing == b"\0" and len(body) < _MAX_TEXT
+    size = _KEPT_CHUNKS.get(kind, -1)
     return size is None or len(body) == size
 
 
-def _unfolds(packed: bytes) -> bool:
+def _decompresses(packed: bytes) -> bool:
     """Whether data are a complete zlib stream that decompresses to at most _MAX_TEXT bytes."""
     stream = zlib.decompressobj()
     try:

@@ -141,7 +141,7 @@ def check(image: Image.Image, most: int = MAX_PIXELS) -> None:
 
 
 def _decoded(image: Image.Image) -> Image.Image:
-    scale, raw, file = levels.Scale.of(image), levels.depth(image), getattr(image, "fp", None)
+    scale, raw, file = levels.Scale.of(image), levels.raw_mode(image), getattr(image, "fp", None)
     loaded = rows.load(image)
     turn = _UPRIGHT.get(_orientation(image))  # Pillow turns TIFFs itself, and removes the tag
     if raw and file is not None and not file.closed:

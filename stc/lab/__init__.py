@@ -1,1 +1,4 @@
-"""Training, evaluation and attacks. No other part of the package imports it, except the CLI."""
+"""Training, evaluation and attacks.
+
+No other part of the package imports it; the command line finds its verbs by entry points.
+"""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
-from stc.errors import MissingExtraError
+from stc.errors import MissingExtraError, StcError
 from stc.install_hint import install_hint
 
 
@@ -22,3 +24,15 @@ def needs_lab() -> Iterator[None]:
         if name in ("", "stc"):
             raise
         raise MissingExtraError(f"{name} is missing: {install_hint('lab')}") from error
+
+
+def run_command(module: str) -> None:
+    """Run the function `main` of a module as a program.
+
+    An StcError or OSError ends it with one line on standard error and exit code 1.
+    """
+    try:
+        with needs_lab():
+            import_module(module).main()
+    except (StcError, OSError) as error:
+        sys.exit(f"error: {error}")

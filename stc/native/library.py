@@ -32,22 +32,8 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "stc_render_scratch": (_SIZE, _INTS),
     "stc_render_large": (_INT, _INTS, _ARRAYS, _POINTER, _POINTER, _INT, _POINTER, *_SCRATCH, _INT),
     "stc_render_large_scratch": (_SIZE, _INTS),
-    "stc_project": (
-        _INT,
-        _POINTER,
-        _INT,
-        _POINTER,
-        _POINTER,
-        _INT,
-        _INT,
-        _POINTER,
-        *_SCRATCH,
-        _INT,
-    ),
-    "stc_expand": (
-        *(_INT, _POINTER, _INT, _INT, _POINTER, _POINTER, _INT, _INT, _POINTER),
-        *(*_SCRATCH, _INT),
-    ),
+    "stc_project": (_INT, _POINTER, _INT, *_MATRIX, _POINTER, *_SCRATCH, _INT),
+    "stc_expand": (_INT, _POINTER, _INT, _INT, *_MATRIX, _POINTER, *_SCRATCH, _INT),
     "stc_product_scratch": (_SIZE, _INT, _INT),
 }
 

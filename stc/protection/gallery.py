@@ -29,6 +29,9 @@ class Gallery:
     tags: list[bytes]
     generations: list[int]
 
+    def __repr__(self) -> str:
+        return f"<Gallery of {len(self)} records>"
+
     @classmethod
     def of(cls, records: Sequence[ProtectedTemplate]) -> Gallery:
         """Pack records. Raises TemplateError if there are none, or if their parameters differ."""

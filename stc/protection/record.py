@@ -38,6 +38,9 @@ class ProtectedTemplate:
     generation: int = 0
     bits: int = DEFAULT_BITS
 
+    def __repr__(self) -> str:
+        return f"<ProtectedTemplate {self.label}, generation {self.generation}>"
+
     def __post_init__(self) -> None:
         shape = self.parameters.groups, self.parameters.size
         features = as_floats(self.features, 2)

@@ -59,7 +59,7 @@ class Description:
         """
         file = path.with_suffix(".toml")
         try:
-            values = tomllib.loads(file.read_text()) if file.exists() else {}
+            values = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
             if unknown := values.keys() - {one.name for one in fields(cls)}:
                 raise ValueError(f"no key {min(unknown)}")
             description = cls(**values)

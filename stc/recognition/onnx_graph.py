@@ -8,9 +8,9 @@ field that holds one message if it occurs twice, so outputs are added by appendi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from stc.protobuf import entry, fields
+from stc.protobuf import entry, values
 
 _GRAPH, _NODE, _NODE_OUTPUT, _OUTPUT, _NAME = 7, 1, 2, 12, 1
 
@@ -21,9 +21,9 @@ def tensors(model: bytes) -> list[str]:
     Raises ValueError if the bytes are not a protobuf message.
     """
     found = []
-    for graph in _fields(memoryview(model), _GRAPH):
-        for node in _fields(graph, _NODE):
-            found += [str(name, "utf-8") for name in _fields(node, _NODE_OUTPUT)]
+    for graph in values(memoryview(model), _GRAPH):
+        for node in values(graph, _NODE):
+            found += [str(name, "utf-8") for name in values(node, _NODE_OUTPUT)]
     return [name for name in found if name]  # an optional output that is unused has an empty name
 
 
@@ -34,9 +34,9 @@ def outputs(model: bytes) -> list[str]:
     """
     return [
         str(name, "utf-8")
-        for graph in _fields(memoryview(model), _GRAPH)
-        for output in _fields(graph, _OUTPUT)
-        for name in _fields(output, _NAME)
+        for graph in values(memoryview(model), _GRAPH)
+        for output in values(graph, _OUTPUT)
+        for name in values(output, _NAME)
     ]
 
 
@@ -44,10 +44,3 @@ def with_outputs(model: bytes, names: Iterable[str]) -> bytes:
     """The model with these tensors as further outputs, in this order after the existing ones."""
     added = b"".join(entry(_OUTPUT, entry(_NAME, name.encode())) for name in names)
     return model + entry(_GRAPH, added)
-
-
-def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
-    """The values of one length-delimited field (bytes, text or messages), in order."""
-    for field, value in fields(message):
-        if field == wanted and isinstance(value, memoryview):
-            yield value

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stc.bitstream import Tables, decode_payload, decode_symbols, encode_payload
 from stc.bitstream.coder import payload_sizes
-from stc.bitstream.tables import TOTAL
+from stc.bitstream.plain import TOTAL
 from stc.errors import CorruptError
 from tests.bitstream.lcg import make_tables
 

@@ -205,8 +205,27 @@ def test_arrays_of_other_kinds_are_refused(codec, canvas):
             codec.encode_batch(wrong)
     with pytest.raises(ValueError, match="must be an array, not list"):
         codec.encode_batch([canvas])
+    with pytest.raises(ValueError, match="not 1 and 2"):
+        codec.identity_kept(canvas[None], np.stack([canvas] * 2))
+    with pytest.raises(TypeError, match=r"\[file\]"):
+        codec.decode_batch(b"one file")
     assert codec.decode_batch([]).shape == (0, 128, 128, 3)
     assert codec.encode_batch(np.zeros((0, 128, 128, 3), np.uint8)) == []
+
+
+def test_reprs_are_short(codec, canvas, face_file):
+    """Nobody wants to read thousands of frequencies, indices or weights at a prompt."""
+    limit = Limit.of(codec.model.tables, Settings())
+    tokens = codec._engine.tokenize(canvas[None], limit)[1]
+    parts = (
+        codec,
+        limit,
+        tokens,
+        codec._engine._tokenizer.levels[0],
+        bitstream.parse_header(face_file),
+    )
+    for part in parts:
+        assert len(repr(part)) < 500, type(part)
 
 
 def test_a_face_does_not_depend_on_the_longest_one_of_its_batch(codec, canvas):

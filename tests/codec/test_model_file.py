@@ -43,6 +43,13 @@ def test_what_info_needs_comes_without_numpy():
     assert found.stdout.decode().strip() == "[]"
 
 
+def test_its_repr_is_short():
+    """It names the model, not the arrays, of which there are hundreds."""
+    text = repr(open_model())
+    assert "stc-open-1" in text
+    assert len(text) < 300
+
+
 def test_found_by_the_first_two_bytes():
     model = open_model()
     short = bytes.fromhex(model.fingerprint)[:2]

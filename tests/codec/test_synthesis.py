@@ -68,7 +68,7 @@ def test_a_file_is_the_same_twice_alone_and_on_any_threads(
         monkeypatch.setenv("STC_THREADS", number)
         assert files(codec, faces, max_bytes=60, effort=2) == together
     assert [files(codec, one[None], max_bytes=60, effort=2)[0] for one in faces] == together
-    monkeypatch.setattr("stc.codec.engine.FACES", 4)
+    monkeypatch.setattr("stc.codec.engine.IMPROVED", 4)
     assert files(codec, faces, max_bytes=60, effort=2) == together
 
 
@@ -216,7 +216,7 @@ def test_the_forecast_is_what_the_limit_is_held_to(codec, small):
     tokens = Tokens(
         np.arange(3), rng.integers(0, 256, (3, tables.tokens)), np.full(3, tables.tokens)
     )
-    lengths = synthesis._lengths(tables, tokens)[:, -1] / (8 << 16)
+    lengths = Limit.of(tables, Settings()).lengths(tokens)[:, -1] / (8 << 16)
     for row in range(3):
         size = len(bitstream.pack(b"\0\0", tables, *tokens.face(row), bare=True))
         assert lengths[row] == pytest.approx(size - 1.5, abs=1.5)

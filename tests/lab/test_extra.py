@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from stc.errors import MissingExtraError
-from stc.lab.extra import needs_lab
+from stc.lab.extra import needs_lab, run_command
 
 # As if torch were not installed: `stc` or a module, with the words that follow.
 WITHOUT_TORCH = """\
@@ -29,6 +29,17 @@ def test_a_missing_library_is_named_by_its_package(name):
 def test_a_fault_of_our_own_is_not_hidden(name):
     with pytest.raises(ModuleNotFoundError), needs_lab():
         raise ModuleNotFoundError(name=name)
+
+
+@pytest.mark.parametrize("program", ["ablation", "prior"])
+def test_a_missing_folder_is_one_line(program, monkeypatch, tmp_path):
+    pytest.importorskip("torch")
+    words = f"x --data {tmp_path} --run {tmp_path} --faces x --pairs x -o {tmp_path}/x"
+    if program == "prior":
+        words = f"x --data {tmp_path} --faces x -o {tmp_path}/x"
+    monkeypatch.setattr(sys, "argv", words.split())
+    with pytest.raises(SystemExit, match=r"^error: no tar files in"):
+        run_command(f"stc.lab.{program}.command")
 
 
 @pytest.mark.parametrize(

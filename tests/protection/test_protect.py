@@ -149,3 +149,9 @@ def test_a_query_of_other_weights_still_matches(template, key):
     other = GroupedTemplate(template.features, random_template(3).weights)
     record = protect(template, key, "a")
     assert match(other, record, key) > match(noisy(template, 0.5), record, key)
+
+
+def test_a_printed_record_names_itself_without_its_features(template, key):
+    record = protect(template, key, "anna/1")
+    assert repr(record) == "<ProtectedTemplate anna/1, generation 0>"
+    assert repr(Gallery.of([record, record])) == "<Gallery of 2 records>"

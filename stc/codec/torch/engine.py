@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stc.bitstream.tables import TOTAL
+from stc.bitstream.plain import TOTAL
 from stc.codec.eye import read_network
 from stc.codec.limit import Limit
 from stc.codec.model_file import ModelFile
@@ -204,8 +204,7 @@ class TorchEngine:
 
     def _total(self, groups: Tensor, lengths: Tensor) -> Tensor:
         """Code lengths of the group and the first 1 to n tokens, [B, n], of each token's [B, n]."""
-        total = lengths.cumsum(1)
-        return total + self._group_costs[groups][:, None] if self._tokenizer.groups > 1 else total
+        return lengths.cumsum(1) + self._group_costs[groups][:, None]
 
     def _counts(self, groups: Tensor, lengths: Tensor, limit: Limit) -> Tensor:
         """The number of tokens that fit, [B], given the code lengths of each token [B, n]."""

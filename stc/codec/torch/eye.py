@@ -14,10 +14,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
+from stc.codec.eye import OUTPUTS
 from stc.codec.onnx_file import Node, needed, read
 from stc.errors import WrongModelError
-
-_SEEN = ["own_embedding", "own_features"]
 
 
 class Eye(nn.Module):
@@ -32,7 +31,7 @@ class Eye(nn.Module):
             nodes, constants = read(network)
         except ValueError as error:
             raise WrongModelError(f"the encoder's eye cannot be read: {error}") from error
-        parts = {"loss": needed(nodes, ["loss"]), "seen": needed(nodes, _SEEN)}
+        parts = {"loss": needed(nodes, ["loss"]), "seen": needed(nodes, [*OUTPUTS])}
         if unknown := {node.kind for part in parts.values() for node in part} - _RUN.keys():
             names = ", ".join(sorted(unknown))
             raise WrongModelError(f"the encoder's eye has unsupported operators: {names}")
@@ -49,7 +48,8 @@ class Eye(nn.Module):
     def look(self, canvases: Tensor) -> tuple[Tensor, Tensor]:
         """Return embeddings [B, E] and features [B, F] of RGB [B, 128, 128, 3], 0 to 255."""
         values = self._run("seen", {"canvas": canvases})
-        return values["own_embedding"], values["own_features"]
+        embedding, features = (values[name] for name in OUTPUTS)
+        return embedding, features
 
     def forward(
         self, canvases: Tensor, embedding: Tensor, features: Tensor, perception: float

@@ -14,6 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stc.gallery.progress import hidden
+from stc.lab.evaluation import metrics
 from stc.lab.evaluation.judges import Judge
 from stc.lab.evaluation.summary import quality, verify
 from stc.lab.evaluation.verification import Pairs
@@ -23,6 +24,7 @@ from stc.lab.training.system import System
 from stc.recognition.dlib import Dlib
 
 TRAINING_SAMPLE = 8192  # training faces that measure codebook use and training error
+TIMED = 64  # faces that are quantized to measure the time of routing
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,9 @@ def codebook_figures(system: System, latents: Latents, held_out: int) -> dict[st
 
 
 @torch.inference_mode()
-def routing_milliseconds(system: System, latents: Latents, images: int = 64) -> dict[str, float]:
+def routing_milliseconds(system: System, latents: Latents) -> dict[str, float]:
     """The time to quantize an image with exhaustive and with learned routing, in milliseconds."""
-    z = torch.from_numpy(np.array(latents[0, :images])).float()
+    z = torch.from_numpy(np.array(latents[0, :TIMED])).float()
     system.quantizer.prepare()
 
     def learned() -> None:
@@ -103,8 +105,7 @@ def picture_figures(system: System, evaluation: Evaluation, cosines: Path) -> di
     faces = np.concatenate(parts)
     judge = evaluation.judge or Dlib()
     embeddings = judge.embed(faces)
-    own = (embeddings * evaluation.plain).sum(1)
-    own /= np.linalg.norm(embeddings, axis=1) * np.linalg.norm(evaluation.plain, axis=1)
+    own = metrics.cosines(embeddings, evaluation.plain)
     cosines.parent.mkdir(parents=True, exist_ok=True)
     np.save(cosines, own.astype(np.float32))
     return {

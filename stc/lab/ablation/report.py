@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from stc.errors import StcError
+from stc.lab.evaluation.metrics import NORMAL_95
+from stc.lab.evaluation.report import table
+from stc.lab.marks import between
 from stc.lab.training.run import write_text
 
 BEGIN = "<!-- made by python -m stc.lab.ablation -->"
 END = "<!-- end of what it made -->"
-NORMAL_95 = 1.96
 REFERENCE = "global"  # the row with which others are compared, face by face
 
 PAGE = f"""# Ablation: groups and token-specific codebooks
@@ -55,19 +57,16 @@ def report(results: Path, page: Path) -> None:
     if not found:
         raise StcError(f"{results}: no finished rows")
     text = page.read_text(encoding="utf-8") if page.exists() else PAGE
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise StcError(f"{page} lacks the marks {BEGIN} and {END}")
     picture = page.with_suffix(".png")
-    plot(found, picture)
     made = [
         conditions(found, results),
         f"![Accuracy and identity of every row]({picture.name})",
         quality_table(found, results),
         cost_table(found),
     ]
-    write_text(page, f"{before}{BEGIN}\n\n" + "\n\n".join(made) + f"\n\n{END}{after}")
+    text = between(text, BEGIN, END, "\n\n".join(made), page)
+    plot(found, picture)
+    write_text(page, text)
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -99,7 +98,7 @@ def quality_table(found: list[Result], results: Path) -> str:
     """
     head = ["bytes", "row", "seed", "PSNR, dB", "LPIPS"]
     head += ["both sides", "one side", "identity cosine", f"cosine minus {REFERENCE}'s"]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for row in found:
         cells = [f"{row['bits'] / 8:.1f}", row["name"], str(row["seed"]), f"{row['psnr']:.2f}"]
         cells.append(f"{row['lpips']:.3f}" if "lpips" in row else "")
@@ -109,21 +108,21 @@ def quality_table(found: list[Result], results: Path) -> str:
             cells.append(f"{row[f'{judge} {sides}']:.1%} ± {error:.1%}")
         cells.append(f"{row[f'{judge} cosine']:.4f} ± {NORMAL_95 * row['cosine +-']:.4f}")
         lines.append([*cells, _difference(row, results)])
-    return _markdown(lines)
+    return table(head, lines)
 
 
 def cost_table(found: list[Result]) -> str:
     """The table of errors (relative to the latents' variance), codebook use and routing time."""
     head = ["bytes", "row", "seed", "error, training", "held out", "codewords used", "groups used"]
     head += ["exhaustive, ms", "learned, ms"]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for row in found:
         cells = [f"{row['bits'] / 8:.1f}", row["name"], str(row["seed"])]
         cells += [f"{row['error_training']:.4f}", f"{row['error_held_out']:.4f}"]
         cells += [f"{row['codewords_used']:.0%}", f"{row['groups_used']:.1f} of {row['groups']}"]
         cells.append(f"{row['exhaustive_ms']:.3f}")
         lines.append([*cells, f"{row['learned_ms']:.3f}" if "learned_ms" in row else ""])
-    return _markdown(lines)
+    return table(head, lines)
 
 
 def _difference(row: Result, results: Path) -> str:
@@ -140,10 +139,6 @@ def _difference(row: Result, results: Path) -> str:
 def _judge(row: Result) -> str:
     """The name of the judge of a row."""
     return next(key.removesuffix(" both") for key in row if key.endswith(" both"))
-
-
-def _markdown(lines: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def plot(found: list[Result], path: Path) -> None:

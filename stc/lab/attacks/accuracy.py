@@ -36,8 +36,8 @@ def judge(scores: Scores, subject: Subject) -> Accuracy:
 def embedding_scores(subject: Subject) -> Scores:
     """The cosine of the unprotected embeddings of every pair, [P]."""
     first, second = subject.pairs.places
-    told = subject.faces.embeddings
-    return metrics.cosines(told[first], told[second])
+    embeddings = subject.faces.embeddings
+    return metrics.cosines(embeddings[first], embeddings[second])
 
 
 def plain_scores(subject: Subject) -> Scores:

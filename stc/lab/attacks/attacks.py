@@ -86,11 +86,11 @@ def choose_victims(subject: Subject) -> Victims:
     others = np.array([of[1] for of in chosen if len(of) > 1])
     faces = subject.faces.take(rows)
     apart = ~np.eye(len(rows), dtype=bool)
-    told = (faces.embeddings @ faces.embeddings.T)[apart]
+    cosine = (faces.embeddings @ faces.embeddings.T)[apart]
     weighted = (faces.features * faces.weights[..., None]).reshape(len(rows), -1)
     plain = (weighted @ faces.features.reshape(len(rows), -1).T)[apart]
     return Victims(
-        rows, others, float(np.quantile(told, 1 - FAR)), float(np.quantile(plain, 1 - FAR))
+        rows, others, float(np.quantile(cosine, 1 - FAR)), float(np.quantile(plain, 1 - FAR))
     )
 
 
@@ -98,10 +98,10 @@ def judge_embeddings(
     attack: str, stolen: bool, recovered: Floats, subject: Subject, victims: Victims
 ) -> Recovery:
     """The success of recovered embeddings [n, D] of the first n victims."""
-    told = subject.faces.embeddings
-    same = cosines(recovered, told[victims.rows[: len(recovered)]])
+    embeddings = subject.faces.embeddings
+    same = cosines(recovered, embeddings[victims.rows[: len(recovered)]])
     others = victims.others[: len(recovered)]
-    another = cosines(recovered[: len(others)], told[others])
+    another = cosines(recovered[: len(others)], embeddings[others])
     return _recovery(attack, stolen, same, same, another, victims.threshold)
 
 
@@ -170,10 +170,10 @@ def attack_ours(
     own, few = Key.generate(), others.take(np.arange(min(OWN, len(others))))
     error = error_of(observed_by_parts(enrol(few, own, "own"), own, mean_weights), few.features)
     prior = Prior(others, error)
-    told = np.concatenate([prior.recover(part)[1] for part in seen])
+    embeddings = np.concatenate([prior.recover(part)[1] for part in seen])
     found = [
         judge_templates("un-rotation", stolen, filled, subject, victims),
-        judge_embeddings("un-rotation and prior", stolen, told, subject, victims),
+        judge_embeddings("un-rotation and prior", stolen, embeddings, subject, victims),
     ]
     if stolen:
         found.append(_brute_force(seen[0], subject, victims))
@@ -241,11 +241,11 @@ def link_ours(subject: Subject, alpha: float, drop: float) -> list[Link]:
 
 def attack_nothing(subject: Subject, victims: Victims) -> tuple[list[Recovery], list[Link]]:
     """The same attacks on unprotected embeddings, for comparison."""
-    told, same = subject.faces.embeddings, subject.pairs.same
+    embeddings, same = subject.faces.embeddings, subject.pairs.same
     first, second = subject.pairs.places
-    alike = cosines(told[first], told[second])
+    alike = cosines(embeddings[first], embeddings[second])
     return (
-        [judge_embeddings("reading it", False, told[victims.rows], subject, victims)],
+        [judge_embeddings("reading it", False, embeddings[victims.rows], subject, victims)],
         [Link("cosine of records", False, linkability(alike[same], alike[~same]))],
     )
 
@@ -257,10 +257,10 @@ def attack_rival(
 
     Also linking records under two keys.
     """
-    others, told = subject.others.embeddings, subject.faces.embeddings
-    size = told.shape[1]
+    others, embeddings = subject.others.embeddings, subject.faces.embeddings
+    size = embeddings.shape[1]
     secret = rival.draw(1, len(victims.rows), size)
-    stored = store(rival, told[victims.rows], secret)
+    stored = store(rival, embeddings[victims.rows], secret)
     scale = float(stored.values.std())
 
     def inputs(epoch: int) -> Floats:
@@ -277,6 +277,6 @@ def attack_rival(
     ]
     same, sides = subject.pairs.same, []
     for seed, rows in zip((2, 3), subject.pairs.places, strict=True):
-        sides.append(store(rival, told[rows], rival.draw(seed, len(rows), size)))
+        sides.append(store(rival, embeddings[rows], rival.draw(seed, len(rows), size)))
     direct = sides[0].scores(sides[1]).astype(np.float64)
     return recoveries, [Link("cosine of records", False, linkability(direct[same], direct[~same]))]

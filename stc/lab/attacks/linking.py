@@ -37,9 +37,9 @@ class Linkability:
     m_floor: float  # mean of M_sys for shuffled labels
 
 
-def linkability(mated: Floats, other: Floats, seed: int = 0) -> Linkability:
-    """The linkability of scores of mated pairs [N] and of impostor pairs [M]."""
-    generator = np.random.default_rng(seed)
+def linkability(mated: Floats, other: Floats) -> Linkability:
+    """The linkability of scores of mated pairs [N] and of impostor pairs [M]. The seed is fixed."""
+    generator = np.random.default_rng(0)
     pooled = np.concatenate([mated, other])
     drawn, shuffled, leaked = [], [], []
     for _ in range(RESAMPLES):

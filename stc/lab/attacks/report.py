@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stc.errors import DataError
 from stc.lab.attacks.accuracy import ALPHAS, DROPS, Accuracy, Storage
 from stc.lab.attacks.attacks import Link, Recovery
 from stc.lab.attacks.tradeoff import Point
 from stc.lab.evaluation.report import percent, table
+from stc.lab.marks import between
 
 BEGIN, END = "<!-- results: stc protect attack -->", "<!-- end of results -->"
 OURS = "this method"
@@ -184,8 +184,4 @@ def write_between_marks(path: Path, text: str) -> None:
     Raises DataError if a mark is missing.
     """
     page = path.read_text(encoding="utf-8")
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise DataError(f"{path} lacks the marks {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    path.write_text(between(page, BEGIN, END, text, path), encoding="utf-8")

@@ -143,9 +143,9 @@ def examine(
 
 def _accuracy_of(rival: Rival, subject: Subject) -> accuracy.Accuracy:
     first, second = subject.pairs.places
-    told = subject.faces.embeddings
-    secret = rival.draw(0, len(first), told.shape[1])
-    alike = store(rival, told[first], secret).scores(store(rival, told[second], secret))
+    embeddings = subject.faces.embeddings
+    secret = rival.draw(0, len(first), embeddings.shape[1])
+    alike = store(rival, embeddings[first], secret).scores(store(rival, embeddings[second], secret))
     return accuracy.judge(alike.astype(np.float64), subject)
 
 

@@ -76,14 +76,14 @@ def measure(subject: Subject, victims: Victims, setting: Setting) -> Point:
     prior = Prior(subject.others, error_of(_observed(few, setting, key, subject), few.features))
     seen = _observed(subject.faces.take(victims.rows), setting, key, subject)
     filled = np.concatenate([part.filled for part in seen])
-    told = np.concatenate([prior.recover(part)[1] for part in seen])
+    embeddings = np.concatenate([prior.recover(part)[1] for part in seen])
     return Point(
         setting,
         found.right,
         found.error,
         size,
         judge_templates("un-rotation", True, filled, subject, victims),
-        judge_embeddings("un-rotation and prior", True, told, subject, victims),
+        judge_embeddings("un-rotation and prior", True, embeddings, subject, victims),
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from stc.cli.numbers import positive, share
 from stc.cli.protect.common import new_parser
-from stc.errors import MissingExtraError, StcError
-from stc.install_hint import install_hint
+from stc.errors import StcError
 from stc.lab.cli.evaluate import command_line
+from stc.lab.extra import needs_lab
 
 
 def add_parser(verbs: Any) -> None:
@@ -68,10 +68,8 @@ def run(options: argparse.Namespace) -> int:
     for path in (options.images, options.pairs, *options.faces):
         if not path.exists():
             raise StcError(f"{path}: no such file or folder")
-    try:
+    with needs_lab():
         from stc.lab.attacks.run import Request, prove
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{error.name} is missing: {install_hint('lab')}") from error
 
     report = prove(
         Request(

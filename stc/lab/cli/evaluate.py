@@ -28,7 +28,8 @@ examples:
   stc evaluate ... --groups people.tsv --group-images people.tar --docs docs/results.md
 """
 
-# A copy of stc.lab.evaluation.rivals.NAMES, because importing that module loads torch.
+# A copy of stc.lab.evaluation.rivals.NAMES: importing that module loads numpy and Pillow, and needs
+# time that `stc --help` can do without.
 RIVALS = ("jpeg", "jpeg2000", "webp", "avif", "jxl", "webp48")
 
 

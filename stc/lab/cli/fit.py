@@ -10,8 +10,7 @@ from typing import Any
 from stc.cli.files import add_force, check_target
 from stc.cli.numbers import positive
 from stc.cli.protect.common import new_parser
-from stc.errors import MissingExtraError
-from stc.install_hint import install_hint
+from stc.lab.extra import needs_lab
 
 _log = logging.getLogger(__name__)
 
@@ -46,10 +45,8 @@ def add_parser(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, write the head and print its correlations. Returns the exit code."""
     check_target(str(options.output), force=options.force)  # before the training, for minutes
-    try:
+    with needs_lab():
         return fit(options)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{error.name} is missing: {install_hint('lab')}") from error
 
 
 def fit(options: argparse.Namespace) -> int:

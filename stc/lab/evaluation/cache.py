@@ -37,7 +37,8 @@ class Cache:
         """Store arrays under a key, atomically: no reader sees an incomplete file."""
         path = self._path(key)
         partial = path.with_name(f"{path.stem}.{os.getpid()}.partial.npz")
-        np.savez(partial, allow_pickle=False, **arrays)
+        # Without `allow_pickle`: before numpy 2.1 it would be stored as one more array.
+        np.savez(partial, **arrays)  # type: ignore[arg-type]
         partial.replace(path)
 
     def _path(self, key: tuple[str, ...]) -> Path:

@@ -26,6 +26,7 @@ from stc.canvas import CANVAS
 from stc.codec.codec import Codec
 from stc.codec.planes import LARGE
 from stc.lab.evaluation.judges import Judge, open_judge
+from stc.lab.evaluation.metrics import cosines
 from stc.lab.evaluation.perceptual import lpips
 from stc.lab.training.config import LevelsRun, load
 from stc.lab.training.losses import lattice_error
@@ -75,9 +76,7 @@ def measure(originals: Faces, drawn: Faces, weights: Path, judge: Judge | None) 
     }
     if judge is not None:
         halves = [resized(f, CANVAS, Image.Resampling.BOX) for f in (originals, drawn)]
-        one, other = (judge.embed(half) for half in halves)
-        lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-        found[judge.name] = (one * other).sum(1) / lengths
+        found[judge.name] = cosines(*(judge.embed(half) for half in halves))
     return found
 
 

@@ -12,6 +12,7 @@ Booleans = npt.NDArray[np.bool_]
 
 RESAMPLES = 1000  # of a bootstrap
 INTERVAL = (0.025, 0.975)
+NORMAL_95 = 1.96  # half of a 95 % interval of a normal variable, in standard errors
 
 
 def cosines(left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> Floats:
@@ -82,7 +83,7 @@ def auc(score: Floats, positive: Booleans) -> float:
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
     """95 % interval of the share hits / count (Wilson 1927)."""
-    z, share = 1.96, hits / count
+    z, share = NORMAL_95, hits / count
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     return max(0.0, float(middle - reach)), min(1.0, float(middle + reach))

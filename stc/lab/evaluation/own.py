@@ -13,7 +13,7 @@ import stc
 from stc.bitstream import has_header
 from stc.codec.codec import Codec
 from stc.lab.evaluation.base import Coded, Faces
-from stc.native import library as native
+from stc.native.choice import choose
 from stc.settings import DEFAULT_EFFORT
 
 
@@ -57,8 +57,8 @@ class StcCodec:
 def code_digest() -> str:
     """A digest of the codec's source code, so that a change of it invalidates cached results."""
     root = Path(stc.__file__).parent
-    digest = hashlib.sha256(f"{np.__version__} {native.why}".encode())
-    for folder in ("bitstream", "codec", "kernels"):
+    digest = hashlib.sha256(f"{np.__version__} {choose()}".encode())
+    for folder in ("bitstream", "codec", "kernels", "native"):
         for ending in ("py", "cpp", "h", "onnx"):
             for path in sorted((root / folder).rglob(f"*.{ending}")):
                 digest.update(path.read_bytes())

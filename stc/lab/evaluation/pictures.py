@@ -47,11 +47,6 @@ def read_faces(path: Path, names: Sequence[str]) -> Faces:
     return np.stack([found[name] for name in names])
 
 
-def list_names(path: Path) -> list[str]:
-    """The names of all pictures of a folder or tar file: file names without extension, sorted."""
-    return sorted(PurePosixPath(place).stem for place, _ in list_pictures(path))
-
-
 def list_pictures(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Yield each picture's path within a folder or tar file, and a function that reads its bytes.
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from stc.lab.evaluation.metrics import NORMAL_95
 from stc.lab.evaluation.results import Curve, Row
 
-NORMAL_95 = 1.96
 _MARGIN = 4  # pixels between the faces of a sheet
 _LABEL = 14  # pixels above a row of faces, for its name
 

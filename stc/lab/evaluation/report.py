@@ -14,7 +14,8 @@ standard error over pairs, brackets are 95 % intervals (bootstrap over pairs). T
 sides. The cosine compares the judge's embeddings before and after encoding. Sizes include header
 and checksum."""
 
-RIVALS = """Share of correct pairs, both sides compressed. Every rival has its best settings for
+RIVALS_LEGEND = """\
+Share of correct pairs, both sides compressed. Every rival has its best settings for
 each face: side length, grey or colour, and quality with the least squared error within the limit.
 `bare`: without the header bytes that a fixed container would not repeat. Too large: no setting
 meets the limit, and the smallest file was used."""
@@ -138,7 +139,7 @@ def compose(
             parts += ["### Targets", bars]
         if len({row.codec for row in own}) > 2:
             for judge in _judges(own):
-                parts += [f"### Rivals, by {judge}", RIVALS]
+                parts += [f"### Rivals, by {judge}", RIVALS_LEGEND]
                 parts += [rivals_table(own, protocol, judge), twice_table(own, protocol, judge)]
     parts += [f"![{what}]({file})" for what, file in pictures]
     return "\n\n".join(part for part in [*parts, *extra] if part) + "\n"

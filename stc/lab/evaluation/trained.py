@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ class Trained:
         self._tokens = self._system.tokenizer.tokens
         self._codewords = config.arrangement.codewords
         self._groups = config.arrangement.groups
-        self.size = math.ceil(config.arrangement.bits(self._tokens) / 8)
+        self.size = config.arrangement.bytes(self._tokens)
         digest = hashlib.sha256()
         for folder in folders:
             for path in sorted(folder.glob("*.pt")):

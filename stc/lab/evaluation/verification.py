@@ -51,8 +51,8 @@ def read_pairs(path: Path) -> Pairs:
     """Read LFW's pairs.txt: a line `folds size`, then a line of names and numbers for each pair.
 
     Each fold has `size` mated pairs (name, number, number), then `size` impostor pairs (name,
-    number, name, number), separated by tabs. Raises DataError if the first line is malformed or
-    pairs are missing.
+    number, name, number), separated by tabs. Raises DataError if a line is malformed or pairs are
+    missing.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     try:
@@ -64,12 +64,16 @@ def read_pairs(path: Path) -> Pairs:
             f"{path}: {len(lines) - 1} pairs, but the first line states {2 * folds * size}"
         )
     first, second, same = [], [], []
-    for line in lines[1 : 1 + 2 * folds * size]:
+    for number, line in enumerate(lines[1 : 1 + 2 * folds * size], 2):
         words = line.split("\t")
-        same.append(len(words) == 3)
-        other = words[0] if len(words) == 3 else words[2]
-        first.append(f"{words[0]}_{int(words[1]):04d}")
-        second.append(f"{other}_{int(words[-1]):04d}")
+        try:
+            one, one_number, *rest, other_number = words
+            (other,) = rest or [one]
+            first.append(f"{one}_{int(one_number):04d}")
+            second.append(f"{other}_{int(other_number):04d}")
+        except ValueError:
+            raise DataError(f"{path}: line {number} names no pair: {line!r}") from None
+        same.append(not rest)
     return Pairs(first, second, np.array(same), np.arange(len(same)) // (2 * size))
 
 

@@ -30,6 +30,7 @@ from stc.codec.synthesis import Plan, improve
 from stc.codec.tokenizer import Tokenizer
 from stc.codec.tokens import Tokens
 from stc.codec.torch.canvas import to_rgb
+from stc.lab.evaluation.metrics import cosines
 from stc.lab.eye.network import EyeNetwork, load_onnx
 from stc.lab.eye.views import FaceRes
 from stc.lab.training.data import read_tar
@@ -115,8 +116,7 @@ class Judges:
     def each(self, faces: Faces) -> dict[str, npt.NDArray[np.float64]]:
         """Measure decoded faces uint8 [N, 128, 128, 3] of all sources; arrays [N] by name."""
         found = {
-            name: _cosines(embed(faces), self._own[name]).astype(np.float64)
-            for name, embed in self._embed.items()
+            name: cosines(embed(faces), self._own[name]) for name, embed in self._embed.items()
         }
         a, b = _rgb(self._sources), _rgb(faces)
         with torch.no_grad():
@@ -162,11 +162,6 @@ def limit_of(tables: Tables, size: int) -> Limit:
 
 def _rgb(faces: Faces) -> torch.Tensor:
     return torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
-
-
-def _cosines(a: Floats, b: Floats) -> Floats:
-    product = (a * b).sum(1)
-    return np.asarray(product / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)))
 
 
 def add_faces(parser: argparse.ArgumentParser, number: int) -> None:

@@ -15,6 +15,7 @@ from stc.lab.eye.network import EyeNetwork
 from stc.lab.training.networks import Lpips
 
 EPSILON = 1e-10
+ROUNDS = 200  # of coordinate descent, in `non_negative`
 
 
 class Perception(nn.Module):
@@ -100,7 +101,7 @@ def weigh(x: Tensor, y: Tensor, taps: dict[int, tuple[int, int]]) -> Perception:
     return perception
 
 
-def non_negative(x: Tensor, y: Tensor, ridge: float = 0.3, rounds: int = 200) -> Tensor:
+def non_negative(x: Tensor, y: Tensor, ridge: float = 0.3) -> Tensor:
     """The w >= 0 that minimises |x w - y|^2, regularised towards equal parts of y for all channels.
 
     Without regularisation few channels would have a weight, and synthesis would optimise only
@@ -113,7 +114,7 @@ def non_negative(x: Tensor, y: Tensor, ridge: float = 0.3, rounds: int = 200) ->
     power += pull * torch.eye(len(power), dtype=x.dtype)
     v = torch.full_like(mean, equal.item())
     slope = power @ v - z.T @ y - pull * equal
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for i in range(len(v)):
             new = (v[i] - slope[i] / power[i, i]).clamp_min(0)
             slope += power[i] * (new - v[i])

@@ -55,12 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     torch.manual_seed(options.seed)
-    if options.data.suffix == ".npy":
-        faces = np.load(options.data, mmap_mode="r")
-    else:
-        faces = load_faces(options.data, options.output.with_name("faces.npy"))
-    pictures = np.stack(list(islice(read_tar(options.faces), options.limit)))
     try:
+        if options.data.suffix == ".npy":
+            faces = np.load(options.data, mmap_mode="r")
+        else:
+            faces = load_faces(options.data, options.output.with_name("faces.npy"))
+        pictures = np.stack(list(islice(read_tar(options.faces), options.limit)))
         tokenizer, _ = load_modules(open_model(options.model))
         rows = measure(tokenizer, faces, pictures, options.epochs)
     except ValueError as error:

@@ -136,7 +136,7 @@ class SwitchableQuantizer(nn.Module):
         return self._search(latents, "all").costs.sum(2)
 
     def _search(self, latents: Tensor, groups: Literal["best", "all"] | Tensor) -> Nearest:
-        """As `stc.kernels.search`, for all arrangements and any number of dimensions."""
+        """As `stc.kernels.torch.search`, for all arrangements and any number of dimensions."""
         if latents.ndim != 3 or latents.shape[1:] != (self.tokens, self.dimensions):
             raise ValueError(
                 f"latents must be [B, {self.tokens}, {self.dimensions}], not {tuple(latents.shape)}"

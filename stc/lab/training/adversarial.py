@@ -16,7 +16,6 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -24,6 +23,7 @@ from stc.gallery.progress import hidden
 from stc.lab.training.critic import Critic, critic_loss
 from stc.lab.training.precision import mixed
 from stc.lab.training.schedule import learning_rate
+from stc.lab.training.sheet import write_sheet
 
 _Fast = TypeVar("_Fast", bound=nn.Module | Tensor)
 
@@ -196,14 +196,9 @@ class AdversarialTrainer(ABC):
             average.lerp_(current, 1 - decay)
 
     def write_sheet(self, columns: list[Tensor]) -> None:
-        """Write columns of pictures [N, 3, H, W] in [0, 1] as one PNG file, with a row per face."""
-        grid = torch.stack(columns, 1)  # [N, columns, 3, H, W]
-        side = grid.shape[3]
-        pixels = grid.permute(0, 3, 1, 4, 2).reshape(len(grid) * side, -1, 3)
-        (self.folder / "sheets").mkdir(exist_ok=True)
-        Image.fromarray((pixels * 255).round().byte().numpy()).save(
-            self.folder / "sheets" / f"{self.stage}-{self.step:06d}.png"
-        )
+        """Write columns of pictures [N, 3, H, W] in [0, 1] to sheets/, with a row for each face."""
+        path = self.folder / "sheets" / f"{self.stage}-{self.step:06d}.png"
+        write_sheet(path, torch.stack(columns, 1))
 
 
 def channels_last(module: _Fast) -> _Fast:

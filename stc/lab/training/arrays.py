@@ -16,19 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from stc.bitstream import Tables
-from stc.codec.model_file import ModelFile
 from stc.codec.shapes import PACKED
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.tokenizer import Level, LevelTokenizer
 from stc.codec.torch.upscaler import Upscaler
-from stc.lab.training.packing import (
-    CODEBOOK_BITS,
-    bits_of,
-    named,
-    pack_codebooks,
-    pack_metric,
-    to_int8,
-)
+from stc.lab.training.packing import named, pack_metric, to_int8
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -85,25 +77,6 @@ def table_arrays(tables: Tables) -> Arrays:
         kind = np.uint16 if counts.shape[-1] > 1 else np.uint32
         arrays[f"levels.{number}.counts"] = counts.astype(kind)
     return arrays
-
-
-def packed_codebooks(tokenizer: LevelTokenizer, bits: Mapping[int, int] = CODEBOOK_BITS) -> Arrays:
-    """The packed codebooks of every level that has fewer than 8 bits; bits: as in `bits_of`."""
-    arrays: Arrays = {}
-    first = 0
-    for number, level in enumerate(tokenizer.levels):
-        own = bits_of(first, bits)
-        if own < 8:
-            arrays |= named(f"levels.{number}.codebooks", pack_codebooks(_books(level), own)[0])
-        first += level.tokens
-    return arrays
-
-
-def packed_arrays(model: ModelFile) -> Arrays:
-    """The arrays of a model's packed matrices, unchanged."""
-    names = [name[: -len(".codes")] for name in model.names if name.endswith(".codes")]
-    every = [f"{name}.{word}" for name in names for word in PACKED]
-    return {name: model.array(name) for name in every if name in model.entries}
 
 
 def used_columns(level: Level) -> Tensor:

@@ -19,6 +19,8 @@ from stc.lab.training.data import to_tensors
 from stc.lab.training.pictures import PictureStage
 from stc.lab.training.system import System, resize
 
+FIRST = 512  # training images whose latents initialise the codebook
+
 
 def first_codebook(latents: Tensor, codewords: int) -> Tensor:
     """One codebook [1, 1, K, D] for all tokens, by k-means on latents [N, D] of all tokens."""
@@ -81,10 +83,10 @@ class BaseTraining(PictureStage):
         return loss, {**metrics, "quantization": own.detach() / spread, "use": use.share.mean()}
 
     @torch.no_grad()
-    def start_codebook(self, images: int = 512) -> None:
+    def start_codebook(self) -> None:
         """Initialise the codebook by k-means on the latents of some training images."""
         rows = np.random.default_rng(self.system.config.seed).permutation(self.pictures.training)
-        parts = np.array_split(rows[:images], max(1, min(images, len(rows)) // 32))
+        parts = np.array_split(rows[:FIRST], max(1, min(FIRST, len(rows)) // 32))
         latents = torch.cat([self.latents(part) for part in parts]).flatten(0, 1).cpu()
         self.set_codebook(first_codebook(latents, self.system.quantizer.arrangement.codewords))
 

@@ -16,6 +16,8 @@ from stc.gallery.progress import hidden
 from stc.lab.training.data import FILLED, to_tensors
 from stc.lab.training.subspace import covariances, mirrored_mean, principal_axes
 
+ROUNDS, RANK = 6, 192  # iterations and principal components of the estimate of borders
+
 
 def filled_planes(faces: npt.NDArray[np.uint8]) -> Tensor:
     """Planes [N, 6144] of faces uint8 [N, 128, 128, 4], with estimated borders."""
@@ -40,18 +42,18 @@ def visible_planes(faces: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     return planes, seen
 
 
-def fill_borders(planes: Tensor, seen: Tensor, rounds: int = 6, rank: int = 192) -> None:
+def fill_borders(planes: Tensor, seen: Tensor) -> None:
     """Replace the samples outside the mask `seen` by low-rank estimates, in place.
 
-    The estimates are iterated in the subspace of the first `rank` principal components of faces
+    The estimates are iterated in the subspace of the first RANK principal components of faces
     that fill the canvas.
     """
     filled = seen.float().mean(1) > FILLED
     share = filled.float() / filled.sum()
     mean = mirrored_mean(planes, share)
-    basis, power = principal_axes(covariances(planes, mean, share), rank)
+    basis, power = principal_axes(covariances(planes, mean, share), RANK)
     weight, shrink = plane_weight(), power / (power + 0.02)
-    for _ in tqdm(range(rounds), desc="filling borders", disable=hidden()):
+    for _ in tqdm(range(ROUNDS), desc="filling borders", disable=hidden()):
         for part, visible in zip(planes.split(2048), seen.split(2048), strict=True):
             guess = (((part - mean) * weight) @ basis * shrink) @ basis.T / weight + mean
             part.copy_(torch.where(visible, part, guess))

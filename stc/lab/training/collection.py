@@ -15,7 +15,7 @@ from stc.canvas import CANVAS
 from stc.errors import StcError
 from stc.gallery.progress import hidden
 from stc.lab.training.augment import random_views
-from stc.lab.training.data import read_tar
+from stc.lab.training.data import face_tars, read_tar
 
 _BATCH = 256  # faces that are augmented at a time
 
@@ -104,8 +104,7 @@ def held_out(folder: Path, plan: DataPlan) -> set[str]:
 
 def _sets(folder: Path, plan: DataPlan) -> tuple[tuple[FaceSet, ...], list[Path]]:
     """The sets of a plan and their tar files. Raises StcError if one is missing."""
-    found = sorted(path for path in folder.glob("*.tar") if not path.stem.endswith("_256"))
-    sets = plan.sets or tuple(FaceSet(path.stem) for path in found)
+    sets = plan.sets or tuple(FaceSet(path.stem) for path in face_tars(folder))
     paths = [folder / f"{own.tar}.tar" for own in sets]
     if missing := [path.name for path in paths if not path.is_file()]:
         raise StcError(f"{folder} has no {missing[0]}")
@@ -137,4 +136,6 @@ def _write(
 def members(path: Path) -> list[str]:
     """The names of the pictures in a tar file, without file extensions, in the file's order."""
     with tarfile.open(path) as tar:
-        return [str(Path(member.name).with_suffix("")) for member in tar if member.isfile()]
+        # Links too, as `read_tar` follows them: tar stores equal files as hard links.
+        found = [own.name for own in tar if own.isfile() or own.islnk() or own.issym()]
+    return [str(Path(name).with_suffix("")) for name in found]

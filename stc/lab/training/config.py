@@ -190,7 +190,7 @@ def _tokenizer(values: Any, kind: type[TokenizerConfig], name: str) -> Tokenizer
         if issubclass(kind, SequenceConfig):
             return kind.published(published)
         return kind.published()
-    except (KeyError, ValueError) as error:
+    except (TypeError, ValueError) as error:  # TypeError: a list cannot be a name
         raise StcError(f"{name}: tokenizer.published: {error}") from error
 
 

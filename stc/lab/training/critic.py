@@ -17,9 +17,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 class Critic(nn.Module):
     """RGB in [-1, 1] [B, 3, H, W] -> a score for every patch, [B, 1, H/8, W/8]; high is real."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        channels = (3, width, 2 * width, 4 * width)
+        channels = (3, 32, 64, 128)
         layers: list[nn.Module] = []
         for a, b in pairwise(channels):
             layers += [spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]

@@ -44,14 +44,19 @@ def read_tar(path: Path, side: int = CANVAS) -> Iterator[npt.NDArray[np.uint8]]:
             yield pixels
 
 
+def face_tars(folder: Path) -> list[Path]:
+    """The tar files of a folder, sorted, but for *_256.tar, the upscaler's faces of 256 pixels."""
+    return sorted(path for path in folder.glob("*.tar") if not path.stem.endswith("_256"))
+
+
 def load_faces(folder: Path, cache: Path) -> npt.NDArray[np.uint8]:
-    """All faces of a folder of tar files, uint8 [N, 128, 128, 4], memory-mapped.
+    """All faces of a folder's `face_tars`, uint8 [N, 128, 128, 4], memory-mapped.
 
     cache: the .npy file of the array, which is written if it is missing. Raises FileNotFoundError
-    if the folder has no tar files.
+    if the folder has no such files.
     """
     if not cache.exists():
-        tars = sorted(folder.glob("*.tar"))
+        tars = face_tars(folder)
         if not tars:
             raise FileNotFoundError(f"no tar files in {folder}")
         faces = [

@@ -27,7 +27,7 @@ from stc.protection.views import Views
 
 HELD_OUT = 0.1  # share of the faces that measure the head
 _BATCH = 256
-_ALIKE = 8  # nearest neighbours of a face, including itself, that enter a batch together
+_NEAREST = 8  # nearest neighbours of a face, including itself, that enter a batch together
 _RATE = 3e-4
 _RIDGE = 0.03  # regularisation, relative to the mean variance of a cell's channels
 
@@ -49,11 +49,10 @@ class Imitation:
 def fit_head(
     views: Views,
     steps: int = 300,
-    size: int = SIZE,
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
 ) -> tuple[Head, Imitation]:
-    """Train a head for groups of `size` dimensions, and measure it on held-out faces.
+    """Train a head for groups of SIZE dimensions, and measure it on held-out faces.
 
     views: feature maps and embeddings of the faces. report: called with a line of text every
     hundred steps. Raises DataError if there are fewer than 64 faces.
@@ -74,7 +73,7 @@ def fit_head(
     near = _neighbours(unit[own])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = HeadNetwork(views.maps.shape[2:], size)
+        head = HeadNetwork(views.maps.shape[2:], SIZE)
     _begin(head, views, own, unit[own])
     line = nn.Linear(1, 1)  # from the head's score to the cosine of the embeddings
     nn.init.ones_(line.weight)
@@ -135,9 +134,9 @@ def _maps(views: Views, rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
 
 
 def _neighbours(unit: Tensor) -> npt.NDArray[np.int64]:
-    """The nearest neighbours of each face [N, _ALIKE], first the face itself."""
+    """The nearest neighbours of each face [N, _NEAREST], first the face itself."""
     found = [
-        (part @ unit.T).topk(min(_ALIKE, len(unit)), dim=1).indices for part in unit.split(1024)
+        (part @ unit.T).topk(min(_NEAREST, len(unit)), dim=1).indices for part in unit.split(1024)
     ]
     return torch.cat(found).numpy()
 
@@ -158,7 +157,7 @@ def _correlations(
     ours = scores(torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])).numpy()
     theirs = (unit @ unit.T).numpy()
     apart = ~np.eye(len(rows), dtype=bool)
-    near = np.argsort(-np.where(apart, theirs, -2), axis=1)[:, :_ALIKE]
+    near = np.argsort(-np.where(apart, theirs, -2), axis=1)[:, :_NEAREST]
     close = [np.take_along_axis(values, near, 1).ravel() for values in (ours, theirs)]
     pairs = [values[apart] for values in (ours, theirs)]
     return _correlation(*pairs), _correlation(*close)

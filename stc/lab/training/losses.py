@@ -8,6 +8,8 @@ from torch import Tensor
 
 from stc.canvas import CANVAS
 
+PERIOD = 4  # pixels, of the mesh that `lattice_error` measures
+
 
 def face_weight() -> Tensor:
     """Weights of pixels [1, 1, 128, 128]: 2 inside an ellipse around the face, 1 outside."""
@@ -22,16 +24,16 @@ def masked_error(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return error.sum((1, 2, 3)) / (3 * weight.sum((1, 2, 3)))
 
 
-def lattice_error(error: Tensor, period: int = 4, tile: int = 32) -> Tensor:
-    """The part [B] of an error [B, C, H, W] that repeats every `period` pixels: a fine mesh.
+def lattice_error(error: Tensor, tile: int = 32) -> Tensor:
+    """The part [B] of an error [B, C, H, W] that repeats every PERIOD pixels: a fine mesh.
 
     Squared error and LPIPS hardly see it, because it is weak; the eye does. In every tile the fine
     error is averaged over the pixels of each phase; what is left of it is the mesh. H and W are
-    multiples of `tile`, and `tile` of `period`.
+    multiples of `tile`, and `tile` of PERIOD.
     """
     fine = error - F.avg_pool2d(error, 5, 1, 2, count_include_pad=False)
-    phases = F.pixel_unshuffle(fine, period)  # [B, C * period^2, H / period, W / period]
-    return F.avg_pool2d(phases, tile // period).square().mean((1, 2, 3))
+    phases = F.pixel_unshuffle(fine, PERIOD)  # [B, C * PERIOD^2, H / PERIOD, W / PERIOD]
+    return F.avg_pool2d(phases, tile // PERIOD).square().mean((1, 2, 3))
 
 
 def shift(*images: Tensor) -> list[Tensor]:

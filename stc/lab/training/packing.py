@@ -57,7 +57,7 @@ def bits_of(first_token: int, table: Mapping[int, int]) -> int:
     return [bits for start, bits in table.items() if start <= first_token][-1]
 
 
-def pack_basis(basis: Tensor, power: Tensor, bits: int = BASIS_BITS) -> tuple[Arrays, Tensor]:
+def pack_basis(basis: Tensor, power: Tensor) -> tuple[Arrays, Tensor]:
     """Pack a basis of planes [6144, Z] -> the arrays of `basis`, and the unpacked basis [6144, Z].
 
     basis: orthonormal columns, each even or odd under mirroring. power [Z]: variance of the
@@ -75,7 +75,7 @@ def pack_basis(basis: Tensor, power: Tensor, bits: int = BASIS_BITS) -> tuple[Ar
     strong = torch.arange(basis.shape[1]) < number
     tops = row_tops(left)
     weak = left[:, ~strong]
-    points, steps = fitted_curve(weak, tops, bits)
+    points, steps = fitted_curve(weak, tops, BASIS_BITS)
     tables = drawn(points, tops)
     scale = torch.where(strong, left.abs().amax(0) / 126, 0)
     scale[~strong] = steps
@@ -105,7 +105,7 @@ def pack_basis(basis: Tensor, power: Tensor, bits: int = BASIS_BITS) -> tuple[Ar
     read[MIRROR[_LEFT]] = read[_LEFT] * mirror
     arrays: Arrays = {
         "first": _int8(codes[:, strong]),
-        "codes": pack_codes(codes[:, ~strong], bits),
+        "codes": pack_codes(codes[:, ~strong], BASIS_BITS),
         "curve": _int8(points),
         "tops": tops.numpy().astype(np.uint8),
         "scale": scale.numpy().astype(np.float16),

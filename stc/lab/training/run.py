@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from stc.errors import StcError
 from stc.lab.training.config import LevelsRun, TokenizerRun
+from stc.lab.training.sheet import write_sheet
 
 
 class RunFolder:
@@ -103,12 +103,8 @@ class RunFolder:
             write_text(path, "".join(f"{line}\n" for line in kept))
 
     def sheet(self, name: str, rows: Tensor) -> None:
-        """Write pictures [N, columns, 3, H, W] in [0, 1] as one PNG file, in N rows."""
-        number, _, _, height, _ = rows.shape
-        pixels = rows.clamp(0, 1).permute(0, 3, 1, 4, 2).reshape(number * height, -1, 3)
-        folder = self.path / "sheets"
-        folder.mkdir(exist_ok=True)
-        Image.fromarray((pixels * 255).round().byte().cpu().numpy()).save(folder / f"{name}.png")
+        """Write pictures [N, columns, 3, H, W] in [0, 1] to sheets/NAME.png, in N rows."""
+        write_sheet(self.path / "sheets" / f"{name}.png", rows)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ def test_arrays_come_back_by_their_key(tmp_path):
     assert cache.read("a", "b") == {}
     cache.write({"x y": np.arange(3), "": np.ones((2, 2), bool)}, "a", "b")
     kept = cache.read("a", "b")
+    assert kept.keys() == {"x y", ""}
     assert kept["x y"].tolist() == [0, 1, 2]
     assert kept[""].dtype == bool
     assert cache.read("ab") == cache.read("b", "a") == {}

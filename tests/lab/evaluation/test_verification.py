@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stc.errors import DataError
 from stc.lab.evaluation.verification import Pairs, accuracy, read_pairs
 
 
@@ -19,6 +20,13 @@ def test_read_pairs(tmp_path):
     (tmp_path / "short.txt").write_text("\n".join(lines[:3]))
     with pytest.raises(ValueError, match="the first line states"):
         read_pairs(tmp_path / "short.txt")
+
+
+@pytest.mark.parametrize("line", ["", "A", "A\t1", "A\tx\t2", "A\t1\tB\tx", "A\t1\tB\t2\t3"])
+def test_a_malformed_line_is_named(tmp_path, line):
+    (tmp_path / "pairs.txt").write_text(f"1\t1\nA\t1\t2\n{line}\n")
+    with pytest.raises(DataError, match=r"pairs\.txt: line 3 names no pair"):
+        read_pairs(tmp_path / "pairs.txt")
 
 
 def pairs_of(same, folds):

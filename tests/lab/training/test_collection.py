@@ -46,6 +46,15 @@ def test_without_sets_it_is_all_faces_once(folder, faces):
     assert found.held.tolist() == [True] + [False] * 5
 
 
+def test_a_face_that_is_a_link_counts(folder, faces):
+    with tarfile.open(folder / "b.tar", "a") as tar:
+        link = tarfile.TarInfo("2.png")
+        link.type, link.linkname = tarfile.LNKTYPE, "0.png"
+        tar.addfile(link)
+    found = collect(folder, DataPlan((FaceSet("b"),)), folder / "x.npy", seed=0)
+    np.testing.assert_array_equal(found.pixels, faces[[4, 5, 4]])
+
+
 def test_it_is_made_once(folder):
     plan = DataPlan((FaceSet("a", views=2),))
     first = collect(folder, plan, folder / "x.npy", seed=0)

@@ -40,6 +40,12 @@ def test_what_makes_no_sense_is_refused_by_name(changes, message):
         tiny(**changes)
 
 
+@pytest.mark.parametrize("name", [[1], "S-1"])
+def test_an_unknown_published_size_is_refused(name):
+    with pytest.raises(StcError, match=r"^titok-s-128: tokenizer\.published: "):
+        load("titok-s-128", {"tokenizer": {"published": name}})
+
+
 PATCHES = {"family": "patches", "tokenizer": {"cells": 4, "dimensions": 4}, "base": {}}
 
 

@@ -22,6 +22,7 @@ def test_faces_are_read_from_tars_and_kept(tmp_path):
             member.size = buffer.tell()
             buffer.seek(0)
             tar.addfile(member, buffer)
+    (tmp_path / "a_256.tar").write_bytes(b"faces of another size, which are not read")
     faces = load_faces(tmp_path, tmp_path / "faces.npy")
     np.testing.assert_array_equal(faces, pixels)
     (tmp_path / "a.tar").unlink()

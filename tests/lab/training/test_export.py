@@ -9,9 +9,10 @@ from stc.codec.model_file import open_model, save_model
 from stc.codec.torch.decoder import Decoder
 from stc.codec.torch.load import load_modules
 from stc.codec.torch.tokenizer import LevelShape, LevelTokenizer
-from stc.lab.training.arrays import packed_arrays, packed_codebooks, to_arrays, used_columns
+from stc.lab.training.arrays import to_arrays, used_columns
 from stc.lab.training.export import count_tokens, export, tokens_of
 from stc.lab.training.packing import named, pack_metric, pack_synthesis, to_int8
+from tests.lab.training.packed import packed_arrays, packed_codebooks
 
 
 def test_only_tokens_that_a_face_has_count_and_as_often_as_it_is_shown():
@@ -105,7 +106,7 @@ def test_the_shipped_decoder_is_written_as_it_was_read(tmp_path):
 
 def test_packed_matrices_go_into_the_file_as_they_are(modules, tmp_path):
     tokenizer, decoder = modules
-    level, packed = tokenizer.levels[0], packed_codebooks(tokenizer, {0: 4})
+    level, packed = tokenizer.levels[0], packed_codebooks(tokenizer, 4)
     columns = used_columns(level)
     words, read = pack_synthesis(level.synthesis[columns].T.contiguous(), bits=5)
     packed |= named("levels.0.synthesis", words)
@@ -149,7 +150,7 @@ def faces_of(number):
 
 def test_an_exported_model_has_tables_and_leaves_no_draft(modules, tmp_path):
     tokenizer, decoder = modules
-    packed = packed_codebooks(tokenizer, {0: 5})
+    packed = packed_codebooks(tokenizer, 5)
     path = tmp_path / "x.safetensors"
     model = export(path, "x", tokenizer, decoder, faces_of(3), np.ones(3), packed)
     assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]

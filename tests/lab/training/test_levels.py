@@ -9,12 +9,12 @@ from stc.codec.model_file import open_model
 from stc.codec.torch.load import load_modules
 from stc.errors import StcError
 from stc.lab.training import levels
-from stc.lab.training.arrays import packed_arrays
 from stc.lab.training.collection import plain
 from stc.lab.training.config import parse
 from stc.lab.training.data import to_tensors
 from stc.lab.training.fit import Fitted
 from stc.lab.training.run import RunFolder
+from tests.lab.training.packed import packed_arrays
 from tests.stand_ins import FlatLpips, FlatRecogniser
 
 MODEL = "stc-open-1"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from stc.lab.evaluation.rivals.search import save
+from stc.protobuf import read_varint
 
 _SEQUENCE, _DELIMITER = 1, 2  # OBU types with equal content for all pictures of a size and colour
 
@@ -50,15 +51,8 @@ def units(stream: bytes) -> Iterator[tuple[int, int]]:
     while place < len(stream):
         head = stream[place]
         place += 2 if head & 4 else 1  # with or without the extension byte
-        length, shift = 0, 0
         if head & 2:
-            while True:  # little-endian, seven bits a byte
-                byte = stream[place]
-                place += 1
-                length |= (byte & 127) << shift
-                shift += 7
-                if byte < 128:
-                    break
+            length, place = read_varint(memoryview(stream), place)
         else:
             length = len(stream) - place
         yield head >> 3 & 15, length
