@@ -30,6 +30,7 @@ from cwt import encode as sign_token
 
 import stc
 from stc.carriers import qr
+from stc.errors import StcError
 from stc.imaging import marking
 
 # Keys of the token (RFC 8392) and of claim 169.
@@ -126,7 +127,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     private, public = new_keys()
-    face = stc.encode(options.photo, max_bytes=options.max_bytes)
+    try:
+        face = stc.encode(options.photo, max_bytes=options.max_bytes)
+    except (StcError, OSError) as error:  # no face, several faces, no picture
+        parser.exit(1, f"{parser.prog}: error: {error}\n")
     text = to_text(claims(face), private)
     code = segno.make_qr(text, error="M", mode="alphanumeric")
     code.save(str(options.output), scale=6, border=qr.QUIET)

@@ -97,3 +97,12 @@ def test_any_scanner_hands_on_the_text(claim169, keys, face_file, tmp_path):
     assert qr.contents(path) == [text.encode()]
     face = claim169.face_of(claim169.from_text(text.encode(), keys[1]))
     assert stc.info(face).size == len(face_file)
+
+
+def test_a_picture_without_a_face_is_one_line_on_stderr(claim169, tmp_path, capsys):
+    Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
+    with pytest.raises(SystemExit) as stopped:
+        claim169.main([str(tmp_path / "black.png"), "-o", str(tmp_path / "card.png")])
+    assert stopped.value.code == 1
+    assert "error: no face" in capsys.readouterr().err
+    assert not (tmp_path / "card.png").exists()
