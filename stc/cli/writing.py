@@ -72,9 +72,9 @@ def _write_without_name(
 ) -> bool:
     """Write a file without a name, and name it when it is complete; True if that is done.
 
-    So a killed process leaves no temporary file, except with `force` between naming and renaming.
-    Returns False, without any change, where the system or the file system has no O_TMPFILE, which
-    is specific to Linux.
+    So a killed process leaves no temporary file, except between naming and renaming, if it replaces
+    an existing file. Returns False, without any change, where the system or the file system has no
+    O_TMPFILE, which is specific to Linux, or if another process creates the file to be replaced.
     """
     try:
         number = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, _mode(old))
@@ -82,15 +82,17 @@ def _write_without_name(
         return False
     with open(number, "wb") as file:
         _fill(file, data, path, old)
-        name = _partial(path) if force else path
+        name = path if old is None else _partial(path)
         try:
             # With src_dir_fd Python calls linkat, which can follow the link in /proc.
             os.link(f"/proc/self/fd/{number}", name, src_dir_fd=number, follow_symlinks=True)
         except FileExistsError:
+            if force:
+                return False
             raise already_exists(str(path)) from None
         except (OSError, AttributeError):
             return False
-    if force:
+    if name != path:
         try:
             os.replace(name, path)
         except BaseException:
